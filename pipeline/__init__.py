@@ -1,0 +1,1 @@
+"""The pipeline: brings albums in, derives what a search needs, publishes snapshots."""

@@ -1,0 +1,1 @@
+"""One module for each asset of the graph."""

@@ -1,0 +1,50 @@
+"""Encoders: models that put photos and texts into one vector space."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Vectors = NDArray[np.float32]
+"""Shape (n, dimension), float32, each row of Euclidean length 1."""
+
+
+class TextEncoder(Protocol):
+    """Embeds texts. ``producer`` is stored with every vector: model name and code version."""
+
+    name: str
+    producer: str
+    dimension: int
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Return one row for each text, in order."""
+        ...
+
+
+class Encoder(TextEncoder, Protocol):
+    """Embeds photos and texts into the same space.
+
+    A photo is embedded in two steps, so that the first can run on the threads that decode while
+    the model works on the batch before: ``prepare`` (thread-safe) and ``encode_prepared``.
+    """
+
+    image_size: int
+    """Length in pixels that a decoded photo's short side should at least have."""
+
+    def prepare(self, image: Image.Image) -> NDArray[np.float32]:
+        """Turn one upright RGB photo into the model's input; the shape is the model's own."""
+        ...
+
+    def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
+        """Return one row for each prepared photo, in order."""
+        ...
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Return one row for each upright RGB photo, in order."""
+        ...
+
+    def match_probability(self, cosines: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Turn text-photo cosines into match probabilities; None if the model cannot."""
+        ...

@@ -1,0 +1,1 @@
+"""Where albums come from: one module for each kind of source."""

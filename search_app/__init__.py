@@ -1,0 +1,1 @@
+"""The search page and the search engine behind it; reads published snapshots."""
