@@ -18,3 +18,7 @@ class PhotoError(Exception):
     def __init__(self, reason: str, *, transient: bool = False) -> None:
         super().__init__(reason)
         self.transient = transient
+
+
+class AlbumError(AlbumscopeError):
+    """Something that concerns one album alone; the others go on."""

@@ -26,7 +26,7 @@ MAX_PIXELS = 250_000_000
 LARGE_PIXELS = 25_000_000
 """Photos that decode to more pixels than this are decoded one at a time."""
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "HEIF", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "HEIF", "AVIF")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -78,7 +78,7 @@ def sha256_of(path: str) -> str:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
 def open_photo(source: PhotoSource, short_side: int | None = None) -> Image.Image:
@@ -103,7 +103,7 @@ def open_photo(source: PhotoSource, short_side: int | None = None) -> Image.Imag
     except PhotoError:
         raise
     except Exception as error:  # decoders raise almost anything on damaged files
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
 def map_ahead(
@@ -138,7 +138,7 @@ def _open(source: PhotoSource) -> Image.Image:
     try:
         image = Image.open(source, formats=_FORMATS)
     except Exception as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     if image.width * image.height > MAX_PIXELS:
         image.close()
         raise PhotoError(
@@ -185,7 +185,8 @@ def _from_deep_gray(image: Image.Image) -> Image.Image:
     return Image.fromarray(scaled.clip(0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _unreadable(error: Exception) -> PhotoError:
+def unreadable(error: Exception) -> PhotoError:
+    """Put what went wrong while reading a photo into words for a person."""
     match error:
         case FileNotFoundError():
             return PhotoError("the file is gone", transient=True)

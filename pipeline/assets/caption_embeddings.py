@@ -1,0 +1,28 @@
+"""A text vector for each caption."""
+
+import dagster as dg
+
+from pipeline.assets._albums import OWNERS, materialise_albums
+from pipeline.assets.llm_captions import llm_captions
+from pipeline.partitions import albums, many_albums_a_run
+from pipeline.resources import LibraryResource
+
+
+@dg.asset(
+    partitions_def=albums,
+    backfill_policy=many_albums_a_run,
+    deps=[llm_captions],
+    group_name="derived",
+    kinds={"python", "pytorch", "parquet"},
+    owners=OWNERS,
+)
+def caption_embeddings(
+    context: dg.AssetExecutionContext, library: LibraryResource
+) -> dg.MaterializeResult[None]:
+    """One text vector for each caption, by the model that `TEXT_MODEL` names."""
+    return materialise_albums(
+        context,
+        library,
+        "caption_embeddings",
+        lambda album: {"model": library.settings.text_model},
+    )

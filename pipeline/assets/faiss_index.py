@@ -1,0 +1,46 @@
+"""The published snapshot."""
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from pipeline import snapshot
+from pipeline.assets._albums import OWNERS
+from pipeline.assets.caption_embeddings import caption_embeddings
+from pipeline.assets.siglip_embeddings import siglip_embeddings
+from pipeline.errors import AlbumscopeError
+from pipeline.resources import LibraryResource
+
+
+@dg.asset(
+    deps=[siglip_embeddings, caption_embeddings],
+    group_name="search",
+    kinds={"duckdb", "faiss"},
+    owners=OWNERS,
+)
+def faiss_index(
+    context: dg.AssetExecutionContext, library: LibraryResource, duckdb: DuckDBResource
+) -> dg.MaterializeResult[None]:
+    """One published snapshot, DuckDB and FAISS, that the search page opens.
+
+    If nothing changed since the newest snapshot, nothing is written.
+    """
+    try:
+        published = snapshot.publish(library, duckdb.get_connection, context.run_id)
+    except AlbumscopeError as error:
+        raise dg.Failure(str(error)) from error
+    manifest = published.manifest
+    images = manifest["indexes"]["images.faiss"]
+    return dg.MaterializeResult(
+        metadata={
+            "snapshot": published.name,
+            "published now": published.is_new,
+            "photos": manifest["tables"]["images"],
+            "vectors": manifest["tables"]["image_embeddings"],
+            "index": images["kind"],
+            "recall@20 against exact search": images["recall"],
+            "size (MB)": round(sum(f["bytes"] for f in manifest["files"].values()) / 1e6, 2),
+            "tables": manifest["tables"],
+            "models": manifest["models"],
+            "dagster/row_count": manifest["tables"]["images"],
+        }
+    )

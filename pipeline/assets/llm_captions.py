@@ -1,0 +1,46 @@
+"""A description of each photo."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from pipeline.assets._albums import OWNERS, materialise_albums
+from pipeline.assets.exif_metadata import exif_metadata
+from pipeline.incremental import Row
+from pipeline.library import Library
+from pipeline.partitions import albums, many_albums_a_run
+from pipeline.resources import LibraryResource
+from pipeline.stages import readable_photos
+
+_SAMPLE = 5  # captions shown in the metadata
+
+
+@dg.asset(
+    partitions_def=albums,
+    backfill_policy=many_albums_a_run,
+    deps=[exif_metadata],
+    group_name="derived",
+    kinds={"python", "parquet", "ollama"},
+    owners=OWNERS,
+)
+def llm_captions(
+    context: dg.AssetExecutionContext, library: LibraryResource
+) -> dg.MaterializeResult[None]:
+    """A description and tags for each photo, by the captioner that `CAPTION_MODEL` names."""
+    return materialise_albums(
+        context, library, "llm_captions", lambda album: _sample_captions(library, album)
+    )
+
+
+def _sample_captions(library: Library, album: Row) -> Mapping[str, Any]:
+    captions = library.store.read("llm_captions", album["album_id"], ["image_id", "caption"])
+    titles = {
+        photo.image_id: photo.title for photo in readable_photos(library.store, album["album_id"])
+    }
+    records = [
+        dg.TableRecord({"photo": titles[row["image_id"]], "caption": row["caption"]})
+        for row in captions.to_pylist()
+        if row["caption"] and row["image_id"] in titles
+    ][:_SAMPLE]
+    return {"sample of captions": dg.MetadataValue.table(records)} if records else {}

@@ -1,0 +1,79 @@
+"""Words for DuckDB's full-text index, which by itself knows no script but a to z.
+
+Texts and queries go through the same ``words``: compatibility forms folded (NFKC), lower case,
+accents dropped from Latin letters, English and Russian words cut to their stem (Snowball), and
+runs of Chinese, Japanese and Korean characters, which have no spaces, cut to overlapping pairs
+(the usual bigram index for these scripts), so that a word is found inside a longer title.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+import duckdb
+import duckdb_extension_fts
+import snowballstemmer
+
+TABLE = "search_words"
+_COLUMNS = ("title", "description", "tags", "caption")
+
+_CJK = "\u2e80-\u2fdf\u3005-\u3007\u3031-\u3035\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_CJK += "\U00020000-\U0003ffff"
+_RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_IS_CJK = re.compile(rf"[{_CJK}]")
+_IS_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_LATIN_ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
+
+
+def words(text: str | None) -> str:
+    """Return the words of a text, separated by spaces, as they are indexed and looked up."""
+    folded = unicodedata.normalize("NFKC", text or "").lower()
+    plain = unicodedata.normalize(
+        "NFC", _LATIN_ACCENTS.sub("", unicodedata.normalize("NFD", folded))
+    )
+    return " ".join(word for run in _RUNS.findall(plain) for word in _words_of_run(run))
+
+
+def query_words(text: str) -> str:
+    """Like ``words``, but a run of several CJK characters gives its pairs alone.
+
+    Single characters are indexed too, so that they can be searched for, but in a longer word
+    they would match nearly everything.
+    """
+    found = words(text).split(" ")
+    has_pairs = any(len(word) == 2 and _IS_CJK.match(word) for word in found)
+    return " ".join(
+        word for word in found if not (has_pairs and len(word) == 1 and _IS_CJK.match(word))
+    )
+
+
+def load_extension(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load DuckDB's full-text extension from the file that its package ships."""
+    folder = Path(duckdb_extension_fts.__file__).parent
+    file = next(folder.rglob("fts.duckdb_extension"))
+    connection.execute(f"LOAD '{file}'")
+
+
+def create_index(connection: duckdb.DuckDBPyConnection) -> None:
+    """Index the table ``search_words`` (columns row, title, description, tags, caption)."""
+    columns = ", ".join(f"'{column}'" for column in _COLUMNS)
+    connection.execute(
+        f"PRAGMA create_fts_index('{TABLE}', 'row', {columns}, stemmer='none',"
+        " stopwords='english', ignore='(\\s)+', strip_accents=0, lower=0, overwrite=1)"
+    )
+
+
+@lru_cache(maxsize=1)
+def _stemmers() -> tuple[snowballstemmer.stemmer, snowballstemmer.stemmer]:
+    return snowballstemmer.stemmer("english"), snowballstemmer.stemmer("russian")
+
+
+@lru_cache(maxsize=65536)
+def _words_of_run(run: str) -> tuple[str, ...]:
+    if _IS_CJK.match(run):
+        return (*run, *(run[at : at + 2] for at in range(len(run) - 1)))
+    english, russian = _stemmers()
+    if run.isascii():
+        return (english.stemWord(run),)
+    return (russian.stemWord(run),) if _IS_CYRILLIC.search(run) else (run,)

@@ -1,0 +1,256 @@
+"""A row is fresh or it is work: the one way in which every asset decides what to do.
+
+A row belongs to a photo and carries the values that it was made from, its *origin*: for a derived
+row the photo's sha256 and the producer (model name and code version), for a photo in a folder the
+size and times of its file. A row with the same origin is kept, anything else is made anew.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import pyarrow as pa
+
+from pipeline.errors import PhotoError
+from pipeline.store import Store
+from pipeline.tables import SCHEMAS
+
+MAX_ATTEMPTS = 3
+"""How often a photo that failed for a passing reason is tried in all."""
+
+Row = Mapping[str, Any]
+
+
+class HasImageId(Protocol):
+    """Anything that a row is made for."""
+
+    @property
+    def image_id(self) -> int:
+        """The photo's id, unique in the library."""
+        ...
+
+
+Item = TypeVar("Item", bound=HasImageId)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one refresh did, in photos. ``new`` includes photos made anew and failed attempts."""
+
+    new: int = 0
+    kept: int = 0
+    removed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def changed(self) -> bool:
+        """Whether there was anything to do."""
+        return bool(self.new or self.removed)
+
+    @property
+    def photos_per_second(self) -> float:
+        """The rate of the new photos; 0 without any."""
+        return self.new / self.seconds if self.new and self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Plan(Generic[Item]):
+    """What is to be done for one table of one album."""
+
+    todo: Sequence[Item]
+    kept: Sequence[int]
+    """Row numbers of the file as it is, in the order of the album."""
+    removed: int
+    reordered: bool
+    failed: int
+    """Photos whose row is an error and that have not changed since."""
+    retried: int
+    """Those of them that are to be tried again, and are therefore in ``todo``."""
+
+    @property
+    def missing(self) -> int:
+        """Photos that have no row, or one made from something else."""
+        return len(self.todo) - self.retried
+
+    @property
+    def done(self) -> int:
+        """Photos that have a good row."""
+        return len(self.kept) - (self.failed - self.retried)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the file is as it should be."""
+        return not (self.todo or self.removed or self.reordered)
+
+
+def plan(existing: pa.Table, wanted: Sequence[Item], origin: Callable[[Item], Row]) -> Plan[Item]:
+    """Compare the rows that an album has with the photos that it should have rows for.
+
+    ``existing`` needs the columns image_id, error, attempts, retryable and those of the origin.
+    """
+    position = {image_id: row for row, image_id in enumerate(existing["image_id"].to_pylist())}
+    origin_columns = list(origin(wanted[0])) if wanted else []
+    rows = existing.select([*origin_columns, "error", "attempts", "retryable"]).to_pylist()
+
+    todo: list[Item] = []
+    kept: list[int] = []
+    failed = retried = 0
+    for item in wanted:
+        at = position.get(item.image_id)
+        if at is None or not rows[at].items() >= origin(item).items():
+            todo.append(item)
+            continue
+        failed += rows[at]["error"] is not None
+        if rows[at]["retryable"] and rows[at]["attempts"] < MAX_ATTEMPTS:
+            todo.append(item)
+            retried += 1
+        else:
+            kept.append(at)
+    wanted_ids = {item.image_id for item in wanted}
+    return Plan(
+        todo=todo,
+        kept=kept,
+        removed=sum(image_id not in wanted_ids for image_id in position),
+        reordered=kept != sorted(kept),
+        failed=failed,
+        retried=retried,
+    )
+
+
+def refresh(
+    store: Store,
+    table: str,
+    album_id: str,
+    wanted: Sequence[Item],
+    origin: Callable[[Item], Row],
+    make: Callable[[Sequence[Item]], Iterable[tuple[Item, Row | PhotoError]]],
+    *,
+    checkpoint: int,
+    progress: Callable[[int], object] = lambda photos: None,
+) -> Counts:
+    """Bring one table of one album up to date, and return what that took.
+
+    ``make`` turns photos into rows, lazily; it is not called when nothing is missing. A row that
+    another album (or the same photo under another name) already has is copied, not made. The file
+    is rewritten after every ``checkpoint`` rows, so that a killed run loses no more than those.
+    """
+    started = time.perf_counter()
+    existing = store.read(table, album_id)
+    planned = plan(existing, wanted, origin)
+    attempts = _attempts(existing, planned.todo, origin)
+    done = [existing.take(pa.array(planned.kept, pa.int64()))]
+    batch: list[dict[str, Any]] = []
+
+    def save() -> None:
+        if batch:
+            done.append(pa.Table.from_pylist(batch, schema=SCHEMAS[table]))
+            batch.clear()
+        store.write(table, album_id, _in_order(pa.concat_tables(done), wanted))
+
+    if not planned.is_done:
+        copies = _made_before(store, table, planned.todo, origin)
+        done.append(copies)
+        copied = set(copies["image_id"].to_pylist())
+        progress(len(copied))
+        missing = [item for item in planned.todo if item.image_id not in copied]
+        try:
+            for item, result in make(missing) if missing else ():
+                batch.append(_row(item, origin(item), result, attempts.get(item.image_id, 0)))
+                progress(1)
+                if len(batch) >= checkpoint:
+                    save()
+        finally:  # what is done is kept, whatever stopped the rest
+            save()
+
+    rows = pa.concat_tables(done)
+    return Counts(
+        new=len(planned.todo),
+        kept=len(planned.kept),
+        removed=planned.removed,
+        failed=rows.num_rows - rows["error"].null_count,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def total(counts: Iterable[Counts]) -> Counts:
+    """Add up what was done for several albums."""
+    result = Counts()
+    for one in counts:
+        result = replace(
+            result,
+            **{name: getattr(result, name) + getattr(one, name) for name in Counts.__annotations__},
+        )
+    return result
+
+
+def utc_now() -> datetime:
+    """The time for a ``created_at`` column: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _attempts(
+    existing: pa.Table, todo: Sequence[Item], origin: Callable[[Item], Row]
+) -> dict[int, int]:
+    """How often each photo failed so far with the very origin that it has now."""
+    if not todo:
+        return {}
+    columns = list(origin(todo[0]))
+    rows = existing.select(list(dict.fromkeys(["image_id", "attempts", *columns]))).to_pylist()
+    before = {row["image_id"]: row for row in rows}
+    return {
+        item.image_id: row["attempts"]
+        for item in todo
+        if (row := before.get(item.image_id)) and row.items() >= origin(item).items()
+    }
+
+
+def _made_before(
+    store: Store, table: str, todo: Sequence[Item], origin: Callable[[Item], Row]
+) -> pa.Table:
+    """Rows for ``todo`` copied from rows of the same origin anywhere in the table.
+
+    Only derived rows (those with a producer) can be copied: they depend on their origin alone.
+    """
+    schema = SCHEMAS[table]
+    copies = schema.empty_table()
+    if not todo or "producer" not in schema.names:
+        return copies
+    columns = list(origin(todo[0]))
+    missing: dict[tuple[Any, ...], list[int]] = {}
+    for item in todo:
+        missing.setdefault(tuple(origin(item)[name] for name in columns), []).append(item.image_id)
+    for album_id in store.parts(table):
+        origins = store.read(table, album_id, [*columns, "error"]).to_pylist()
+        found = {
+            row_number: missing.pop(key)
+            for row_number, row in enumerate(origins)
+            if row["error"] is None and (key := tuple(row[name] for name in columns)) in missing
+        }
+        if found:
+            rows = store.read(table, album_id).take([at for at, ids in found.items() for _ in ids])
+            ids = pa.array([image_id for ids in found.values() for image_id in ids], pa.int64())
+            copies = pa.concat_tables([copies, rows.set_column(0, "image_id", ids)])
+    return copies
+
+
+def _row(
+    item: HasImageId, origin: Row, result: Row | PhotoError, attempts_before: int
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "image_id": item.image_id,
+        **origin,
+        "attempts": attempts_before + 1,
+        "created_at": utc_now(),
+    }
+    if isinstance(result, PhotoError):
+        return row | {"error": str(result), "retryable": result.transient}
+    return row | dict(result)
+
+
+def _in_order(rows: pa.Table, wanted: Sequence[HasImageId]) -> pa.Table:
+    position = {image_id: row for row, image_id in enumerate(rows["image_id"].to_pylist())}
+    order = [position[item.image_id] for item in wanted if item.image_id in position]
+    return rows.take(pa.array(order, pa.int64()))

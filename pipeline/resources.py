@@ -1,0 +1,17 @@
+"""What assets and checks are handed by Dagster."""
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from pipeline.library import Library
+
+LibraryResource = dg.ResourceParam[Library]
+"""The annotation of an asset's or check's parameter ``library``."""
+
+
+def resources(library: Library) -> dict[str, object]:
+    """The library, and an in-memory DuckDB to query its tables with and write snapshots through."""
+    return {
+        "library": library,
+        "duckdb": DuckDBResource(database=":memory:"),
+    }

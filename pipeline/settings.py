@@ -1,0 +1,45 @@
+"""Settings, from the environment and a file ``.env`` in the working directory."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import AlbumscopeError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """One field for each environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    data_dir: Path = Path("data")
+    embed_model: str = "embedded"
+    caption_model: str = "embedded"
+    text_model: str = "embedded"
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    batch_size: PositiveInt = 16
+    flickr_api_key: SecretStr | None = None
+    flickr_user_id: str | None = None
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Read the settings once per process. Raises AlbumscopeError naming the wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = str(wrong["loc"][0]).upper()
+        raise AlbumscopeError(
+            f"{name}={wrong['input']!r} in the environment or .env is wrong: {wrong['msg']}"
+        ) from None

@@ -1,0 +1,289 @@
+"""The stages: for each table with one file an album, what its rows are made from, and how.
+
+A stage knows nothing of Dagster: the asset of the same name calls ``refresh``; ``albumscope
+status`` and ``sync`` ask ``plan``.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import ClassVar, Generic
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from typing_extensions import override
+
+from pipeline import incremental
+from pipeline.captioners import Caption, PhotoContext
+from pipeline.captioners.loading import load_captioner
+from pipeline.encoders.loading import embed_producer, load_encoder
+from pipeline.encoders.text import load_text_encoder, text_producer
+from pipeline.errors import PhotoError
+from pipeline.exif import CODE_VERSION as EXIF_VERSION
+from pipeline.exif import read_exif
+from pipeline.incremental import Counts, Item, Plan, Row
+from pipeline.photos import map_ahead, open_photo
+from pipeline.settings import Settings
+from pipeline.sources import folder
+from pipeline.store import Store
+
+_DECODING_THREADS = os.cpu_count() or 2
+
+Made = Iterable[tuple[Item, Row | PhotoError]]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo that raw_images found to be readable. ``path`` may hold surrogates."""
+
+    image_id: int
+    sha256: str
+    path: str
+    title: str
+
+
+@dataclass(frozen=True)
+class CaptionText:
+    """A caption that is to be embedded."""
+
+    image_id: int
+    text: str
+
+
+def readable_photos(store: Store, album_id: str) -> list[Photo]:
+    """The photos of an album that raw_images could read, in the album's order."""
+    columns = ["image_id", "sha256", "path", "title", "error"]
+    return [
+        Photo(row["image_id"], row["sha256"], os.fsdecode(row["path"]), row["title"])
+        for row in store.read("raw_images", album_id, columns).to_pylist()
+        if row["error"] is None
+    ]
+
+
+class Stage(Generic[Item]):
+    """One table: which rows an album should have, what they are made from, and how."""
+
+    table: ClassVar[str]
+    checkpoint: ClassVar[int]
+    """After how many new rows the file is written."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+
+    @property
+    def producer(self) -> str:
+        """Who makes the rows: model name and code version."""
+        return self.table
+
+    @property
+    def active(self) -> bool:
+        """Whether the settings ask for this table; if not, its files are left as they are."""
+        return True
+
+    def wanted(self, album: Row) -> Sequence[Item]:
+        """The items that the album should have rows for, in order."""
+        raise NotImplementedError
+
+    def origin(self, item: Item) -> Row:
+        """The values that this item's row is made from."""
+        raise NotImplementedError
+
+    def make(self, album: Row, items: Sequence[Item]) -> Made[Item]:
+        """Make the rows of these items, lazily and in order."""
+        raise NotImplementedError
+
+    def plan(self, album: Row) -> Plan[Item]:
+        """What is to be done for an album."""
+        wanted = self.wanted(album)
+        origin_columns = self.origin(wanted[0]) if wanted else []
+        columns = dict.fromkeys(["image_id", *origin_columns, "error", "attempts", "retryable"])
+        existing = self.store.read(self.table, album["album_id"], list(columns))
+        return incremental.plan(existing, wanted, self.origin)
+
+    def refresh(
+        self, album: Row, progress: Callable[[int], object] = lambda photos: None
+    ) -> Counts:
+        """Bring the album's file up to date; ``progress`` is told of photos as they are done."""
+        return incremental.refresh(
+            self.store,
+            self.table,
+            album["album_id"],
+            self.wanted(album),
+            self.origin,
+            lambda items: self.make(album, items),
+            checkpoint=self.checkpoint,
+            progress=progress,
+        )
+
+
+class RawImages(Stage[folder.FolderPhoto]):
+    """The album's photos on disk."""
+
+    table = "raw_images"
+    checkpoint = 1000
+
+    @override
+    def wanted(self, album: Row) -> Sequence[folder.FolderPhoto]:
+        return folder.list_photos(album)
+
+    @override
+    def origin(self, item: folder.FolderPhoto) -> Row:
+        return item.origin()
+
+    @override
+    def make(self, album: Row, items: Sequence[folder.FolderPhoto]) -> Made[folder.FolderPhoto]:
+        return folder.read_photos(items)
+
+
+class _OfPhotos(Stage[Photo]):
+    """A table with a row for each readable photo, made from its bytes by a producer."""
+
+    @override
+    def wanted(self, album: Row) -> Sequence[Photo]:
+        return readable_photos(self.store, album["album_id"])
+
+    @override
+    def origin(self, item: Photo) -> Row:
+        return {"sha256": item.sha256, "producer": self.producer}
+
+
+class ExifMetadata(_OfPhotos):
+    """What the camera wrote into the file."""
+
+    table = "exif_metadata"
+    checkpoint = 1000
+    producer = f"exif:{EXIF_VERSION}"
+
+    @override
+    def make(self, album: Row, items: Sequence[Photo]) -> Made[Photo]:
+        return map_ahead(
+            lambda photo: read_exif(photo.path), items, threads=_DECODING_THREADS, look_ahead=64
+        )
+
+
+class LlmCaptions(_OfPhotos):
+    """A description and tags."""
+
+    table = "llm_captions"
+    checkpoint = 32
+
+    @property
+    @override
+    def active(self) -> bool:
+        return self.settings.caption_model != "none"
+
+    @cached_property
+    @override
+    def producer(self) -> str:
+        captioner = load_captioner(self.settings.caption_model)
+        return captioner.producer if captioner else ""
+
+    @override
+    def make(self, album: Row, items: Sequence[Photo]) -> Made[Photo]:
+        captioner = load_captioner(self.settings.caption_model)
+        if captioner is None:
+            return
+        exif = {
+            row["image_id"]: row
+            for row in self.store.read("exif_metadata", album["album_id"]).to_pylist()
+        }
+
+        def describe(decoded: tuple[Photo, Image.Image | PhotoError]) -> Caption:
+            photo, image = decoded
+            if isinstance(image, PhotoError):
+                raise image
+            context = PhotoContext(photo.title, album["title"], exif.get(photo.image_id, {}))
+            return captioner.describe(image, context)
+
+        decoded = map_ahead(
+            lambda photo: open_photo(photo.path, captioner.image_size),
+            items,
+            threads=_DECODING_THREADS,
+            look_ahead=2 * _DECODING_THREADS,
+        )
+        described = map_ahead(
+            describe, decoded, threads=captioner.in_flight, look_ahead=captioner.in_flight
+        )
+        for (photo, _), caption in described:
+            if isinstance(caption, PhotoError):
+                yield photo, caption
+            else:
+                yield photo, {"model_name": captioner.name, **asdict(caption)}
+
+
+class SiglipEmbeddings(_OfPhotos):
+    """One vector for each photo, in the space that queries are embedded into too."""
+
+    table = "siglip_embeddings"
+    checkpoint = 512
+
+    @cached_property
+    @override
+    def producer(self) -> str:
+        return embed_producer(self.settings.embed_model)
+
+    @override
+    def make(self, album: Row, items: Sequence[Photo]) -> Iterator[tuple[Photo, Row | PhotoError]]:
+        encoder = load_encoder(self.settings.embed_model, self.settings.device)
+        size = self.settings.batch_size
+        batch: list[tuple[Photo, NDArray[np.float32]]] = []
+
+        def embed() -> Iterator[tuple[Photo, Row]]:
+            vectors = encoder.encode_prepared([prepared for _, prepared in batch])
+            for (photo, _), vector in zip(batch, vectors, strict=True):
+                yield photo, {"model_name": encoder.name, "embedding": vector}
+            batch.clear()
+
+        for photo, prepared in map_ahead(
+            lambda photo: encoder.prepare(open_photo(photo.path, encoder.image_size)),
+            items,
+            threads=_DECODING_THREADS,
+            look_ahead=2 * size,
+        ):
+            if isinstance(prepared, PhotoError):
+                yield photo, prepared
+                continue
+            batch.append((photo, prepared))
+            if len(batch) == size:
+                yield from embed()
+        if batch:
+            yield from embed()
+
+
+class CaptionEmbeddings(Stage[CaptionText]):
+    """One text vector for each caption."""
+
+    table = "caption_embeddings"
+    checkpoint = 2048
+
+    @cached_property
+    @override
+    def producer(self) -> str:
+        return text_producer(self.settings.text_model)
+
+    @override
+    def wanted(self, album: Row) -> Sequence[CaptionText]:
+        rows = self.store.read("llm_captions", album["album_id"], ["image_id", "caption"])
+        return [
+            CaptionText(row["image_id"], row["caption"])
+            for row in rows.to_pylist()
+            if row["caption"]
+        ]
+
+    @override
+    def origin(self, item: CaptionText) -> Row:
+        digest = hashlib.sha256(item.text.encode()).hexdigest()
+        return {"caption_sha256": digest, "producer": self.producer}
+
+    @override
+    def make(self, album: Row, items: Sequence[CaptionText]) -> Made[CaptionText]:
+        encoder = load_text_encoder(self.settings.text_model, self.settings.device)
+        for start in range(0, len(items), self.settings.batch_size):
+            batch = items[start : start + self.settings.batch_size]
+            vectors = encoder.encode_texts([item.text for item in batch])
+            for item, vector in zip(batch, vectors, strict=True):
+                yield item, {"model_name": encoder.name, "embedding": vector}

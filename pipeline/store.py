@@ -1,0 +1,157 @@
+"""The library on disk: one Parquet file for each table and album, each replaced as a whole.
+
+::
+
+    DATA_DIR/tables/<table>/<album id>.parquet
+    DATA_DIR/folders/<registration>.json     the folders that were added
+    DATA_DIR/photos/<album id>/<photo id>.jpg
+    DATA_DIR/snapshots/                      see snapshot.py
+    DATA_DIR/dagster/                        Dagster's own storage
+
+No file is ever changed in place, so readers need no lock and a killed writer leaves the old file.
+"""
+
+import errno
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import AlbumscopeError
+from pipeline.tables import ALBUM_TABLES, SCHEMAS
+
+_LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
+_TEMPORARY = ".tmp"
+
+
+class Store:
+    """Reads and writes the tables under ``root``, which is DATA_DIR."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, table: str, part: str) -> Path:
+        """Where the file of one album (for ``albums``: of one source) lies."""
+        return self.root / "tables" / table / f"{part}.parquet"
+
+    def parts(self, table: str) -> list[str]:
+        """The albums (for ``albums``: the sources) that have a file, sorted."""
+        return sorted(file.stem for file in (self.root / "tables" / table).glob("*.parquet"))
+
+    def read(self, table: str, part: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read one file, or some of its columns; without a file, an empty table."""
+        schema = _selected(SCHEMAS[table], columns)
+        path = self.path(table, part)
+        try:
+            # One handle for all of it: the file may be replaced while it is read.
+            with path.open("rb") as file:
+                return pq.ParquetFile(file).read(schema.names).select(schema.names).cast(schema)
+        except FileNotFoundError:
+            return schema.empty_table()
+        except (pa.ArrowException, KeyError, OSError) as error:
+            raise AlbumscopeError(
+                f"{path} cannot be read ({_first_line(error)}); delete it and run `albumscope sync`"
+            ) from error
+
+    def read_all(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read all files of a table as one, in the order of ``parts``."""
+        tables = [self.read(table, part, columns) for part in self.parts(table)]
+        return pa.concat_tables([_selected(SCHEMAS[table], columns).empty_table(), *tables])
+
+    def stream(self, table: str) -> pa.RecordBatchReader:
+        """Read all files of a table one after the other, for DuckDB to scan once.
+
+        Two columns are added: ``album_id`` (the part) and ``position`` (the row in its file).
+        """
+        schema = SCHEMAS[table]
+        if "album_id" not in schema.names:
+            schema = schema.append(pa.field("album_id", pa.string()))
+        schema = schema.append(pa.field("position", pa.int32()))
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for part in self.parts(table):
+                rows = self.read(table, part)
+                if "album_id" not in rows.column_names:
+                    rows = rows.append_column(
+                        "album_id", pa.array([part] * rows.num_rows, pa.string())
+                    )
+                rows = rows.append_column("position", pa.array(range(rows.num_rows), pa.int32()))
+                yield from rows.to_batches()
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def write(self, table: str, part: str, rows: pa.Table) -> None:
+        """Replace one file with these rows. Raises AlbumscopeError if the disk does not let it."""
+        rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
+        replace_file(
+            self.path(table, part),
+            lambda path: pq.write_table(rows, path, compression="zstd"),
+        )
+
+    def drop_album(self, album_id: str) -> None:
+        """Delete what the library holds of an album; photos in folders are left alone."""
+        for table in ALBUM_TABLES:
+            self.path(table, album_id).unlink(missing_ok=True)
+        shutil.rmtree(self.root / "photos" / album_id, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Delete the temporary files that killed writers left behind."""
+        for file in (self.root / "tables").rglob(f"*{_TEMPORARY}"):
+            if time.time() - file.stat().st_mtime > _LEFTOVER_AGE:
+                file.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under a temporary name beside ``path``, flush it to the disk, rename it.
+
+    Readers see the old file or the new one, never a part. Raises AlbumscopeError if the disk is
+    full or the folder cannot be written to; the old file is then still there.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_TEMPORARY}")
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            flush_to_disk(temporary)
+            temporary.replace(path)
+            flush_to_disk(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, outlive a power cut (fsync)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def explain_disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says into an AlbumscopeError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            advice = "the disk is full: make room and run the command again, nothing is lost"
+        elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+            advice = "it cannot be written to: set DATA_DIR to a folder that can"
+        else:
+            advice = _first_line(error)
+        raise AlbumscopeError(f"Writing {path} failed: {advice}") from error
+
+
+def _selected(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
