@@ -141,6 +141,7 @@ def refresh(
     existing = store.read(table, album_id)
     planned = plan(existing, wanted, origin)
     attempts = _attempts(existing, planned.todo, origin)
+    progress(len(planned.kept))
     done = [existing.take(pa.array(planned.kept, pa.int64()))]
     batch: list[dict[str, Any]] = []
 

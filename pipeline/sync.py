@@ -1,6 +1,6 @@
 """Bringing the library up to date, in Dagster runs that its UI shows like any others."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -42,11 +42,13 @@ def sync(
     library: Library,
     instance: dg.DagsterInstance,
     album_ids: Sequence[str] = (),
+    on_start: Callable[[int], object] = lambda photos: None,
 ) -> SyncReport:
     """Materialise what is new in these albums (or all) and publish once they are through.
 
     Without anything new, no run is started and no model is loaded. An album that fails does not
-    stop the others. Raises AlbumscopeError for what concerns all of them.
+    stop the others. ``on_start`` is told how many photos the albums with work have. Raises
+    AlbumscopeError for what concerns all albums.
     """
     report = SyncReport(warnings=find_albums(library, instance))
     albums = {album["album_id"]: album for album in library.albums()}
@@ -60,6 +62,7 @@ def sync(
         except AlbumError as error:
             report.failed[album_id] = str(error)
 
+    on_start(sum(albums[album_id]["photo_count"] for album_id in pending))
     for group in _groups(instance, pending):
         _sync_group(library, instance, group, report, publish=len(pending) == 1)
     if not snapshot.is_up_to_date(library):

@@ -148,14 +148,16 @@ def _sample(blocks: Blocks, count: int, *, at_most: int) -> NDArray[np.float32]:
 def _queries(blocks: Blocks) -> NDArray[np.float32]:
     """Queries like those that people ask: near photos of the library, but not on them."""
     random = np.random.default_rng(0)
-    first = np.concatenate([block[:: max(1, len(block) // 64)] for block in blocks()])
+    first: NDArray[np.float32] = np.concatenate(
+        [block[:: max(1, len(block) // 64)] for block in blocks()]
+    )
     first = first[np.linalg.norm(first, axis=1) > 0.5]  # not the rows of zeros
     if not len(first):
         return first
     chosen = first[random.permutation(len(first))[:_RECALL_QUERIES]]
     noise = random.standard_normal(chosen.shape, dtype=np.float32) / np.sqrt(chosen.shape[1])
-    moved = chosen + 0.5 * noise
-    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)
+    moved: NDArray[np.float32] = chosen + 0.5 * noise
+    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
 
 
 def _exact_neighbours(queries: NDArray[np.float32], blocks: Blocks) -> NDArray[np.int64]:

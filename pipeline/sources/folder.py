@@ -167,6 +167,11 @@ def read_photos(photos: Iterable[FolderPhoto]) -> Iterator[tuple[FolderPhoto, Ro
     return map_ahead(_read_photo, photos, threads=4, look_ahead=64)
 
 
+def title_of_file(name: str) -> str:
+    """A photo's title from its file name: ``two-dogs.jpg`` is "two dogs"."""
+    return Path(name).stem.replace("_", " ").replace("-", " ").strip()
+
+
 def printable(path: str | os.PathLike[str]) -> str:
     """A path as text that can be printed and stored: bytes that are no text become ``\\xNN``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -178,7 +183,7 @@ def _read_photo(photo: FolderPhoto) -> Row:
         "path": os.fsencode(photo.path),
         "local_filename": name,
         "source": "folder",
-        "title": Path(name).stem.replace("_", " ").replace("-", " ").strip(),
+        "title": title_of_file(name),
         "tags": [],
     }
     try:

@@ -1,0 +1,399 @@
+"""The command ``albumscope``: each function here is a subcommand of the same name.
+
+What is slow to import (Dagster, torch) is imported by the subcommands that need it.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from pipeline import servers
+from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.settings import PROJECT_ROOT, load_settings
+from pipeline.terminal import (
+    fail,
+    fail_unexpectedly,
+    print_fields,
+    print_json,
+    print_rows,
+    progress_bars,
+    say,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
+    from search_app.engine import Filters, SearchEngine
+
+app = typer.Typer(
+    help="Search Flickr albums and photo folders by words, by picture and by part of a picture.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+PhotoFile = Annotated[Path, typer.Argument(help="A photo file.", show_default=False)]
+EventOption = Annotated[str | None, typer.Option("--event", help="Only this event.")]
+YearOption = Annotated[int | None, typer.Option("--year", help="Only events of this year.")]
+AlbumOption = Annotated[str | None, typer.Option("--album-id", help="Only this album.")]
+HostOption = Annotated[str, typer.Option(help="Address that the page is served on.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the search page.")]
+
+NO_ALBUMS = "No albums yet: add photos with `albumscope add-folder DIR` and run `albumscope sync`"
+DEMO_FOLDER = PROJECT_ROOT / "data" / "demo"
+
+
+def main() -> None:
+    """Run the command line; errors are one line on standard error, never a traceback."""
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)  # what fails is reported below
+    try:
+        app()
+    except (AlbumscopeError, PhotoError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("Stopped. What was done is kept; run the command again to go on.", code=130)
+    except BrokenPipeError:  # nobody reads our output any more, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        fail_unexpectedly(error)
+
+
+@app.command()
+def albums(as_json: JsonFlag = False) -> None:
+    """List the albums of all sources, with photo counts and what is synced."""
+    from pipeline.sources import folder
+
+    library = _library()
+    found, warnings = folder.find_albums(library.store)
+    warn(warnings)
+    rows = [
+        {
+            "album_id": album["album_id"],
+            "source": album["source"],
+            "title": album["title"],
+            "event_name": album["event_name"],
+            "event_year": album["event_year"],
+            "event_type": album["event_type"],
+            "photo_count": album["photo_count"],
+            "synced": library.synced(album["album_id"]),
+        }
+        for album in found.to_pylist()
+    ]
+    columns = ("album_id", "title", "event_name", "event_year", "photo_count", "synced")
+    print_rows(rows, as_json=as_json, columns=columns, empty=NO_ALBUMS)
+
+
+@app.command()
+def add_folder(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of photos.")],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Each folder below with photos is an album.")
+    ] = False,
+    title: Annotated[str | None, typer.Option(help="The album's title; else its folder's.")] = None,
+    event: Annotated[str | None, typer.Option(help="The event's name.")] = None,
+    year: Annotated[int | None, typer.Option(help="The event's year.", min=1800, max=2999)] = None,
+    event_type: Annotated[str | None, typer.Option(help="Conference, trip, meeting, …")] = None,
+) -> None:
+    """Register DIR as an album. Photos stay where they are; `sync` then brings them in."""
+    from pipeline.sources import folder as source
+
+    if title and recursive:
+        raise typer.BadParameter("--title names one album; with -r they go by their folders' names")
+    library = _library()
+    path = str(folder.expanduser().resolve())
+    source.register(
+        library.store,
+        source.Registration(path, recursive, title, event, year, event_type),
+    )
+    found, _ = source.find_albums(library.store)
+    added = [row for row in found.to_pylist() if row["root"] == os.fsencode(path)]
+    photos = sum(row["photo_count"] for row in added)
+    say(f"Added {len(added)} albums with {photos} photos. `albumscope sync` brings them in.")
+
+
+@app.command()
+def remove_folder(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that was added.")],
+) -> None:
+    """Take a folder's albums out of the library. The photos themselves are left alone."""
+    from pipeline.sources import folder as source
+
+    source.unregister(_library().store, str(folder.expanduser().resolve()))
+    say("Removed. `albumscope sync` takes its photos out of the search.")
+
+
+@app.command()
+def sync(
+    album_ids: Annotated[list[str] | None, typer.Argument(help="Albums to sync; else all.")] = None,
+    all_albums: Annotated[bool, typer.Option("--all", help="All albums (as without ids).")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is to do.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find albums, bring in what is new or changed, and publish it."""
+    if album_ids and all_albums:
+        raise typer.BadParameter("Give album ids or --all, not both")
+    if dry_run:
+        _print_what_is_to_do(album_ids or [], as_json)
+        return
+    from pipeline.instance import open_instance
+    from pipeline.library import Library
+    from pipeline.sync import sync as run_sync
+
+    settings = load_settings()
+    with progress_bars() as (on_start, on_progress), open_instance(settings) as instance:
+        report = run_sync(Library(settings, on_progress), instance, album_ids or [], on_start)
+    warn([*report.warnings, *report.failed.values()])
+    if as_json:
+        print_json(asdict(report))
+    else:
+        done = f"{len(report.albums)} albums brought up to date" if report.albums else "Nothing new"
+        say(f"{done}; the newest snapshot is {report.snapshot or 'none yet'}.")
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(as_json: JsonFlag = False) -> None:
+    """Show, for each album and stage, what is done, missing and failed; snapshot and models."""
+    from pipeline import snapshot
+
+    library = _library()
+    settings = library.settings
+    rows = [
+        {"album_id": album["album_id"], "title": album["title"], "stages": library.status(album)}
+        for album in library.albums()
+    ]
+    failed = [failure for album in library.albums() for failure in library.failures(album)]
+    models = {
+        "embedding": settings.embed_model,
+        "caption": settings.caption_model,
+        "text": settings.text_model,
+    }
+    current = snapshot.current_name(settings.data_dir)
+    if as_json:
+        print_json({"albums": rows, "failed": failed, "snapshot": current, "models": models})
+        return
+    table = [{"album": row["title"], **_in_words(row["stages"])} for row in rows]
+    print_rows(table, as_json=False, empty=NO_ALBUMS)
+    if failed:
+        print_rows(failed, as_json=False, empty="")
+    say(f"Snapshot: {current or 'none published yet'}")
+    say("Models: " + ", ".join(f"{use} {name}" for use, name in models.items()))
+
+
+@app.command()
+def images(
+    event: EventOption = None,
+    year: YearOption = None,
+    album_id: AlbumOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the photos in the library."""
+    engine = _engine()
+    rows = engine.images(_filters(event, year, album_id))
+    columns = ("image_id", "title", "album_title", "width", "height", "relative_path")
+    print_rows(rows, as_json=as_json, columns=columns, empty="No photo matches")
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="What the photo shows.", show_default=False)] = "",
+    image: Annotated[
+        str | None, typer.Option(help="A photo file, or the image_id of a photo in the library.")
+    ] = None,
+    event: EventOption = None,
+    year: YearOption = None,
+    album_id: AlbumOption = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many photos.")] = 20,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="visual, caption, text or hybrid [default: hybrid; with --image visual]"),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Search the current snapshot by words, by picture, or by both."""
+    from pipeline.photos import open_photo
+    from search_app.engine import Mode, Query
+
+    if mode is not None and mode not in get_args(Mode):
+        raise typer.BadParameter(f"--mode is one of {', '.join(get_args(Mode))}")
+    is_id = image is not None and image.isdigit() and not Path(image).exists()
+    query = Query(
+        text=text,
+        image=open_photo(image) if image and not is_id else None,
+        image_id=int(image) if image and is_id else None,
+        filters=_filters(event, year, album_id),
+        mode=mode,  # type: ignore[arg-type]  # checked above
+        k=k,
+    )
+    rows = [asdict(hit) for hit in _engine().search(query)]
+    columns = ("rank", "score", "title", "album_title", "caption", "path")
+    print_rows(rows, as_json=as_json, columns=columns, empty="Nothing found")
+
+
+@app.command()
+def exif(file: PhotoFile, as_json: JsonFlag = False) -> None:
+    """Print the EXIF data of one file; nothing is stored."""
+    from pipeline.exif import read_exif
+
+    values = read_exif(str(file))
+    if as_json:
+        print_json(values | {"raw": json.loads(values["raw"]) if values["raw"] else None})
+    else:
+        known = {name: value for name, value in values.items() if value is not None}
+        print_fields({name: value for name, value in known.items() if name != "raw"})
+        if not known:
+            say("No EXIF data")
+
+
+@app.command()
+def describe(file: PhotoFile, as_json: JsonFlag = False) -> None:
+    """Describe one file as `sync` would; nothing is stored."""
+    from pipeline.captioners import PhotoContext
+    from pipeline.captioners.loading import load_captioner
+    from pipeline.exif import read_exif
+    from pipeline.photos import open_photo
+    from pipeline.sources.folder import title_of_file
+
+    captioner = load_captioner(load_settings().caption_model)
+    if captioner is None:
+        raise AlbumscopeError("CAPTION_MODEL is 'none': set it to 'embedded' to describe photos")
+    photo = open_photo(file, captioner.image_size)
+    context = PhotoContext(title_of_file(file.name), file.resolve().parent.name, read_exif(file))
+    values = asdict(captioner.describe(photo, context))
+    print_json(values) if as_json else print_fields(values)
+
+
+@app.command()
+def snapshots(
+    publish: Annotated[str | None, typer.Option(metavar="NAME", help="Make it current.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the snapshots; with --publish make one of them current."""
+    from pipeline import snapshot
+
+    data_dir = load_settings().data_dir
+    if publish is not None:
+        snapshot.make_current(data_dir, publish)
+        say(f"The search uses snapshot {publish} from now on.")
+        return
+    current = snapshot.current_name(data_dir)
+    rows = [
+        {"name": name, "current": name == current} | _snapshot_summary(data_dir, name)
+        for name in snapshot.names(data_dir)
+    ]
+    print_rows(rows, as_json=as_json, empty="No snapshot yet: `albumscope sync` publishes one")
+
+
+@app.command()
+def serve(host: HostOption = servers.LOCALHOST, port: PortOption = 8501) -> None:
+    """Serve the search page."""
+    servers.require_free(host, port, "--port")
+    say(f"Search page: http://{host}:{port}")
+    sys.exit(subprocess.call(servers.page_command(host, port)))
+
+
+@app.command()
+def demo(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Only build the library.")] = False,
+    port: PortOption = 8501,
+    dagster_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of Dagster's UI.")
+    ] = 3000,
+) -> None:
+    """Build the demo library and open the search page and Dagster's UI."""
+    if not DEMO_FOLDER.is_dir():
+        raise AlbumscopeError(f"The demo photos are not in {DEMO_FOLDER}: run this from a checkout")
+    host = servers.LOCALHOST
+    if not no_serve:
+        servers.require_free(host, port, "--port")
+        servers.require_free(host, dagster_port, "--dagster-port")
+    add_folder(DEMO_FOLDER, recursive=True)
+    sync()
+    if no_serve:
+        return
+    from pipeline.instance import dagster_home
+
+    settings = load_settings()
+    environment = servers.environment(settings, dagster_home(settings))
+    with (
+        servers.running(servers.page_command(host, port), environment) as page,
+        servers.running(servers.dagster_command(host, dagster_port), environment) as dagster,
+    ):
+        say(f"Search page:  http://{host}:{port}")
+        say(f"Dagster's UI: http://{host}:{dagster_port}")
+        say("Stop both with Ctrl-C.")
+        stopped = servers.wait_for_any({"search page": page, "Dagster UI": dagster})
+        raise AlbumscopeError(f"The {stopped} stopped by itself; the lines above say why")
+
+
+def _library() -> "Library":
+    from pipeline.library import Library
+
+    return Library(load_settings())
+
+
+def _engine() -> "SearchEngine":
+    from search_app.engine import SearchEngine
+
+    return SearchEngine(load_settings())
+
+
+def _filters(event: str | None, year: int | None, album_id: str | None) -> "Filters":
+    from search_app.engine import Filters
+
+    return Filters(
+        events=[event] if event is not None else [],
+        years=[year] if year is not None else [],
+        album_ids=[album_id] if album_id is not None else [],
+    )
+
+
+def _print_what_is_to_do(album_ids: list[str], as_json: bool) -> None:
+    from pipeline.sources import folder
+
+    library = _library()
+    found, warnings = folder.find_albums(library.store)
+    warn(warnings)
+    albums = {album["album_id"]: album for album in found.to_pylist()}
+    for unknown in set(album_ids) - set(albums):
+        raise AlbumscopeError(f"No album {unknown!r}: `albumscope albums` lists the ids")
+    rows = [library.work(albums[album_id]) for album_id in album_ids or albums]
+    print_rows(rows, as_json=as_json, empty="No albums")
+
+
+def _in_words(stages: dict[str, dict[str, int]]) -> dict[str, str]:
+    """ "28 done, 1 failed" for each stage."""
+    return {
+        table: ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "0"
+        for table, counts in stages.items()
+    }
+
+
+def _snapshot_summary(data_dir: Path, name: str) -> dict[str, Any]:
+    from pipeline import snapshot
+
+    try:
+        manifest = snapshot.read_manifest(data_dir, name)
+    except AlbumscopeError as error:
+        return {"created_at": None, "photos": None, "megabytes": None, "state": str(error)}
+    size = sum(file["bytes"] for file in manifest["files"].values())
+    return {
+        "created_at": manifest["created_at"],
+        "photos": manifest["tables"]["images"],
+        "megabytes": round(size / 1e6, 1),
+        "state": "good",
+    }
+
+
+if __name__ == "__main__":
+    main()

