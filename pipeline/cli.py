@@ -6,7 +6,7 @@ What is slow to import (Dagster, torch) is imported by the subcommands that need
 import json
 import logging
 import os
-import subprocess
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -299,7 +299,10 @@ def serve(host: HostOption = servers.LOCALHOST, port: PortOption = 8501) -> None
     """Serve the search page."""
     servers.require_free(host, port, "--port")
     say(f"Search page: http://{host}:{port}")
-    sys.exit(subprocess.call(servers.page_command(host, port)))
+    command = servers.page_command(host, port)
+    environment = servers.environment(load_settings())
+    os.chdir(PROJECT_ROOT)  # where the page's configuration lies
+    os.execve(command[0], command, environment)
 
 
 @app.command()
@@ -324,16 +327,24 @@ def demo(
     from pipeline.instance import dagster_home
 
     settings = load_settings()
-    environment = servers.environment(settings, dagster_home(settings))
+    home = dagster_home(settings)
+    environment = {**servers.environment(settings), "DAGSTER_HOME": str(home)}
+    page_command = servers.page_command(host, port)
+    dagster_command = servers.dagster_command(host, dagster_port)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that both are stopped then too
     with (
-        servers.running(servers.page_command(host, port), environment) as page,
-        servers.running(servers.dagster_command(host, dagster_port), environment) as dagster,
+        servers.running(page_command, environment, PROJECT_ROOT) as page,
+        servers.running(dagster_command, environment, home) as dagster,
     ):
         say(f"Search page:  http://{host}:{port}")
         say(f"Dagster's UI: http://{host}:{dagster_port}")
         say("Stop both with Ctrl-C.")
-        stopped = servers.wait_for_any({"search page": page, "Dagster UI": dagster})
-        raise AlbumscopeError(f"The {stopped} stopped by itself; the lines above say why")
+        try:
+            stopped = servers.wait_for_any({"search page": page, "Dagster UI": dagster})
+        except KeyboardInterrupt:
+            say("Stopped.")
+            return
+    raise AlbumscopeError(f"The {stopped} stopped by itself; the lines above say why")
 
 
 def _library() -> "Library":

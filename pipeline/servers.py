@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import PROJECT_ROOT, Settings
 
@@ -32,9 +34,19 @@ def dagster_command(host: str, port: int) -> list[str]:
     ]
 
 
-def environment(settings: Settings, dagster_home: Path) -> dict[str, str]:
-    """The environment of the servers: the library and the Dagster instance of this process."""
-    return os.environ | {"DATA_DIR": str(settings.data_dir), "DAGSTER_HOME": str(dagster_home)}
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of the servers: this process's, with all settings spelt out."""
+    values = {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in settings
+        if value is not None
+    }
+    return {
+        **os.environ,
+        **values,
+        # `dagster dev` says at every start that `dg dev` will replace it
+        "PYTHONWARNINGS": "ignore::FutureWarning",
+    }
 
 
 def require_free(host: str, port: int, option: str) -> None:
@@ -51,10 +63,10 @@ def require_free(host: str, port: int, option: str) -> None:
 
 @contextmanager
 def running(
-    command: Sequence[str], environment: Mapping[str, str]
+    command: Sequence[str], environment: Mapping[str, str], folder: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a server until the ``with`` block ends; then stop it and wait until it is gone."""
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    """Run a server in ``folder`` until the ``with`` block ends; then stop it and wait for it."""
+    process = subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True)
     try:
         yield process
     finally:
