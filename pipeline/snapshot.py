@@ -330,9 +330,12 @@ def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> di
         DROP TABLE memory.raw_images;
         """
     )
+    # In the order of the photos, so that the same tables give the same catalogue.
     of_photo = """
-        FROM source SEMI JOIN images USING (image_id) WHERE error IS NULL {condition}
+        FROM source JOIN (SELECT image_id, rowid AS row FROM images) USING (image_id)
+        WHERE error IS NULL {condition}
         QUALIFY row_number() OVER (PARTITION BY image_id) = 1
+        ORDER BY row
     """
     create(
         "exif",

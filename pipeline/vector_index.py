@@ -157,7 +157,8 @@ def _queries(blocks: Blocks) -> NDArray[np.float32]:
     chosen = first[random.permutation(len(first))[:_RECALL_QUERIES]]
     noise = random.standard_normal(chosen.shape, dtype=np.float32) / np.sqrt(chosen.shape[1])
     moved: NDArray[np.float32] = chosen + 0.5 * noise
-    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    return moved
 
 
 def _exact_neighbours(queries: NDArray[np.float32], blocks: Blocks) -> NDArray[np.int64]:

@@ -1,0 +1,44 @@
+# make demo    build the demo library and open the search page and Dagster's UI
+# make test    lint, check types and run all tests
+# make setup   install into .venv; with EXTRA=cuda for a machine with an NVIDIA GPU
+
+PYTHON ?= python3
+EXTRA ?= cpu
+BIN := .venv/bin
+INSTALLED := .venv/.installed-$(EXTRA)
+
+.PHONY: setup demo test lint chromium clean
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Albumscope needs Python 3.11 or later: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRA),dev]'
+	@touch $@
+
+demo: setup
+	@$(BIN)/albumscope demo
+
+test: setup chromium lint
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The page's tests drive a real browser.
+chromium:
+	@command -v chromium >/dev/null && exit 0; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+		sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium; \
+	fi >/dev/null 2>&1; \
+	command -v chromium >/dev/null || \
+		{ echo "The tests need the browser Chromium: sudo apt-get install chromium, then make test again"; exit 1; }
+
+clean:
+	rm -rf .venv
