@@ -57,7 +57,8 @@ class VectorIndex:
         """
         if not self._all_present:
             allowed = self._present if allowed is None else allowed & self._present
-        rows, cosines = _search(self._index, query[None, :], min(k, len(self)), allowed)
+        queries = np.ascontiguousarray(query[None, :], np.float32)
+        rows, cosines = _search(self._index, queries, min(k, len(self)), allowed)
         found = rows[0] >= 0
         return rows[0][found], cosines[0][found]
 
@@ -117,26 +118,29 @@ def _search(
     k: int,
     allowed: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    if allowed is not None:
+        k = min(k, int(allowed.sum()))
     if k == 0:
         return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
-    selector = None
     bitmap = None if allowed is None else np.packbits(allowed, bitorder="little")
-    if bitmap is not None:
-        selector = faiss.IDSelectorBitmap(bitmap)
+    selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)
     index = faiss.downcast_index(index)
-    if isinstance(index, faiss.IndexRefine):
-        ivf = _ivf(index)
-        # A filter empties the lists, so more of them are opened to find as many.
-        kept = 1.0 if allowed is None else max(float(allowed.mean()), 1e-9)
-        probes = int(min(ivf.nlist, np.ceil(ivf.nprobe / kept)))
+    if not isinstance(index, faiss.IndexRefine):
+        cosines, rows = index.search(queries, k, params=faiss.SearchParameters(sel=selector))
+        return rows, cosines
+    lists = _ivf(index).nlist
+    # A filter empties the lists, so more of them are opened to find as many.
+    probes = _ivf(index).nprobe if allowed is None else _ivf(index).nprobe / allowed.mean()
+    while True:
+        probes = min(lists, int(np.ceil(probes)))
         inner = faiss.SearchParametersIVF(sel=selector, nprobe=probes)
         parameters = faiss.IndexRefineSearchParameters(
             k_factor=index.k_factor, base_index_params=inner
         )
-    else:
-        parameters = faiss.SearchParameters(sel=selector)
-    cosines, rows = index.search(np.ascontiguousarray(queries), k, params=parameters)
-    return rows, cosines
+        cosines, rows = index.search(queries, k, params=parameters)
+        if probes == lists or (rows >= 0).all():
+            return rows, cosines
+        probes *= 4  # the lists opened held fewer than k
 
 
 def _sample(blocks: Blocks, count: int, *, at_most: int) -> NDArray[np.float32]:

@@ -1,0 +1,184 @@
+"""Snapshots are whole, immutable, published atomically, and can be taken back."""
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import duckdb
+import faiss
+import numpy as np
+import pytest
+
+from pipeline import snapshot
+from pipeline.errors import AlbumscopeError
+from pipeline.library import Library
+from pipeline.settings import Settings
+from pipeline.snapshot import Published, Snapshot
+
+
+def publish(data_dir: Path) -> Published:
+    return snapshot.publish(Library(Settings(data_dir=data_dir)), duckdb.connect, run_id="test")
+
+
+def touch(data_dir: Path) -> None:
+    """Make the library differ from its newest snapshot."""
+    table = next((data_dir / "tables" / "exif_metadata").glob("*.parquet"))
+    rows = table.read_bytes()
+    table.write_bytes(rows)
+
+
+def current(data_dir: Path) -> Path:
+    name = snapshot.current_name(data_dir)
+    assert name is not None
+    return data_dir / "snapshots" / name
+
+
+def test_tables_and_columns_of_the_design(demo_library: Path) -> None:
+    expected = {
+        "albums": "album_id, source, title, description, url, photo_count, event_name, event_year,"
+        " event_type, created_at, updated_at",
+        "album_images": "album_id, image_id, position",
+        "images": "image_id, image_url, page_url, relative_path, local_filename, source,"
+        " flickr_photo_id, title, description, tags, owner, license, image_format, width, height,"
+        " file_size_bytes, sha256, uploaded_at, downloaded_at, created_at",
+        "exif": "image_id, camera_make, camera_model, lens_model, exposure_time, f_number, iso,"
+        " focal_length, flash, orientation, taken_at, taken_at_offset, latitude, longitude,"
+        " altitude, direction, software, artist, copyright, raw",
+        "captions": "image_id, model_name, caption, tags, visible_text, has_people, language,"
+        " created_at",
+        "image_embeddings": "image_id, model_name, embedding, created_at",
+    }
+    opened = snapshot.open_current(demo_library)
+    for table, columns in expected.items():
+        found = opened.cursor().execute(f"DESCRIBE {table}").fetchall()
+        types = {name: kind for name, kind, *_ in found}
+        assert set(columns.split(", ")) <= set(types), table
+        if table == "images":
+            assert (types["image_id"], types["tags"]) == ("BIGINT", "VARCHAR[]")
+        if table == "image_embeddings":
+            assert types["embedding"] == "FLOAT[384]"
+        if table == "exif":
+            assert (types["flash"], types["taken_at"], types["raw"]) == (
+                "BOOLEAN", "TIMESTAMP", "JSON",
+            )  # fmt: skip
+    opened.close()
+
+
+def test_the_manifest_tells_what_is_inside(demo_library: Path) -> None:
+    manifest = json.loads((current(demo_library) / "manifest.json").read_text())
+    assert manifest["tables"]["images"] == manifest["tables"]["image_embeddings"] == 28
+    assert manifest["tables"]["albums"] == 4
+    assert manifest["models"] == {
+        "embedding": "embedded",
+        "caption": "embedded",
+        "text": "embedded",
+    }
+    assert manifest["indexes"]["images.faiss"]["recall"] >= 0.99
+    assert set(manifest["files"]) == {"catalog.duckdb", "images.faiss", "captions.faiss"}
+    assert len(manifest["run_id"]) == 36
+
+
+def test_index_ids_are_the_rows_of_images(demo_library: Path) -> None:
+    index = faiss.read_index(str(current(demo_library) / "images.faiss"))
+    opened = snapshot.open_current(demo_library)
+    rows = opened.cursor().execute(
+        "SELECT images.rowid, embedding FROM images JOIN image_embeddings USING (image_id)"
+    )
+    for row, embedding in rows.fetchall():
+        assert np.allclose(index.reconstruct(row), embedding, atol=1e-3)
+    opened.close()
+
+
+def test_nothing_new_publishes_nothing(demo_copy: Path) -> None:
+    before = snapshot.names(demo_copy)
+    published = publish(demo_copy)
+    assert not published.is_new
+    assert snapshot.names(demo_copy) == before
+
+
+def test_the_last_few_are_kept_and_an_older_one_can_be_published(demo_copy: Path) -> None:
+    for _ in range(snapshot.KEPT + 1):
+        touch(demo_copy)
+        assert publish(demo_copy).is_new
+    names = snapshot.names(demo_copy)
+    assert len(names) == snapshot.KEPT
+    snapshot.make_current(demo_copy, names[0])
+    assert snapshot.current_name(demo_copy) == names[0]
+    publish(demo_copy)  # going back lasts until there is something new
+    assert snapshot.current_name(demo_copy) == names[0]
+    touch(demo_copy)
+    newest = publish(demo_copy)
+    assert snapshot.current_name(demo_copy) == newest.name
+    with pytest.raises(AlbumscopeError, match="No snapshot"):
+        snapshot.make_current(demo_copy, "nonsense")
+
+
+@pytest.mark.parametrize("file", ["catalog.duckdb", "images.faiss", "captions.faiss"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
+def test_a_damaged_snapshot_is_told_and_published_anew(
+    demo_copy: Path, file: str, damage: str
+) -> None:
+    path = current(demo_copy) / file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    match damage:
+        case "cut":
+            path.write_bytes(content[:-100])
+        case "changed":
+            path.write_bytes(content)
+        case "missing":
+            path.unlink()
+    with pytest.raises(AlbumscopeError, match=r"damaged.*albumscope sync"):
+        snapshot.open_current(demo_copy)
+    assert publish(demo_copy).is_new
+    snapshot.open_current(demo_copy).close()
+
+
+def test_without_a_snapshot_the_error_says_what_to_do(data_dir: Path) -> None:
+    with pytest.raises(AlbumscopeError, match="albumscope add-folder"):
+        snapshot.open_current(data_dir)
+
+
+def test_an_empty_library_can_be_published(data_dir: Path) -> None:
+    assert publish(data_dir).is_new
+    assert len(snapshot.open_current(data_dir).images) == 0
+
+
+def test_readers_never_wait_or_see_half_a_snapshot(demo_copy: Path) -> None:
+    stop = threading.Event()
+    answers: list[int] = []
+    errors: list[Exception] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                opened = snapshot.open_current(demo_copy)
+                answers.append(opened.answer_a_query())
+                opened.close()
+            except Exception as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(3):
+        touch(demo_copy)
+        publish(demo_copy)
+    stop.set()
+    reader.join()
+    assert not errors
+    assert set(answers) == {28}
+
+
+def test_a_failed_publication_leaves_the_current_one(
+    demo_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = snapshot.current_name(demo_copy)
+    touch(demo_copy)
+    monkeypatch.setattr(Snapshot, "answer_a_query", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        publish(demo_copy)
+    monkeypatch.undo()
+    assert snapshot.current_name(demo_copy) == before
+    assert not list((demo_copy / "snapshots").glob(".unfinished*"))
+    shutil.rmtree(demo_copy)
