@@ -20,8 +20,8 @@ _TOLERANCE = 1e-3  # by how much a vector's length may differ from 1
 def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     table = asset.key.to_user_string()
 
-    @dg.asset_check(asset=asset, name=f"{table}_no_failed_photos")
-    def check(library: LibraryResource) -> dg.AssetCheckResult:
+    @dg.asset_check(asset=asset)
+    def no_failed_photos(library: LibraryResource) -> dg.AssetCheckResult:
         """No photo of any album failed; failed ones are listed with their reason."""
         failed = [
             (album_id, row["image_id"], row["error"])
@@ -43,7 +43,7 @@ def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
             },
         )
 
-    return check
+    return no_failed_photos
 
 
 @dg.asset_check(asset=siglip_embeddings)

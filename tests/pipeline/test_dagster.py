@@ -1,0 +1,286 @@
+"""The Dagster project: what its UI shows, and what materialising from there does."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline import servers, snapshot, sync
+from pipeline.definitions import definitions
+from pipeline.instance import dagster_home, open_instance
+from pipeline.library import Library
+from pipeline.settings import Settings
+from pipeline.sources import folder
+from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
+
+ALBUM_ASSETS = [
+    "raw_images",
+    "exif_metadata",
+    "llm_captions",
+    "siglip_embeddings",
+    "caption_embeddings",
+]
+ALL_ASSETS = ["flickr_albums", "folder_albums", *ALBUM_ASSETS, "faiss_index"]
+
+
+@pytest.fixture
+def library(data_dir: Path) -> Library:
+    return Library(Settings(data_dir=data_dir))
+
+
+def materialise(
+    library: Library, *assets: str, album_id: str | None = None
+) -> dg.ExecuteInProcessResult:
+    """A run as the UI starts it, in this process; with ``sync_album`` the checks run too."""
+    job = "find_albums" if "folder_albums" in assets else "sync_album"
+    with open_instance(library.settings) as instance:
+        return (
+            definitions(library)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                partition_key=album_id,
+                asset_selection=[dg.AssetKey(asset) for asset in assets],
+                raise_on_error=False,
+            )
+        )
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {
+        f"{check.asset_key.to_user_string()}: {check.check_name}": check.passed
+        for check in result.get_asset_check_evaluations()
+    }
+
+
+def test_every_asset_is_described_owned_and_grouped(library: Library) -> None:
+    graph = definitions(library).resolve_asset_graph()
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(ALL_ASSETS)
+    for name in ALL_ASSETS:
+        node = graph.get(dg.AssetKey(name))
+        assert node.description and node.kinds and node.owners and node.group_name != "default"
+        is_of_albums = name in ALBUM_ASSETS
+        assert (node.partitions_def is not None) == is_of_albums
+        assert (node.backfill_policy is not None) == is_of_albums
+
+
+def test_definitions_are_valid_as_dagster_sees_them(data_dir: Path) -> None:
+    command = [sys.executable, "-m", "dagster", "definitions", "validate"]
+    result = subprocess.run(
+        command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_one_album_goes_from_raw_images_to_faiss_index_in_one_run(
+    library: Library, tmp_path: Path
+) -> None:
+    album = tmp_path / "Walks 2018"
+    shutil.copytree(DEMO_PHOTOS / "Nature Walks 2018", album)
+    (album / "broken.jpg").write_text("no photo")
+    folder.register(library.store, folder.Registration(str(album)))
+    assert materialise(library, "folder_albums").success
+    album_id = library.albums()[0]["album_id"]
+
+    result = materialise(library, *ALBUM_ASSETS, "faiss_index", album_id=album_id)
+
+    assert result.success
+    raw = metadata(result, "raw_images")
+    assert (raw["photos new"], raw["photos kept"], raw["photos failed"]) == (10, 0, 1)
+    assert raw["thumbnails"].startswith("![thumbnails](data:image/jpeg;base64,")
+    embedded = metadata(result, "siglip_embeddings")
+    assert embedded["photos new"] == 9
+    assert embedded["seconds"] > 0
+    assert embedded["photos a second"] > 0
+    assert len(metadata(result, "llm_captions")["sample of captions"].records) == 5
+    index = metadata(result, "faiss_index")
+    assert index["snapshot"] == snapshot.current_name(library.settings.data_dir)
+    assert index["recall@20 against exact search"] >= 0.99
+    assert index["size (MB)"] > 0
+    assert checks(result) == {
+        "raw_images: no_failed_photos": False,
+        "exif_metadata: no_failed_photos": True,
+        "llm_captions: no_failed_photos": True,
+        "siglip_embeddings: no_failed_photos": True,
+        "siglip_embeddings: every_photo_embedded": True,
+        "siglip_embeddings: vectors_normalised_and_finite": True,
+        "faiss_index: snapshot_opens_and_answers": True,
+    }
+
+    again = materialise(library, *ALBUM_ASSETS, "faiss_index", album_id=album_id)
+    assert metadata(again, "siglip_embeddings")["photos kept"] == 9
+    assert metadata(again, "siglip_embeddings")["photos new"] == 0
+    assert metadata(again, "faiss_index")["published now"] is False
+
+
+def test_checks_fail_on_bad_tables(demo_copy: Path) -> None:
+    library = Library(Settings(data_dir=demo_copy))
+    album_id = library.store.parts("siglip_embeddings")[0]
+    rows = library.store.read("siglip_embeddings", album_id)
+    vectors = [np.asarray(vector, np.float32) for vector in rows["embedding"].to_pylist()]
+    vectors[0] = vectors[0] * 2
+    vectors[1] = np.full_like(vectors[1], np.nan)
+    bad = rows.set_column(
+        rows.column_names.index("embedding"), "embedding", pa.array(vectors, pa.list_(pa.float32()))
+    )
+    library.store.write("siglip_embeddings", album_id, bad)
+    current = snapshot.current_name(demo_copy)
+    (demo_copy / "snapshots" / str(current) / "images.faiss").write_bytes(b"nonsense")
+
+    found = {}
+    for check in definitions(library).asset_checks or []:
+        spec = next(iter(check.check_specs))
+        if spec.name in {"vectors_normalised_and_finite", "snapshot_opens_and_answers"}:
+            result = dg.materialize(
+                [check], resources=dict(definitions(library).resources or {}),
+                selection=dg.AssetSelection.checks(spec.key), raise_on_error=False,
+            )  # fmt: skip
+            found |= checks(result)
+    assert found == {
+        "siglip_embeddings: vectors_normalised_and_finite": False,
+        "faiss_index: snapshot_opens_and_answers": False,
+    }
+
+
+def test_one_album_that_fails_undoes_none_of_the_others(library: Library, tmp_path: Path) -> None:
+    for name in ("A", "B", "C"):
+        shutil.copytree(DEMO_PHOTOS / "Space and Flight", tmp_path / name)
+        folder.register(library.store, folder.Registration(str(tmp_path / name)))
+    with open_instance(library.settings) as instance:
+        sync.find_albums(library, instance)
+        shutil.rmtree(tmp_path / "B")  # a disk that is taken away
+        report = sync.sync(library, instance)
+        materialised = instance.get_materialized_partitions(dg.AssetKey("faiss_index"))
+        embedded = instance.get_materialized_partitions(dg.AssetKey("siglip_embeddings"))
+    titles = {album["album_id"]: album["title"] for album in library.albums()}
+    assert {titles[album_id] for album_id in report.failed} == {"B"}
+    assert {titles[album_id] for album_id in embedded} == {"A", "C"}
+    assert not materialised  # not partitioned
+    opened = snapshot.open_current(library.settings.data_dir)
+    assert opened.manifest["tables"]["images"] == 6
+    opened.close()
+
+
+@pytest.fixture
+def graphql(data_dir: Path) -> Iterator[Callable[..., Any]]:
+    """`dagster dev` at the root of the project, as a user starts it; asks its GraphQL."""
+    with socket.socket() as probe:
+        probe.bind((servers.LOCALHOST, 0))
+        port = probe.getsockname()[1]
+    settings = Settings(data_dir=data_dir)
+    environment = servers.environment(settings) | {"DAGSTER_HOME": str(dagster_home(settings))}
+    url = f"http://{servers.LOCALHOST}:{port}/graphql"
+
+    def ask(query: str, **variables: Any) -> Any:
+        answer = httpx.post(url, json={"query": query, "variables": variables}, timeout=60)
+        return answer.json()["data"]
+
+    command = servers.dagster_command(servers.LOCALHOST, port)
+    with servers.running(command, environment, PROJECT_ROOT):
+        wait_for(lambda: ask_quietly(ask), "Dagster's UI to answer")
+        yield ask
+
+
+def ask_quietly(ask: Callable[..., Any]) -> bool:
+    try:
+        return bool(ask("{ assetNodes { id } }")["assetNodes"])
+    except (httpx.HTTPError, json.JSONDecodeError, KeyError):
+        return False
+
+
+def wait_for(is_so: Callable[[], bool], what: str, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.5)
+
+
+def test_materialise_and_backfill_from_the_ui(
+    library: Library, tmp_path: Path, graphql: Callable[..., Any]
+) -> None:
+    for name in ("One 2019", "Two 2020", "Three 2021"):
+        shutil.copytree(DEMO_PHOTOS / "Space and Flight", tmp_path / "photos" / name)
+    folder.register(library.store, folder.Registration(str(tmp_path / "photos"), recursive=True))
+
+    run = graphql(
+        """
+        mutation ($run: ExecutionParams!) {
+          launchPipelineExecution(executionParams: $run) {
+            __typename ... on LaunchRunSuccess { run { runId } }
+          }
+        }
+        """,
+        run={
+            "selector": {
+                "repositoryLocationName": "albumscope",
+                "repositoryName": "__repository__",
+                "pipelineName": "__ASSET_JOB",
+                "assetSelection": [{"path": ["folder_albums"]}],
+                "assetCheckSelection": [],
+            },
+            "mode": "default",
+        },
+    )["launchPipelineExecution"]["run"]["runId"]
+
+    def status_of_run() -> str:
+        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+        return str(graphql(query, id=run)["runOrError"]["status"])
+
+    wait_for(lambda: status_of_run() in {"SUCCESS", "FAILURE"}, "the albums to be found")
+    assert status_of_run() == "SUCCESS"
+    nodes = graphql("{ assetNodes { assetKey { path } partitionKeys } }")["assetNodes"]
+    keys = {node["assetKey"]["path"][0]: node["partitionKeys"] for node in nodes}
+    assert len(keys["raw_images"]) == 3
+
+    backfill = graphql(
+        """
+        mutation ($backfill: LaunchBackfillParams!) {
+          launchPartitionBackfill(backfillParams: $backfill) {
+            __typename ... on LaunchBackfillSuccess { backfillId }
+          }
+        }
+        """,
+        backfill={
+            "assetSelection": [{"path": [asset]} for asset in [*ALBUM_ASSETS, "faiss_index"]],
+            "partitionNames": keys["raw_images"],
+        },
+    )["launchPartitionBackfill"]["backfillId"]
+
+    def backfill_state() -> dict[str, Any]:
+        state = graphql(
+            """
+            query ($id: String!) {
+              partitionBackfillOrError(backfillId: $id) {
+                ... on PartitionBackfill { status runs(limit: 20) { status } }
+              }
+            }
+            """,
+            id=backfill,
+        )["partitionBackfillOrError"]
+        assert isinstance(state, dict)
+        return state
+
+    wait_for(lambda: str(backfill_state()["status"]).startswith(("COMPLETED", "FAIL")), "backfill")
+    state = backfill_state()
+    assert state["status"] == "COMPLETED_SUCCESS"
+    # one run for the three albums, so that each model is loaded once, and one that publishes
+    assert [run["status"] for run in state["runs"]] == ["SUCCESS", "SUCCESS"]
+    opened = snapshot.open_current(library.settings.data_dir)
+    assert opened.manifest["tables"]["image_embeddings"] == 9
+    opened.close()
