@@ -1,6 +1,5 @@
 """Dagster's instance: where it keeps runs, events and partitions."""
 
-import os
 from pathlib import Path
 
 import dagster as dg
@@ -14,19 +13,19 @@ _DEFAULT_FOLDER = "data/dagster"  # as written in dagster.yaml
 def dagster_home(settings: Settings) -> Path:
     """Return Dagster's folder: DAGSTER_HOME where it is set, else ``dagster`` in DATA_DIR.
 
-    The latter gets the project's ``dagster.yaml`` with its folders put there, so that the command
-    line and ``dagster dev`` share one instance. Raises AlbumscopeError on disk trouble.
+    It gets the project's ``dagster.yaml`` with its folders put there, so that the command line and
+    ``dagster dev`` share one instance; one that already lies in DAGSTER_HOME is left as it is.
+    Raises AlbumscopeError on disk trouble.
     """
-    if home := os.environ.get("DAGSTER_HOME"):
-        return Path(home)
-    folder = settings.data_dir / "dagster"
+    home = settings.dagster_home or settings.data_dir / "dagster"
+    file = home / "dagster.yaml"
     configuration = (PROJECT_ROOT / "dagster.yaml").read_text()
-    configuration = configuration.replace(f": {_DEFAULT_FOLDER}", f": {folder}")
-    file = folder / "dagster.yaml"
+    configuration = configuration.replace(f": {_DEFAULT_FOLDER}", f": {home}")
     with explain_disk_errors(file):
-        if not file.exists() or file.read_text() != configuration:
+        is_ours = settings.dagster_home is None
+        if not file.exists() or (is_ours and file.read_text() != configuration):
             replace_file(file, lambda path: path.write_text(configuration))
-    return folder
+    return home
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

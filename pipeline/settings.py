@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     data_dir: Path = Path("data")
+    dagster_home: Path | None = None
     embed_model: str = "embedded"
     caption_model: str = "embedded"
     text_model: str = "embedded"
@@ -26,10 +27,10 @@ class Settings(BaseSettings):
     flickr_api_key: SecretStr | None = None
     flickr_user_id: str | None = None
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "dagster_home")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().absolute()
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,6 @@ def _settings_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
 
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "library"))
     load_settings.cache_clear()
     yield

@@ -177,6 +177,26 @@ def test_one_album_that_fails_undoes_none_of_the_others(library: Library, tmp_pa
     opened.close()
 
 
+def test_nothing_new_starts_no_run_and_opens_no_model(demo_copy: Path) -> None:
+    """Even its files are left as they are; demo_copy has the demo photos, synced."""
+
+    def state() -> set[tuple[str, int]]:
+        return {(str(path), path.stat().st_mtime_ns) for path in demo_copy.rglob("*.parquet")}
+
+    before = state()
+    program = (
+        "import sys; sys.argv[1:] = ['sync']; from pipeline.cli import main"
+        "\ntry: main()\nexcept SystemExit as stop: assert not stop.code, stop"
+        "\nassert 'torch' not in sys.modules"
+    )
+    with open_instance(Settings(data_dir=demo_copy)) as instance:
+        runs = instance.get_runs_count()
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, check=True, timeout=60)
+    with open_instance(Settings(data_dir=demo_copy)) as instance:
+        assert instance.get_runs_count() == runs
+    assert state() == before
+
+
 @pytest.fixture
 def graphql(data_dir: Path) -> Iterator[Callable[..., Any]]:
     """`dagster dev` at the root of the project, as a user starts it; asks its GraphQL."""
