@@ -4,6 +4,7 @@ It opens no file for writing, loads a model when the first query needs it, and t
 published snapshot with the next query.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ MODES: tuple[Mode, ...] = ("visual", "caption", "text", "hybrid")
 MAX_QUERY = 1000
 """The longest text query, in characters."""
 
+_log = logging.getLogger("albumscope.engine")
 _RRF_K = 60  # the constant of reciprocal rank fusion, as in Cormack et al. (2009)
 _FUSED_DEPTH = 200  # how far down each ranking is fused, at the least
 
@@ -89,6 +91,7 @@ class SearchEngine:
         self._settings = settings
         self._snapshot = snapshot.open_current(settings.data_dir)
         self._opening = threading.Lock()
+        self._passed_over: str | None = None  # the name of a snapshot that could not be opened
 
     @property
     def current(self) -> Snapshot:
@@ -97,10 +100,10 @@ class SearchEngine:
         A new one that turns out to be damaged is passed over: the old one goes on serving.
         """
         name = snapshot.current_name(self._settings.data_dir)
-        if name is not None and name != self._snapshot.name:
+        if name not in {None, self._snapshot.name, self._passed_over}:
             with self._opening:
-                if name != self._snapshot.name:
-                    self._snapshot = snapshot.open_current(self._settings.data_dir)
+                if name not in {self._snapshot.name, self._passed_over}:
+                    self._open(name)
         return self._snapshot
 
     def search(self, query: Query) -> list[Hit]:
@@ -170,6 +173,25 @@ class SearchEngine:
             """,
         )
 
+    def newest(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
+        """The photos of the newest albums, each once: what there is to see before a search."""
+        condition, values = _album_condition(filters)
+        rows = _rows(
+            self.current.cursor(),
+            f"""
+            SELECT image_id, path, images.title, album_id, albums.title AS album_title
+            FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
+            WHERE {condition}
+            QUALIFY row_number() OVER (
+                PARTITION BY image_id ORDER BY albums.created_at DESC, albums.rowid
+            ) = 1
+            ORDER BY albums.created_at DESC, albums.rowid, position LIMIT ?
+            """,
+            *values,
+            limit,
+        )
+        return [_with_path(row) for row in rows]
+
     def images(self, filters: Filters) -> list[dict[str, Any]]:
         """The photos of the library, one row for each album that a photo is in."""
         condition, values = _album_condition(filters)
@@ -184,6 +206,13 @@ class SearchEngine:
             *values,
         )
         return [row | {"path": os.fsdecode(row["path"])} for row in rows]
+
+    def _open(self, name: str | None) -> None:
+        try:
+            self._snapshot = snapshot.open_current(self._settings.data_dir)
+        except AlbumscopeError as error:
+            self._passed_over = name
+            _log.warning("%s. Until then %s is searched.", error, self._snapshot.name)
 
     def _encoder(self, now: Snapshot) -> Encoder:
         return load_encoder(now.manifest["models"]["embedding"], self._settings.device)
