@@ -336,10 +336,11 @@ def demo(
         servers.running(page_command, environment, PROJECT_ROOT) as page,
         servers.running(dagster_command, environment, home) as dagster,
     ):
-        say(f"Search page:  http://{host}:{port}")
-        say(f"Dagster's UI: http://{host}:{dagster_port}")
-        say("Stop both with Ctrl-C.")
         try:
+            servers.wait_until_open({port: page, dagster_port: dagster}, host)
+            say(f"Search page:  http://{host}:{port}")
+            say(f"Dagster's UI: http://{host}:{dagster_port}")
+            say("Stop both with Ctrl-C.")
             stopped = servers.wait_for_any({"search page": page, "Dagster UI": dagster})
         except KeyboardInterrupt:
             say("Stopped.")

@@ -7,7 +7,7 @@ size and times of its file. A row with the same origin is kept, anything else is
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -44,11 +44,6 @@ class Counts:
     removed: int = 0
     failed: int = 0
     seconds: float = 0.0
-
-    @property
-    def changed(self) -> bool:
-        """Whether there was anything to do."""
-        return bool(self.new or self.removed)
 
     @property
     def photos_per_second(self) -> float:
@@ -174,17 +169,6 @@ def refresh(
         failed=rows.num_rows - rows["error"].null_count,
         seconds=time.perf_counter() - started,
     )
-
-
-def total(counts: Iterable[Counts]) -> Counts:
-    """Add up what was done for several albums."""
-    result = Counts()
-    for one in counts:
-        result = replace(
-            result,
-            **{name: getattr(result, name) + getattr(one, name) for name in Counts.__annotations__},
-        )
-    return result
 
 
 def utc_now() -> datetime:

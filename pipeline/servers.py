@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,16 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def wait_until_open(processes: Mapping[int, "subprocess.Popen[bytes]"], host: str) -> None:
+    """Wait until each server answers on its port (the key), or one of them has stopped."""
+    for port in processes:
+        while all(process.poll() is None for process in processes.values()):
+            with socket.socket() as probe:
+                if probe.connect_ex((host, port)) == 0:
+                    break
+            time.sleep(0.2)
 
 
 def wait_for_any(processes: Mapping[str, "subprocess.Popen[bytes]"]) -> str:
