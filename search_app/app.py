@@ -1,0 +1,347 @@
+"""The search page: `albumscope serve`, or `streamlit run search_app/app.py`."""
+
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.typing import UploadedFile
+
+from pipeline import snapshot
+from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.settings import load_settings
+from search_app import pictures
+from search_app.engine import Filters, Hit, Mode, Query, SearchEngine
+from search_app.wording import album_facts, exif_facts, literal, map_link, with_code
+
+PAGE = 20  # photos shown at first, and added by "Load more"
+COLUMNS = 4
+UNTITLED = "Untitled"
+
+_MODES: dict[Mode, str] = {
+    "hybrid": "Hybrid – all three together",
+    "visual": "Visual – what the photo shows",
+    "caption": "Caption – what its caption means",
+    "text": "Text – the very words",
+}
+# A photo's title is a button; its ::after lets a click on the picture count as one on the title.
+_STYLE = """
+<style>
+.stMainBlockContainer { padding-top: 3.5rem; }
+[class*="st-key-card-"] { position: relative; }
+[class*="st-key-card-"] button, [class*="st-key-similar-"] button {
+    min-height: 0; padding: 0; text-align: left;
+}
+[class*="st-key-card-"] .stCaptionContainer { margin: 0; }
+[class*="st-key-open-"], [class*="st-key-open-"] * { position: static; }
+[class*="st-key-open-"] button::after {
+    content: ""; position: absolute; inset: 0;
+}
+[role="dialog"] img { max-height: 75vh; object-fit: contain; }
+</style>
+"""
+_log = logging.getLogger("albumscope.page")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A photo as the grid shows it."""
+
+    image_id: int
+    path: str
+    title: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The picture that is searched by: an upload, or a photo of the library."""
+
+    image: Image.Image | None = None
+    image_id: int | None = None
+
+
+def main() -> None:
+    """Draw the page; Streamlit calls this at every interaction."""
+    st.set_page_config("Albumscope", "🖼️", layout="wide")
+    st.html(_STYLE)
+    st.header("Albumscope", anchor=False)
+    with errors_shown():
+        data_dir = load_settings().data_dir
+        if snapshot.current_name(data_dir) is None:
+            _welcome(data_dir)
+            return
+        engine = _engine()
+        with errors_shown():
+            _search_page(engine)
+        return
+    st.button("Try again", icon=":material/refresh:")
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show what goes wrong inside as a message; what nobody foresaw goes to the log."""
+    try:
+        yield
+    except (AlbumscopeError, PhotoError) as error:
+        st.error(with_code(str(error)), icon=":material/error:")
+    except Exception:
+        reference = secrets.token_hex(4)
+        _log.exception("Error %s", reference)
+        st.error(
+            f"Something went wrong. The log of the page tells more, at error {reference}.",
+            icon=":material/error:",
+        )
+
+
+@st.cache_resource(show_spinner="Opening the library…")
+def _engine() -> SearchEngine:
+    """The one engine of this process: it serves every session and keeps up with snapshots."""
+    return SearchEngine(load_settings())
+
+
+def _welcome(data_dir: Path) -> None:
+    st.subheader("No photos yet", anchor=False)
+    st.text(f"Nothing is published in {data_dir}. Add a folder of photos and sync it:")
+    st.code("albumscope add-folder DIR -r\nalbumscope sync", language=None)
+    st.markdown("Or look around first with the demo photos: `albumscope demo`")
+    st.button("Look again", icon=":material/refresh:")
+
+
+def _search_page(engine: SearchEngine) -> None:
+    filters, mode = _sidebar(engine)
+    text, upload = _search_bar()
+    source = _source(engine, upload)
+    shown = _number_shown((text, upload and upload.file_id, source.image_id, filters, mode))
+    if text or source != Source():
+        # Captions and words can only be compared with words.
+        by = mode if source == Source() else "visual"
+        query = Query(text, source.image, source.image_id, filters, by, shown + 1)
+        with st.spinner("Searching… the first search also loads the models"):
+            cards = [_card_of_hit(hit) for hit in engine.search(query)]
+    else:
+        cards = [_card(photo, photo["album_title"]) for photo in engine.newest(filters, shown + 1)]
+        st.subheader("Newest photos", anchor=False)
+    _results(engine, cards, shown)
+
+
+def _sidebar(engine: SearchEngine) -> tuple[Filters, Mode]:
+    albums = engine.albums()
+    labels = _album_labels(albums)
+    events = sorted({album["event_name"] for album in albums if album["event_name"]})
+    years = sorted({album["event_year"] for album in albums if album["event_year"]}, reverse=True)
+    with st.sidebar:
+        st.subheader("Only from", anchor=False)
+        filters = Filters(
+            events=tuple(st.multiselect("Event", events, key="events", placeholder="Any")),
+            years=tuple(st.multiselect("Year", years, key="years", placeholder="Any")),
+            album_ids=tuple(
+                st.multiselect(
+                    "Album", labels, key="albums", placeholder="Any", format_func=labels.__getitem__
+                )
+            ),
+        )
+        mode = st.selectbox(
+            "Search mode",
+            list(_MODES),
+            key="mode",
+            format_func=_MODES.__getitem__,
+            help="How words are searched for. A picture is always compared by what it shows.",
+        )
+    return filters, mode
+
+
+def _album_labels(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Titles by album id; albums of the same title are told apart by their id."""
+    same = Counter(album["title"] for album in albums)
+    return {
+        album["album_id"]: album["title"]
+        if same[album["title"]] == 1
+        else f"{album['title']} ({album['album_id']})"
+        for album in albums
+    }
+
+
+def _search_bar() -> tuple[str, UploadedFile | None]:
+    state = st.session_state
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search",
+            key="text",
+            type="search",
+            placeholder="What is in the photo? Try “boats on a lake shore”",
+            label_visibility="collapsed",
+        )
+        # A new key closes the popover once it has a picture.
+        uploads = state.setdefault("uploads", 0)
+        with st.popover("Picture", icon=":material/add_photo_alternate:", key=f"popover-{uploads}"):
+            upload = st.file_uploader(
+                "Search by a picture of your own",
+                key=f"upload-{state.setdefault('cleared', 0)}",
+                max_upload_size=pictures.MAX_UPLOAD,
+                on_change=_take_upload,
+            )
+    return text.strip(), upload
+
+
+def _take_upload() -> None:
+    st.session_state.uploads += 1
+    st.session_state.similar_to = None
+
+
+def _clear_source() -> None:
+    st.session_state.cleared += 1  # a new key empties the uploader
+    st.session_state.similar_to = None
+
+
+def _find_similar(image_id: int) -> None:
+    _clear_source()
+    st.session_state.text = ""
+    st.session_state.similar_to = image_id
+
+
+def _source(engine: SearchEngine, upload: UploadedFile | None) -> Source:
+    """Show the picture that is searched by, if any, with a way to be rid of it."""
+    image_id: int | None = st.session_state.get("similar_to")
+    if upload is None and image_id is None:
+        return Source()
+    with _row(border=True):
+        what = _row()
+        st.button("Clear", icon=":material/close:", on_click=_clear_source)
+    with what:
+        if image_id is None:
+            assert upload is not None
+            picture = _read_upload(upload)
+            st.image(pictures.square(picture), width=72, alt="Your picture")
+            st.text(f"Photos like your picture {upload.name}")
+            return Source(image=picture)
+        photo = engine.details(image_id)
+        _thumbnail(photo["path"], _title(photo), width=72)
+        st.text(f"Photos like {_title(photo)}")
+        return Source(image_id=image_id)
+
+
+def _read_upload(upload: UploadedFile) -> Image.Image:
+    try:
+        return pictures.uploaded_picture(upload.file_id, upload)
+    except PhotoError as error:
+        st.text(upload.name)
+        raise AlbumscopeError(f"This picture cannot be read: {error}") from error
+
+
+def _row(*, border: bool = False) -> DeltaGenerator:
+    return st.container(horizontal=True, wrap=False, vertical_alignment="center", border=border)
+
+
+def _number_shown(query: Hashable) -> int:
+    """How many photos of this query to show: another query starts anew."""
+    state = st.session_state
+    if state.get("query") != query:
+        state.query, state.shown = query, PAGE
+    return int(state.shown)
+
+
+def _load_more() -> None:
+    st.session_state.shown += PAGE
+
+
+def _results(engine: SearchEngine, cards: Sequence[Card], shown: int) -> None:
+    if not cards:
+        st.info("No photo fits. Try other words, or fewer filters.", icon=":material/search_off:")
+        return
+    grid = st.grid(COLUMNS, min_column_width=125)
+    for card in cards[:shown]:
+        with grid.cell():
+            _draw_card(engine, card)
+    if len(cards) > shown:
+        st.button("Load more", icon=":material/expand_more:", on_click=_load_more, width="stretch")
+
+
+def _card_of_hit(hit: Hit) -> Card:
+    score = f"{hit.score:.3f}" if hit.probability is None else f"{hit.probability:.0%}"
+    return Card(hit.image_id, hit.path, hit.title or UNTITLED, f"{score} · {hit.album_title}")
+
+
+def _card(photo: Mapping[str, Any], note: str) -> Card:
+    return Card(photo["image_id"], photo["path"], _title(photo), note)
+
+
+def _title(photo: Mapping[str, Any]) -> str:
+    return photo["title"] or UNTITLED
+
+
+def _draw_card(engine: SearchEngine, card: Card) -> None:
+    with st.container(key=f"card-{card.image_id}", gap="xxsmall"):
+        _thumbnail(card.path, card.title)
+        if st.button(literal(card.title), key=f"open-{card.image_id}", type="tertiary", wrap=False):
+            _open_preview(engine, card)
+        st.caption(literal(card.note))
+    st.button(
+        "Find similar",
+        key=f"similar-{card.image_id}",
+        type="tertiary",
+        icon=":material/image_search:",
+        on_click=_find_similar,
+        args=(card.image_id,),
+    )
+
+
+def _thumbnail(path: str, title: str, width: int | Literal["stretch"] = "stretch") -> None:
+    try:
+        st.image(pictures.thumbnail(path), width=width, alt=title)
+    except PhotoError as error:
+        _placeholder(error)
+
+
+def _placeholder(error: PhotoError) -> None:
+    with st.container(border=True, height=200, vertical_alignment="center"):
+        st.text(f"No picture: {error}", text_alignment="center", width="stretch")
+
+
+def _open_preview(engine: SearchEngine, card: Card) -> None:
+    st.dialog(literal(card.title), width="large")(_preview)(engine, card.image_id)
+
+
+def _preview(engine: SearchEngine, image_id: int) -> None:
+    with errors_shown():
+        photo = engine.details(image_id)
+        left, right = st.columns([5, 2], gap="medium")
+        with left.container(horizontal_alignment="center"):
+            _large_picture(photo)
+        with right:
+            _describe(photo)
+            if st.button(
+                "Find similar",
+                icon=":material/image_search:",
+                on_click=_find_similar,
+                args=(image_id,),
+            ):
+                st.rerun()  # the whole page, which closes the preview
+
+
+def _large_picture(photo: Mapping[str, Any]) -> None:
+    try:
+        st.image(pictures.large(photo["path"]), alt=_title(photo))
+    except PhotoError as error:
+        _placeholder(error)
+
+
+def _describe(photo: Mapping[str, Any]) -> None:
+    caption, exif = photo["caption"], photo["exif"]
+    if caption.get("caption"):
+        st.text(caption["caption"])
+    facts = exif_facts(exif) | album_facts(photo["albums"])
+    for name, fact in facts.items():
+        st.markdown(f":small[:gray[{name}]]  \n{literal(fact)}")
+    if address := map_link(exif):
+        st.markdown(f"[Show on a map]({address})")
+
+
+main()

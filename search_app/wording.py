@@ -1,0 +1,109 @@
+"""What the page says about a photo, in words for people."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# What Streamlit turns into a symbol even where it is escaped: ->, --, >= and the like.
+_SHORTHAND = re.compile(r"(?<=[<>=~-])(?=[<>=~-])|(?<=:)(?=streamlit:)")
+_WORD_JOINER = "\u2060"  # it has no width
+_COMPANY = re.compile(r"(?i)[\s,]+(imaging|optical|corp|corporation|co|company|ltd|inc)\b.*$")
+_COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
+
+
+def literal(text: str) -> str:
+    """Escape a text so that Streamlit's Markdown shows it as it is, on one line."""
+    return _escape(" ".join(text.split()))
+
+
+def with_code(text: str) -> str:
+    """Like ``literal``, but what stands between backticks is shown as code."""
+    parts = " ".join(text.split()).split("`")
+    return "`".join(part if at % 2 else _escape(part) for at, part in enumerate(parts))
+
+
+def exif_facts(exif: Mapping[str, Any]) -> dict[str, str]:
+    """Put a row of table ``exif`` into words; what the photo does not tell is left out."""
+    facts = {
+        "Camera": _camera(exif.get("camera_make"), exif.get("camera_model")),
+        "Lens": exif.get("lens_model"),
+        "Settings": _settings(exif),
+        "Flash": "fired" if exif.get("flash") else None,
+        "Taken": _taken(exif.get("taken_at"), exif.get("taken_at_offset")),
+        "Place": _place(exif),
+        "By": exif.get("artist"),
+        "Copyright": exif.get("copyright"),
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def album_facts(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Put the albums that a photo is in, rows of table ``albums``, into words."""
+    titles = [album["title"] for album in albums]
+    events = dict.fromkeys(album["event_name"] for album in albums if album["event_name"])
+    facts = {"Album" if len(titles) == 1 else "Albums": ", ".join(titles)}
+    if list(events) != titles:
+        facts["Event"] = ", ".join(events)
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def exposure(seconds: float) -> str:
+    """An exposure time as a camera shows it: "1/250 s", "0.8 s", "30 s"."""
+    if seconds < 0.3:
+        return f"1/{round(1 / seconds):,} s"
+    return f"{round(seconds, 1):g} s"
+
+
+def map_link(exif: Mapping[str, Any]) -> str | None:
+    """The address of a map of where the photo was taken; None if the photo does not tell."""
+    latitude, longitude = exif.get("latitude"), exif.get("longitude")
+    if latitude is None or longitude is None:
+        return None
+    at = f"{latitude:.5f}&mlon={longitude:.5f}#map=14/{latitude:.5f}/{longitude:.5f}"
+    return f"https://www.openstreetmap.org/?mlat={at}"
+
+
+def _escape(text: str) -> str:
+    return _PUNCTUATION.sub(r"\\\1", _SHORTHAND.sub(_WORD_JOINER, text))
+
+
+def _camera(make: str | None, model: str | None) -> str:
+    """Make and model, without saying the make twice: Canon and Canon EOS 70D."""
+    make, model = _COMPANY.sub("", make or "").strip(), (model or "").strip()
+    if make and model.lower().startswith(make.split()[0].lower()):
+        return model
+    return f"{make} {model}".strip()
+
+
+def _settings(exif: Mapping[str, Any]) -> str:
+    time, f_number = exif.get("exposure_time"), exif.get("f_number")
+    iso, focal_length = exif.get("iso"), exif.get("focal_length")
+    parts = [
+        exposure(time) if time else None,
+        f"f/{round(f_number, 1):g}" if f_number else None,
+        f"ISO {iso}" if iso else None,
+        f"{round(focal_length, 1):g} mm" if focal_length else None,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _taken(at: datetime | None, offset: str | None) -> str | None:
+    if at is None:
+        return None
+    return f"{at.day} {at:%B %Y, %H:%M}" + (f" (UTC{offset})" if offset else "")
+
+
+def _place(exif: Mapping[str, Any]) -> str:
+    latitude, longitude = exif.get("latitude"), exif.get("longitude")
+    altitude, direction = exif.get("altitude"), exif.get("direction")
+    parts = []
+    if latitude is not None and longitude is not None:
+        parts.append(f"{abs(latitude):.4f}° {'S' if latitude < 0 else 'N'}")
+        parts.append(f"{abs(longitude):.4f}° {'W' if longitude < 0 else 'E'}")
+    if altitude is not None:
+        parts.append(f"{altitude:.0f} m above sea level")
+    if direction is not None:
+        parts.append(f"looking {_COMPASS[round(direction / 45) % 8]}")
+    return ", ".join(parts)
