@@ -23,7 +23,6 @@ from search_app.wording import album_facts, exif_facts, literal, map_link, with_
 
 PAGE = 20  # photos shown at first, and added by "Load more"
 COLUMNS = 4
-UNTITLED = "Untitled"
 
 _MODES: dict[Mode, str] = {
     "hybrid": "Hybrid – all three together",
@@ -127,7 +126,7 @@ def _search_page(engine: SearchEngine) -> None:
         with st.spinner("Searching… the first search also loads the models"):
             cards = [_card_of_hit(hit) for hit in engine.search(query)]
     else:
-        cards = [_card(photo, photo["album_title"]) for photo in engine.newest(filters, shown + 1)]
+        cards = [_card_of_photo(photo) for photo in engine.newest(filters, shown + 1)]
         st.subheader("Newest photos", anchor=False)
     _results(engine, cards, shown)
 
@@ -223,8 +222,8 @@ def _source(engine: SearchEngine, upload: UploadedFile | None) -> Source:
             st.text(f"Photos like your picture {upload.name}")
             return Source(image=picture)
         photo = engine.details(image_id)
-        _thumbnail(photo["path"], _title(photo), width=72)
-        st.text(f"Photos like {_title(photo)}")
+        _thumbnail(photo["path"], _title(photo["title"]), width=72)
+        st.text(f"Photos like {_title(photo['title'])}")
         return Source(image_id=image_id)
 
 
@@ -266,15 +265,15 @@ def _results(engine: SearchEngine, cards: Sequence[Card], shown: int) -> None:
 
 def _card_of_hit(hit: Hit) -> Card:
     score = f"{hit.score:.3f}" if hit.probability is None else f"{hit.probability:.0%}"
-    return Card(hit.image_id, hit.path, hit.title or UNTITLED, f"{score} · {hit.album_title}")
+    return Card(hit.image_id, hit.path, _title(hit.title), f"{score} · {hit.album_title}")
 
 
-def _card(photo: Mapping[str, Any], note: str) -> Card:
-    return Card(photo["image_id"], photo["path"], _title(photo), note)
+def _card_of_photo(photo: Mapping[str, Any]) -> Card:
+    return Card(photo["image_id"], photo["path"], _title(photo["title"]), photo["album_title"])
 
 
-def _title(photo: Mapping[str, Any]) -> str:
-    return photo["title"] or UNTITLED
+def _title(title: str | None) -> str:
+    return (title or "").strip() or "Untitled"
 
 
 def _draw_card(engine: SearchEngine, card: Card) -> None:
@@ -328,7 +327,7 @@ def _preview(engine: SearchEngine, image_id: int) -> None:
 
 def _large_picture(photo: Mapping[str, Any]) -> None:
     try:
-        st.image(pictures.large(photo["path"]), alt=_title(photo))
+        st.image(pictures.large(photo["path"]), alt=_title(photo["title"]))
     except PhotoError as error:
         _placeholder(error)
 

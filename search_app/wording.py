@@ -103,7 +103,7 @@ def _place(exif: Mapping[str, Any]) -> str:
         parts.append(f"{abs(latitude):.4f}° {'S' if latitude < 0 else 'N'}")
         parts.append(f"{abs(longitude):.4f}° {'W' if longitude < 0 else 'E'}")
     if altitude is not None:
-        parts.append(f"{altitude:.0f} m above sea level")
+        parts.append(f"{abs(altitude):.0f} m {'below' if altitude < 0 else 'above'} sea level")
     if direction is not None:
         parts.append(f"looking {_COMPASS[round(direction / 45) % 8]}")
     return ", ".join(parts)

@@ -1,0 +1,51 @@
+"""Take the pictures of the documentation from a running search page of the demo library.
+
+Run ``albumscope demo`` first, then ``python docs/take_screenshots.py http://127.0.0.1:8501``.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+QUERY = "boats on a lake shore"
+EXPECTED = "rowing boats"
+PATIENCE = 60_000  # milliseconds; the first search loads the models
+
+
+def main() -> None:
+    """Write ``search.png`` beside this file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="the address of the search page")
+    url = parser.parse_args().url
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        page = browser.new_page(
+            viewport={"width": 1440, "height": 900}, color_scheme="light", reduced_motion="reduce"
+        )
+        page.goto(url)
+        search(page, QUERY, EXPECTED)
+        page.screenshot(path=Path(__file__).with_name("search.png"), animations="disabled")
+        browser.close()
+
+
+def search(page: Page, text: str, expected: str) -> None:
+    """Search, and wait until the photos found are there to be seen."""
+    box = page.get_by_label("Search", exact=True)
+    box.fill(text)
+    box.press("Enter")
+    expect(page.get_by_text("Newest photos")).to_have_count(0)
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_role("button", name=expected, exact=True)).to_be_visible()
+    box.blur()
+    page.wait_for_load_state("networkidle")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""The search engine on real libraries, without a browser."""
+
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import snapshot
+from pipeline.errors import AlbumscopeError
+from pipeline.photos import open_photo
+from pipeline.settings import Settings
+from search_app.engine import MODES, Filters, Hit, Mode, Query, Ranking, SearchEngine, fuse
+
+from .conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
+
+PHOTOS = 28
+
+
+def engine_of(data_dir: Path) -> SearchEngine:
+    return SearchEngine(Settings(data_dir=data_dir))
+
+
+@pytest.fixture
+def engine(demo_library: Path) -> SearchEngine:
+    return engine_of(demo_library)
+
+
+@pytest.fixture
+def odd_engine(odd_library: Path) -> SearchEngine:
+    return engine_of(odd_library)
+
+
+def titles(hits: Sequence[Hit]) -> list[str | None]:
+    return [hit.title for hit in hits]
+
+
+def id_of(engine: SearchEngine, title: str) -> int:
+    return next(row["image_id"] for row in engine.images(Filters()) if row["title"] == title)
+
+
+def album_of(engine: SearchEngine, title: str) -> str:
+    return next(str(album["album_id"]) for album in engine.albums() if album["title"] == title)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode_finds_the_cat(engine: SearchEngine, mode: Mode) -> None:
+    hits = engine.search(Query(text="a cat", mode=mode))
+    assert hits[0].title == "cat portrait"
+    assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_a_hit_tells_all_about_the_photo(engine: SearchEngine) -> None:
+    hit = engine.search(Query(text="kite in the sky", k=1))[0]
+    assert Path(hit.path) == DEMO_PHOTOS / "Northern Light 2015" / "kite.jpg"
+    assert hit.album_title == hit.event_name == "Northern Light 2015"
+    assert hit.event_year == 2015
+    assert hit.caption
+
+
+def test_words_alone_are_searched_for_in_hybrid_and_pictures_by_sight(
+    engine: SearchEngine,
+) -> None:
+    cat = id_of(engine, "cat portrait")
+    assert engine.search(Query(text="a drum")) == engine.search(Query(text="a drum", mode="hybrid"))
+    assert engine.search(Query(text="a drum", image_id=cat)) == engine.search(
+        Query(text="a drum", image_id=cat, mode="visual")
+    )
+
+
+def test_text_mode_returns_only_photos_that_have_a_word(engine: SearchEngine) -> None:
+    assert titles(engine.search(Query(text="dragonfly", mode="text"))) == ["dragonfly"]
+    assert engine.search(Query(text="qwertyuiop", mode="text")) == []
+
+
+def test_filters_apply_inside_the_search(engine: SearchEngine) -> None:
+    """The photos of an album that fit worst come back too: k photos if k photos match."""
+    for album in engine.albums():
+        filters = Filters(album_ids=(album["album_id"],))
+        for mode in ("visual", "hybrid"):
+            hits = engine.search(Query(text="a cat", filters=filters, mode=mode, k=album["photos"]))
+            assert len(hits) == album["photos"]
+            assert {hit.album_id for hit in hits} == {album["album_id"]}
+
+
+def test_filters_on_event_and_year(engine: SearchEngine) -> None:
+    def found(filters: Filters) -> set[str]:
+        return {hit.album_title for hit in engine.search(Query(text="a", filters=filters, k=100))}
+
+    walks, light, space = "Nature Walks 2018", "Northern Light 2015", "Space and Flight"
+    assert found(Filters(years=(2015,))) == {light}
+    assert found(Filters(years=(2015, 2018))) == {light, walks}
+    assert found(Filters(events=(walks, space))) == {walks, space}
+    assert found(Filters(events=(walks,), years=(2018,))) == {walks}
+    assert found(Filters(events=(walks,), years=(2015,))) == set()
+    assert found(Filters(album_ids=(album_of(engine, space),), years=(2015,))) == set()
+
+
+def test_similar_photos_leave_out_the_photo_itself(engine: SearchEngine) -> None:
+    cat = id_of(engine, "cat portrait")
+    hits = engine.search(Query(image_id=cat, k=100))
+    assert len(hits) == PHOTOS - 1
+    assert cat not in {hit.image_id for hit in hits}
+    filters = Filters(album_ids=(album_of(engine, "Things and Places"),))
+    assert len(engine.search(Query(image_id=cat, filters=filters, k=100))) == 7
+
+
+def test_a_picture_finds_itself_in_the_library(engine: SearchEngine) -> None:
+    for path in sorted(DEMO_PHOTOS.rglob("*.jpg"))[::6]:
+        hit = engine.search(Query(image=open_photo(path), k=1))[0]
+        assert Path(hit.path) == path
+        assert hit.score > 0.99
+
+
+def test_a_picture_and_words_are_searched_for_together(engine: SearchEngine) -> None:
+    cat = open_photo(DEMO_PHOTOS / "Things and Places" / "cat-portrait.jpg")
+    alone = titles(engine.search(Query(image=cat, k=100)))
+    both = titles(engine.search(Query(text="sunset", image=cat, k=100)))
+    assert both[0] == "cat portrait"
+    assert both.index("sunset") < alone.index("sunset")
+
+
+def test_fusion_sums_reciprocal_ranks() -> None:
+    first = Ranking(np.array([7, 3, 5]), np.array([0.9, 0.8, 0.7], np.float32))
+    second = Ranking(np.array([3, 9]), np.array([12.0, 1.0], np.float32))
+    fused = fuse([first, second])
+    assert fused.rows.tolist() == [3, 7, 9, 5]
+    assert fused.scores.tolist() == pytest.approx(
+        [1 / 62 + 1 / 61, 1 / 61, 1 / 62, 1 / 63], rel=1e-6
+    )
+
+
+def test_hybrid_is_the_fusion_of_the_three_others(engine: SearchEngine) -> None:
+    text = "boats on a lake shore"
+    expected: dict[int, float] = {}
+    for mode in ("visual", "caption", "text"):
+        for hit in engine.search(Query(text=text, mode=mode, k=100)):
+            expected[hit.image_id] = expected.get(hit.image_id, 0) + 1 / (60 + hit.rank)
+    hits = engine.search(Query(text=text, k=100))
+    assert {hit.image_id: hit.score for hit in hits} == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (Query(), "Nothing to search for"),
+        (Query(text="  \n "), "Nothing to search for"),
+        (Query(text="x" * 1001), "1,001 characters"),
+        (Query(text="cat", k=0), "one or more"),
+        (Query(image_id=42), "Photo 42 is not in the library"),
+        (Query(image_id=42, mode="text"), "give a text"),
+    ],
+)
+def test_a_query_that_is_none_says_so(engine: SearchEngine, query: Query, message: str) -> None:
+    with pytest.raises(AlbumscopeError, match=message):
+        engine.search(query)
+
+
+def test_details_of_an_unknown_photo(engine: SearchEngine) -> None:
+    with pytest.raises(AlbumscopeError, match="No photo 42"):
+        engine.details(42)
+
+
+def test_details_join_exif_caption_and_albums(engine: SearchEngine) -> None:
+    photo = engine.details(id_of(engine, "maple leaves"))
+    assert photo["exif"]["camera_model"] == "Canon EOS 70D"
+    assert photo["caption"]["caption"]
+    assert [album["title"] for album in photo["albums"]] == ["Northern Light 2015"]
+
+
+def test_newest_photos_are_those_of_the_newest_album(engine: SearchEngine) -> None:
+    newest = engine.newest(Filters(), 100)
+    assert len({photo["image_id"] for photo in newest}) == len(newest) == PHOTOS
+    assert engine.newest(Filters(), 3) == newest[:3]
+    last_added = max(engine.albums(), key=lambda album: album["created_at"])
+    assert {photo["album_title"] for photo in newest[:3]} == {last_added["title"]}
+    assert len(engine.newest(Filters(years=(2018,)), 100)) == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("東京", "京都の東京駅"),
+        ("東京駅", "京都の東京駅"),
+        ("駅", "京都の東京駅"),
+        ("москва", "Вечер в Москве"),
+        ("ВЕЧЕРА", "Вечер в Москве"),
+        ("<streamlit>", ODD_TITLE),
+    ],
+)
+def test_words_of_any_script_are_found_inside_titles(
+    odd_engine: SearchEngine, words: str, title: str
+) -> None:
+    assert titles(odd_engine.search(Query(text=words, mode="text"))) == [title]
+
+
+def test_a_file_name_that_is_no_text_leads_to_its_file(odd_engine: SearchEngine) -> None:
+    hit = next(hit for hit in odd_engine.search(Query(text="coffee")) if "caf" in (hit.title or ""))
+    assert hit.album_title == ODD_ALBUM
+    assert open_photo(hit.path).size == (600, 400)
+
+
+def test_a_new_snapshot_is_searched_without_reopening(demo_copy: Path, tmp_path: Path) -> None:
+    engine = engine_of(demo_copy)
+    before = engine.current.name
+    assert titles(engine.search(Query(text="zeppelin", mode="text"))) == []
+    (tmp_path / "more").mkdir()
+    shutil.copy(DEMO_PHOTOS / "Space and Flight" / "falcon-9.jpg", tmp_path / "more/zeppelin.jpg")
+    sync_folder(demo_copy, tmp_path / "more")
+    assert titles(engine.search(Query(text="zeppelin", mode="text"))) == ["zeppelin"]
+    snapshot.make_current(demo_copy, before)
+    assert titles(engine.search(Query(text="zeppelin", mode="text"))) == []
+
+
+def test_a_damaged_new_snapshot_is_passed_over(
+    demo_copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engine_of(demo_copy)
+    folder = snapshot.snapshots_folder(demo_copy)
+    shutil.copytree(folder / engine.current.name, folder / "99990101-000000-000000")
+    (folder / "99990101-000000-000000" / "images.faiss").write_bytes(b"")
+    (folder / "current").write_text("99990101-000000-000000")
+    for _ in range(3):
+        assert engine.search(Query(text="a cat", mode="text"))[0].title == "cat portrait"
+    assert [record.getMessage().count("is damaged") for record in caplog.records] == [1]
+
+
+def test_without_a_snapshot_it_says_what_to_do(data_dir: Path) -> None:
+    with pytest.raises(AlbumscopeError, match="albumscope sync"):
+        engine_of(data_dir)
+
+
+def test_one_engine_serves_many_threads(engine: SearchEngine) -> None:
+    queries = [Query(text=text) for text in ("a cat", "a drum", "sunset", "two dogs")] * 4
+    expected = [engine.search(query) for query in queries]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(engine.search, queries)) == expected

@@ -1,0 +1,450 @@
+"""The search page in a real browser: what a person does, and what a person then sees."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
+
+from pipeline import snapshot
+from pipeline.servers import page_command
+
+from .conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
+
+CHROMIUM = shutil.which("chromium")
+LOCALHOST = "127.0.0.1"
+PATIENCE = 40_000  # milliseconds; the first search loads the models
+MEGABYTE = 2**20
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+expect.set_options(timeout=PATIENCE)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running search page."""
+
+    url: str
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+
+@contextmanager
+def serving(data_dir: Path, log_file: Path) -> Iterator[Server]:
+    """Run the search page of a library as `albumscope serve` does."""
+    port = _free_port()
+    environment = {name: value for name, value in os.environ.items() if name != "DATA_DIR"}
+    with log_file.open("w") as log:
+        process = subprocess.Popen(
+            page_command(LOCALHOST, port),
+            env=environment | {"DATA_DIR": str(data_dir)},
+            cwd=log_file.parent,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    # It is an error for it to write more than a megabyte to a file: uploads stay in memory.
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MEGABYTE, MEGABYTE))
+    try:
+        _wait_until_healthy(f"http://{LOCALHOST}:{port}/_stcore/health", process)
+        yield Server(f"http://{LOCALHOST}:{port}", log_file)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOCALHOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(url: str, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except OSError:
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+            raise AssertionError("the page did not start") from None
+    raise AssertionError("the page did not come up")
+
+
+@pytest.fixture(scope="session")
+def browser(demo_library: Path) -> Iterator[BrowserContext]:
+    """Started after the library is built: Dagster wants no event loop but its own."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield chromium.new_context(
+            viewport={"width": 1440, "height": 1000}, reduced_motion="reduce"
+        )
+
+
+@pytest.fixture(scope="session")
+def demo_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(demo_library, tmp_path_factory.mktemp("page") / "log") as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: BrowserContext) -> Iterator[Page]:
+    """A tab of its own; it may talk to nothing but the page's server."""
+    tab = browser.new_page()
+    elsewhere: list[str] = []
+    tab.on("request", lambda request: elsewhere.append(request.url))
+    yield tab
+    tab.close()
+    local = re.compile(rf"(https?://{re.escape(LOCALHOST)}:|data:|blob:)")
+    assert [url for url in elsewhere if not local.match(url)] == []
+
+
+@pytest.fixture
+def demo(page: Page, demo_server: Server) -> Page:
+    """The page of the demo library, just opened."""
+    page.goto(demo_server.url)
+    expect(page.get_by_role("heading", name="Newest photos")).to_be_visible()
+    return page
+
+
+def photos(page: Page) -> Locator:
+    """The titles below the photos, in order; each is a button that opens the photo."""
+    return page.locator("[class*=st-key-open-] button")
+
+
+def settled(page: Page) -> None:
+    """Wait until what is left of the view before is gone."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def search(page: Page, text: str) -> None:
+    box = page.get_by_label("Search", exact=True)
+    box.fill(text)
+    box.press("Enter")
+
+
+def choose(page: Page, widget: str, option: str) -> None:
+    settled(page)
+    page.get_by_role("combobox", name=widget).click()
+    page.get_by_role("option", name=option).click()
+    page.keyboard.press("Escape")
+
+
+def upload(page: Page, path: Path) -> None:
+    settled(page)
+    page.get_by_role("button", name="Picture").click()
+    page.locator("input[type=file]").set_input_files(path)
+
+
+def find_similar(page: Page, position: int) -> None:
+    settled(page)
+    page.get_by_role("button", name="Find similar").nth(position).click()
+
+
+def clear(page: Page) -> None:
+    settled(page)
+    page.get_by_role("button", name="Clear", exact=True).click()
+
+
+def open_photo(page: Page, title: str) -> Locator:
+    settled(page)
+    page.get_by_role("button", name=title, exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name=title)).to_be_visible()
+    return dialog
+
+
+def choose_mode(page: Page, mode: str) -> None:
+    choose(page, "Search mode", mode)
+
+
+def expect_pictures(page: Page) -> None:
+    """Every thumbnail on the page has arrived and can be seen."""
+    settled(page)
+    for picture in page.locator("[class*=st-key-card-] img").all():
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("image => image.naturalWidth") > 0
+
+
+def test_before_any_search_the_newest_photos_are_shown(demo: Page) -> None:
+    expect(demo).to_have_title("Albumscope")
+    expect(photos(demo)).to_have_count(20)
+    expect(photos(demo).first).to_have_text("cat portrait")
+    expect_pictures(demo)
+
+
+def test_words_find_the_photo(demo: Page) -> None:
+    search(demo, "a cat")
+    expect(demo.get_by_text("Newest photos")).to_have_count(0)
+    expect(photos(demo).first).to_have_text("cat portrait")
+    expect(demo.get_by_text(re.compile(r"^0\.\d{3} · Things and Places$")).first).to_be_visible()
+    search(demo, "two dogs")
+    expect(photos(demo).first).to_have_text("two dogs")
+    search(demo, "")
+    expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+
+
+def test_load_more_grows_the_grid_until_all_are_shown(demo: Page) -> None:
+    search(demo, "kite in the sky")
+    expect(photos(demo).first).to_have_text("kite")
+    expect(photos(demo)).to_have_count(20)
+    demo.get_by_role("button", name="Load more").click()
+    expect(photos(demo)).to_have_count(28)
+    expect(demo.get_by_role("button", name="Load more")).to_have_count(0)
+    settled(demo)
+    assert len(set(photos(demo).all_inner_texts())) == 28
+    search(demo, "a drum")
+    expect(photos(demo).first).to_have_text("drum")
+    expect(photos(demo)).to_have_count(20)
+
+
+def test_filters_narrow_and_add_up(demo: Page) -> None:
+    choose(demo, "Album", "Space and Flight")
+    expect(photos(demo)).to_have_count(3)
+    search(demo, "two dogs")
+    choose(demo, "Album", "Nature Walks 2018")
+    expect(photos(demo)).to_have_count(12)
+    choose(demo, "Year", "2018")
+    expect(photos(demo)).to_have_count(9)
+    expect(photos(demo).first).to_have_text("two dogs")
+    choose(demo, "Event", "Space and Flight")
+    expect(demo.get_by_text("No photo fits")).to_be_visible()
+
+
+def test_the_mode_decides_what_words_are_compared_with(demo: Page) -> None:
+    choose_mode(demo, "Text")
+    search(demo, "dragonfly")
+    expect(photos(demo)).to_have_text(["dragonfly"])
+    choose_mode(demo, "Visual")
+    expect(photos(demo)).to_have_count(20)
+    expect(photos(demo).first).to_have_text("dragonfly")
+
+
+def test_a_picture_finds_the_photo_and_can_be_cleared(demo: Page) -> None:
+    upload(demo, DEMO_PHOTOS / "Things and Places" / "drum.jpg")
+    expect(demo.get_by_text("Photos like your picture drum.jpg")).to_be_visible()
+    expect(photos(demo).first).to_have_text("drum")
+    clear(demo)
+    expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+    upload(demo, DEMO_PHOTOS / "Things and Places" / "espresso.jpg")
+    expect(photos(demo).first).to_have_text("espresso")
+
+
+def test_a_large_picture_is_searched_by_without_touching_the_disk(
+    demo: Page, tmp_path: Path
+) -> None:
+    """The server may write no more than a megabyte to any file: see ``serving``."""
+    dragonfly = Image.open(DEMO_PHOTOS / "Nature Walks 2018" / "dragonfly.jpg")
+    dragonfly.resize((2048, 1536)).save(tmp_path / "large.png")
+    assert (tmp_path / "large.png").stat().st_size > 2 * MEGABYTE
+    upload(demo, tmp_path / "large.png")
+    expect(photos(demo).first).to_have_text("dragonfly")
+
+
+def test_an_upload_that_cannot_be_read_is_refused_in_words(demo: Page, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture at all")
+    Image.fromarray(np.zeros((16_000, 16_000), bool)).save(tmp_path / "vast.png")
+    choose_mode(demo, "Visual")
+    for name, reason in {
+        "notes.txt": "not a photo in a format that can be read",
+        "vast.png": "photos of more than 250 million pixels are not read",
+    }.items():
+        upload(demo, tmp_path / name)
+        message = re.compile(f"^This picture cannot be read: .*{reason}$")
+        expect(demo.get_by_text(message)).to_be_visible()
+        clear(demo)
+        expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+
+
+def test_too_long_a_query_is_refused_in_words(demo: Page) -> None:
+    search(demo, "x" * 1001)
+    expect(demo.get_by_text("The query has 1,001 characters")).to_be_visible()
+    search(demo, "two dogs")
+    expect(photos(demo).first).to_have_text("two dogs")
+
+
+def test_find_similar_keeps_the_filters_and_can_be_cleared(demo: Page) -> None:
+    choose(demo, "Year", "2018")
+    search(demo, "two dogs")
+    expect(photos(demo)).to_have_count(9)
+    expect(photos(demo).first).to_have_text("two dogs")
+    find_similar(demo, 0)
+    expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
+    expect(demo.get_by_role("img", name="two dogs")).to_be_visible()
+    expect(photos(demo)).to_have_count(8)
+    settled(demo)
+    assert "two dogs" not in photos(demo).all_inner_texts()
+    expect(demo.get_by_label("Search", exact=True)).to_have_value("")
+    clear(demo)
+    expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+    expect(photos(demo)).to_have_count(9)
+
+
+def test_a_photo_opens_with_its_caption_exif_and_album(demo: Page) -> None:
+    search(demo, "autumn leaves")
+    expect(photos(demo).first).to_have_text("maple leaves")
+    dialog = open_photo(demo, "maple leaves")
+    expect(dialog.get_by_text("A photo taken on 29 October 2015 in the afternoon")).to_be_visible()
+    for name, fact in {
+        "Camera": "Canon EOS 70D",
+        "Lens": "EF50mm f/1.8 II",
+        "Settings": "1/4,000 s · f/2 · ISO 100 · 50 mm",
+        "Taken": "29 October 2015, 15:44",
+        "By": "Martin Klapetek",
+        "Album": "Northern Light 2015",
+    }.items():
+        expect(dialog.get_by_text(re.compile(rf"^{name}\s+{re.escape(fact)}$"))).to_be_visible()
+    expect(dialog.get_by_role("img", name="maple leaves")).to_have_js_property("naturalWidth", 1024)
+    demo.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(photos(demo).first).to_have_text("maple leaves")
+
+
+def test_a_click_on_the_picture_opens_it_and_leads_on_to_similar_ones(demo: Page) -> None:
+    search(demo, "plastic cups")
+    expect(photos(demo).first).to_have_text("colorful cups")
+    settled(demo)
+    demo.locator("[class*=st-key-card-]").first.click(position={"x": 80, "y": 80})
+    dialog = demo.get_by_role("dialog")
+    expect(dialog.get_by_text("56.1560° N, 10.2082° E")).to_be_visible()
+    expect(dialog.get_by_role("link", name="Show on a map")).to_have_attribute(
+        "href", re.compile(r"^https://www\.openstreetmap\.org/\?mlat=56\.15600&mlon=10\.20820#")
+    )
+    dialog.get_by_role("button", name="Find similar").click()
+    expect(dialog).to_have_count(0)
+    expect(demo.get_by_text("Photos like colorful cups")).to_be_visible()
+    expect(photos(demo).first).not_to_have_text("colorful cups")
+
+
+def test_names_are_shown_as_they_are_and_a_lost_file_is_told(
+    page: Page, odd_library: Path, tmp_path: Path
+) -> None:
+    with serving(odd_library, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(photos(page)).to_have_count(5)
+        for title in (ODD_TITLE, "京都の東京駅", "Вечер в Москве", r"caf\xe9"):
+            expect(shown_as(page, title)).to_be_visible()
+        expect(shown_as(page, ODD_ALBUM)).to_have_count(5)
+        expect(page.get_by_text("No picture: the file is gone")).to_be_visible()
+
+        shown_as(page, ODD_TITLE).click()
+        dialog = page.get_by_role("dialog")
+        expect(shown_as(dialog, ODD_TITLE)).to_be_visible()
+        expect(dialog.get_by_text(ODD_ALBUM)).to_be_visible()
+        page.keyboard.press("Escape")
+        dialog = open_photo(page, "gone")
+        expect(dialog.get_by_text("No picture: the file is gone")).to_be_visible()
+        page.keyboard.press("Escape")
+
+        choose(page, "Album", ODD_ALBUM)
+        choose_mode(page, "Text")
+        search(page, "東京")
+        expect(photos(page)).to_have_text(["京都の東京駅"])
+        assert "Traceback" not in server.log
+
+
+def shown_as(page: Page | Locator, text: str) -> Locator:
+    """What shows exactly this text; joiners without width are invisible."""
+    letters = "\u2060?".join(re.escape(letter) for letter in text)
+    return page.locator("button, p, h1, h2, h3, [role=heading]").get_by_text(
+        re.compile(f"^{letters}$")
+    )
+
+
+def test_the_page_follows_the_library(
+    page: Page, demo_library: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    """From no library over its first snapshot to the next one, without a restart."""
+    with serving(data_dir, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(page.get_by_text("No photos yet")).to_be_visible()
+        expect(page.get_by_text("albumscope add-folder")).to_be_visible()
+
+        shutil.copytree(demo_library, data_dir)
+        page.get_by_role("button", name="Look again").click()
+        expect(photos(page)).to_have_count(20)
+        choose_mode(page, "Text")
+        search(page, "zeppelin")
+        expect(page.get_by_text("No photo fits")).to_be_visible()
+
+        (tmp_path / "Airships 2019").mkdir()
+        shutil.copy(
+            DEMO_PHOTOS / "Space and Flight" / "falcon-9.jpg",
+            tmp_path / "Airships 2019" / "zeppelin.jpg",
+        )
+        sync_folder(data_dir, tmp_path / "Airships 2019")
+        search(page, "a zeppelin or airship")
+        expect(photos(page)).to_have_text(["zeppelin"])
+        choose(page, "Year", "2019")
+        expect(photos(page)).to_have_text(["zeppelin"])
+
+        # Going back to the snapshot before: the year that it lacks is no filter any more.
+        snapshot.make_current(data_dir, snapshot.names(data_dir)[0])
+        search(page, "dragonfly")
+        expect(photos(page)).to_have_text(["dragonfly"])
+        assert "Traceback" not in server.log
+
+
+def test_a_damaged_snapshot_is_told_and_recovered_from(
+    page: Page, demo_copy: Path, tmp_path: Path
+) -> None:
+    index = snapshot.snapshots_folder(demo_copy) / snapshot.names(demo_copy)[0] / "images.faiss"
+    content = index.read_bytes()
+    index.write_bytes(content[:100])
+    with serving(demo_copy, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(page.get_by_text("is damaged")).to_be_visible()
+        expect(page.get_by_text("albumscope sync")).to_be_visible()
+        index.write_bytes(content)
+        page.get_by_role("button", name="Try again").click()
+        expect(photos(page)).to_have_count(20)
+        assert "Traceback" not in server.log
+
+
+def test_failures_while_searching_are_told_in_words(
+    page: Page, demo_copy: Path, tmp_path: Path
+) -> None:
+    """A model that cannot be loaded says why; what nobody foresaw is in the log by its id."""
+    folder = snapshot.snapshots_folder(demo_copy) / snapshot.names(demo_copy)[0]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["models"] = {"embedding": "no/such-model"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with serving(demo_copy, tmp_path / "log") as server:
+        page.goto(server.url)
+        choose_mode(page, "Visual")
+        search(page, "a cat")
+        expect(page.get_by_text("no/such-model")).to_be_visible()
+        assert "Traceback" not in server.log
+
+        choose_mode(page, "Caption")
+        message = page.get_by_text(re.compile("Something went wrong.* at error [0-9a-f]{8}"))
+        expect(message).to_be_visible()
+        expect(page.get_by_text("KeyError")).to_have_count(0)
+        reference = re.findall(r"error ([0-9a-f]{8})", message.inner_text())[0]
+        assert reference in server.log
+        assert "KeyError" in server.log
+
+
+def test_the_log_of_all_that_stays_clean(demo_server: Server, demo: Page) -> None:
+    """Runs last: no deprecated calls and no errors in all that the tests above did."""
+    expect(photos(demo)).to_have_count(20)
+    for unwanted in ("Traceback", "deprecat", "Error"):
+        assert unwanted not in demo_server.log
