@@ -23,6 +23,7 @@ _CJK += "\U00020000-\U0003ffff"
 _RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
 _IS_CJK = re.compile(rf"[{_CJK}]")
 _IS_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_FUNCTION_WORDS = frozenset("a an and at by for from in is of on or the to with".split())
 _LATIN_ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 
 
@@ -36,16 +37,20 @@ def words(text: str | None) -> str:
 
 
 def query_words(text: str) -> str:
-    """Like ``words``, but a run of several CJK characters gives its pairs alone.
+    """Like ``words``, but without what would match nearly everything.
 
-    Single characters are indexed too, so that they can be searched for, but in a longer word
-    they would match nearly everything.
+    That is English function words next to others, and the single characters of a longer word in
+    CJK characters, which stands as its pairs; both are indexed, so that they can be searched alone.
     """
-    found = words(text).split(" ")
+    found = words(text).split()
     has_pairs = any(len(word) == 2 and _IS_CJK.match(word) for word in found)
-    return " ".join(
-        word for word in found if not (has_pairs and len(word) == 1 and _IS_CJK.match(word))
-    )
+    telling = [
+        word
+        for word in found
+        if word not in _FUNCTION_WORDS
+        and not (has_pairs and len(word) == 1 and _IS_CJK.match(word))
+    ]
+    return " ".join(telling or found)
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection) -> None:
@@ -60,7 +65,7 @@ def create_index(connection: duckdb.DuckDBPyConnection) -> None:
     columns = ", ".join(f"'{column}'" for column in _COLUMNS)
     connection.execute(
         f"PRAGMA create_fts_index('{TABLE}', 'row', {columns}, stemmer='none',"
-        " stopwords='english', ignore='(\\s)+', strip_accents=0, lower=0, overwrite=1)"
+        " stopwords='none', ignore='(\\s)+', strip_accents=0, lower=0, overwrite=1)"
     )
 
 

@@ -13,6 +13,7 @@ TITLES = [
     "PyCon mini 東海 2025",
     "서울 여행",
     "DSC_1234 ﾃｽﾄ",
+    "a novel hello x",
 ]
 
 
@@ -42,17 +43,20 @@ def connection() -> duckdb.DuckDBPyConnection:
         ("cafe", "Cafés running late"),
         ("runs", "Cafés running late"),
         ("a cat", "the cat sat"),
+        ("the", "the cat sat"),
         ("東海", "PyCon mini 東海 2025"),
         ("서울", "서울 여행"),
         ("テスト", "DSC_1234 ﾃｽﾄ"),
         ("1234", "DSC_1234 ﾃｽﾄ"),
+        ("novel", "a novel hello x"),
+        ("x", "a novel hello x"),
     ],
 )
 def test_words_are_found(connection: duckdb.DuckDBPyConnection, query: str, title: str) -> None:
     assert TITLES[matches(connection, query)[0]] == title
 
 
-@pytest.mark.parametrize("query", ["the", "dog", "大阪", "мост", "", "' \" ;--"])
+@pytest.mark.parametrize("query", ["dog", "a dog on the mat", "大阪", "мост", "", "' \" ;--"])
 def test_other_words_are_not(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     assert matches(connection, query) == []
 

@@ -45,7 +45,7 @@ def odd_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "Things and Places/espresso.jpg": b"caf\xe9.jpg",
         "Things and Places/clock.jpg": b"gone.jpg",
     }.items():
-        shutil.copy(DEMO_PHOTOS / source, os.fsencode(album) + b"/" + name)
+        shutil.copy(DEMO_PHOTOS / source, album / os.fsdecode(name))
     sync_folder(root / "library", album)
     (album / "gone.jpg").unlink()
     return root / "library"

@@ -38,7 +38,7 @@ def titles(hits: Sequence[Hit]) -> list[str | None]:
 
 
 def id_of(engine: SearchEngine, title: str) -> int:
-    return next(row["image_id"] for row in engine.images(Filters()) if row["title"] == title)
+    return next(int(row["image_id"]) for row in engine.images(Filters()) if row["title"] == title)
 
 
 def album_of(engine: SearchEngine, title: str) -> str:
