@@ -25,7 +25,7 @@ def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         """No photo of any album failed; failed ones are listed with their reason."""
         failed = [
             (album_id, row["image_id"], row["error"])
-            for album_id in library.store.parts(table)
+            for album_id in (album["album_id"] for album in library.albums())
             for row in library.store.read(table, album_id, ["image_id", "error"]).to_pylist()
             if row["error"] is not None
         ]
@@ -50,7 +50,8 @@ def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
 def every_photo_embedded(library: LibraryResource) -> dg.AssetCheckResult:
     """Every readable photo of the albums embedded so far has a vector, or a reason why not."""
     missing = {}
-    for album_id in library.store.parts("siglip_embeddings"):
+    embedded = set(library.store.parts("siglip_embeddings"))
+    for album_id in embedded.intersection(album["album_id"] for album in library.albums()):
         rows = library.store.read("siglip_embeddings", album_id, ["image_id"])
         wanted = {photo.image_id for photo in readable_photos(library.store, album_id)}
         if without := len(wanted.difference(rows["image_id"].to_pylist())):

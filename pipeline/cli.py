@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -15,9 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from pipeline import servers
-from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
 from pipeline.settings import PROJECT_ROOT, load_settings
 from pipeline.terminal import (
+    count,
     fail,
     fail_unexpectedly,
     print_fields,
@@ -48,6 +51,10 @@ HostOption = Annotated[str, typer.Option(help="Address that the page is served o
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the search page.")]
 
 NO_ALBUMS = "No albums yet: add photos with `albumscope add-folder DIR` and run `albumscope sync`"
+_INTERRUPTED = 130  # what Typer makes of Ctrl-C
+QUERY_SIDE = 768
+"""Length in pixels that the short side of a picture searched with should have: any model's, and
+room to spare."""
 DEMO_FOLDER = PROJECT_ROOT / "data" / "demo"
 
 
@@ -56,14 +63,17 @@ def main() -> None:
     logging.getLogger("dagster").setLevel(logging.CRITICAL)  # what fails is reported below
     try:
         app()
-    except (AlbumscopeError, PhotoError) as error:
+    except AlbumscopeError as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        fail("Stopped. What was done is kept; run the command again to go on.", code=130)
-    except BrokenPipeError:  # nobody reads our output any more, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            fail("Stopped. What was done is kept; run the command again to go on.", code=130)
+        raise
     except Exception as error:
+        from pipeline.store import disk_advice
+
+        if advice := disk_advice(error):
+            fail(f"{getattr(error, 'filename', None) or load_settings().data_dir}: {advice}")
         fail_unexpectedly(error)
 
 
@@ -117,7 +127,10 @@ def add_folder(
     found, _ = source.find_albums(library.store)
     added = [row for row in found.to_pylist() if row["root"] == os.fsencode(path)]
     photos = sum(row["photo_count"] for row in added)
-    say(f"Added {len(added)} albums with {photos} photos. `albumscope sync` brings them in.")
+    say(
+        f"Added {count(len(added), 'album')} with {count(photos, 'photo')}."
+        " `albumscope sync` brings them in."
+    )
 
 
 @app.command()
@@ -155,7 +168,8 @@ def sync(
     if as_json:
         print_json(asdict(report))
     else:
-        done = f"{len(report.albums)} albums brought up to date" if report.albums else "Nothing new"
+        albums = count(len(report.albums), "album")
+        done = f"{albums} brought up to date" if report.albums else "Nothing new"
         say(f"{done}; the newest snapshot is {report.snapshot or 'none yet'}.")
     if report.failed:
         raise typer.Exit(1)
@@ -227,9 +241,13 @@ def search(
     if mode is not None and mode not in get_args(Mode):
         raise typer.BadParameter(f"--mode is one of {', '.join(get_args(Mode))}")
     is_id = image is not None and image.isdigit() and not Path(image).exists()
+    photo = None
+    if image and not is_id:
+        with _about(image):
+            photo = open_photo(image, QUERY_SIDE)
     query = Query(
         text=text,
-        image=open_photo(image) if image and not is_id else None,
+        image=photo,
         image_id=int(image) if image and is_id else None,
         filters=_filters(event, year, album_id),
         mode=mode,  # type: ignore[arg-type]  # checked above
@@ -245,7 +263,8 @@ def exif(file: PhotoFile, as_json: JsonFlag = False) -> None:
     """Print the EXIF data of one file; nothing is stored."""
     from pipeline.exif import read_exif
 
-    values = read_exif(str(file))
+    with _about(file):
+        values = read_exif(file)
     if as_json:
         print_json(values | {"raw": json.loads(values["raw"]) if values["raw"] else None})
     else:
@@ -267,9 +286,11 @@ def describe(file: PhotoFile, as_json: JsonFlag = False) -> None:
     captioner = load_captioner(load_settings().caption_model)
     if captioner is None:
         raise AlbumscopeError("CAPTION_MODEL is 'none': set it to 'embedded' to describe photos")
-    photo = open_photo(file, captioner.image_size)
-    context = PhotoContext(title_of_file(file.name), file.resolve().parent.name, read_exif(file))
-    values = asdict(captioner.describe(photo, context))
+    with _about(file):
+        photo = open_photo(file, captioner.image_size)
+        exif_data = read_exif(file)
+        context = PhotoContext(title_of_file(file.name), file.resolve().parent.name, exif_data)
+        values = asdict(captioner.describe(photo, context))
     print_json(values) if as_json else print_fields(values)
 
 
@@ -360,6 +381,19 @@ def _engine() -> "SearchEngine":
     return SearchEngine(load_settings())
 
 
+@contextmanager
+def _about(file: str | Path) -> Iterator[None]:
+    """Name the file that a PhotoError is about."""
+    from pipeline.sources.folder import printable
+
+    if not Path(file).is_file():
+        raise AlbumscopeError(f"{printable(file)} is not a file: give the path of a photo")
+    try:
+        yield
+    except PhotoError as error:
+        raise AlbumscopeError(f"{printable(file)}: {error}") from error
+
+
 def _filters(event: str | None, year: int | None, album_id: str | None) -> "Filters":
     from search_app.engine import Filters
 
@@ -379,8 +413,13 @@ def _print_what_is_to_do(album_ids: list[str], as_json: bool) -> None:
     albums = {album["album_id"]: album for album in found.to_pylist()}
     for unknown in set(album_ids) - set(albums):
         raise AlbumscopeError(f"No album {unknown!r}: `albumscope albums` lists the ids")
-    rows = [library.work(albums[album_id]) for album_id in album_ids or albums]
-    print_rows(rows, as_json=as_json, empty="No albums")
+    rows = []
+    for album_id in album_ids or albums:
+        try:
+            rows.append(library.work(albums[album_id]))
+        except AlbumError as error:
+            warn([str(error)])
+    print_rows(rows, as_json=as_json, empty=NO_ALBUMS)
 
 
 def _in_words(stages: dict[str, dict[str, int]]) -> dict[str, str]:

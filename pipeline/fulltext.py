@@ -23,7 +23,9 @@ _CJK += "\U00020000-\U0003ffff"
 _RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
 _IS_CJK = re.compile(rf"[{_CJK}]")
 _IS_CYRILLIC = re.compile("[\u0400-\u04ff]")
-_FUNCTION_WORDS = frozenset("a an and at by for from in is of on or the to with".split())
+_FUNCTION_WORDS = frozenset(
+    ["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"]
+)
 _LATIN_ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 
 

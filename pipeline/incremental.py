@@ -20,6 +20,8 @@ from pipeline.tables import SCHEMAS
 MAX_ATTEMPTS = 3
 """How often a photo that failed for a passing reason is tried in all."""
 
+_LEFT = "~left"  # added to an album's id; no album has such an id
+
 Row = Mapping[str, Any]
 
 
@@ -136,6 +138,7 @@ def refresh(
     existing = store.read(table, album_id)
     planned = plan(existing, wanted, origin)
     attempts = _attempts(existing, planned.todo, origin)
+    _keep_for_others(store, table, album_id, existing, wanted)
     progress(len(planned.kept))
     done = [existing.take(pa.array(planned.kept, pa.int64()))]
     batch: list[dict[str, Any]] = []
@@ -190,6 +193,23 @@ def _attempts(
         for item in todo
         if (row := before.get(item.image_id)) and row.items() >= origin(item).items()
     }
+
+
+def _keep_for_others(
+    store: Store, table: str, album_id: str, existing: pa.Table, wanted: Sequence[HasImageId]
+) -> None:
+    """Put the rows that an album drops into a file of their own until the next publication.
+
+    A photo that moved to another album then finds its row there, whichever album comes first.
+    """
+    wanted_ids = {item.image_id for item in wanted}
+    gone = [
+        at
+        for at, row in enumerate(existing.select(["image_id", "error"]).to_pylist())
+        if row["image_id"] not in wanted_ids and row["error"] is None
+    ]
+    if gone and "producer" in SCHEMAS[table].names:
+        store.write(table, f"{album_id}{_LEFT}", existing.take(pa.array(gone, pa.int64())))
 
 
 def _made_before(

@@ -54,9 +54,17 @@ class Library:
         if not albums.equals(self.store.read("albums", source)):
             self.store.write("albums", source, albums)
 
-    def albums_with_files(self) -> set[str]:
-        """The albums that any table has a file of, also those that left the catalogue."""
-        return {album_id for table in ALBUM_TABLES for album_id in self.store.parts(table)}
+    def drop_left_albums(self) -> None:
+        """Delete the files of albums that left the catalogue, and of photos that left an album.
+
+        This waits until a snapshot is published, so that albums and photos that merely moved find
+        their rows again.
+        """
+        catalogued = {album["album_id"] for album in self.albums()}
+        for table in ALBUM_TABLES:
+            for part in self.store.parts(table):
+                if part not in catalogued:
+                    self.store.drop_album(part)
 
     def has_work(self, album: Row) -> bool:
         """Whether any table lacks rows for this album. Opens no photo and no model."""

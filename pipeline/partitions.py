@@ -13,25 +13,21 @@ many_albums_a_run = dg.BackfillPolicy.multi_run(ALBUMS_A_RUN)
 
 
 def matches_catalogue(instance: dg.DagsterInstance, library: Library) -> bool:
-    """Whether the partitions are the albums of the catalogue, and the tables hold no others."""
+    """Whether the partitions are the albums of the catalogue."""
     catalogued = {album["album_id"] for album in library.albums()}
-    return set(instance.get_dynamic_partitions("albums")) == catalogued and not (
-        library.albums_with_files() - catalogued
-    )
+    return set(instance.get_dynamic_partitions("albums")) == catalogued
 
 
 def match_catalogue(instance: dg.DagsterInstance, library: Library) -> tuple[int, int]:
-    """Register the albums of the catalogue as partitions; drop those that are gone.
+    """Register the albums of the catalogue as partitions; delete those that are gone.
 
-    Returns how many were added and dropped. Safe to repeat after a crash at any point.
+    Returns how many were added and deleted. Safe to repeat after a crash at any point.
     """
     catalogued = [album["album_id"] for album in library.albums()]
     registered = instance.get_dynamic_partitions("albums")
     new = [album_id for album_id in catalogued if album_id not in set(registered)]
-    gone = (set(registered) | library.albums_with_files()) - set(catalogued)
+    gone = sorted(set(registered) - set(catalogued))
     instance.add_dynamic_partitions("albums", new)
-    for album_id in sorted(gone):
-        library.store.drop_album(album_id)
-        if album_id in registered:
-            instance.delete_dynamic_partition("albums", album_id)
+    for album_id in gone:
+        instance.delete_dynamic_partition("albums", album_id)
     return len(new), len(gone)

@@ -6,11 +6,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 import numpy as np
 import pillow_heif
@@ -21,10 +21,8 @@ from pipeline.errors import PhotoError
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
 )
-MAX_PIXELS = 250_000_000
-"""A photo with more pixels is refused: decoding it could take over 2 GB of memory."""
-LARGE_PIXELS = 25_000_000
-"""Photos that decode to more pixels than this are decoded one at a time."""
+MEMORY = 1_250_000_000
+"""Bytes that all photos being decoded may take together. One that needs more is refused."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "HEIF", "AVIF")
 _TURNS = {
@@ -36,12 +34,19 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_one_large_photo = threading.Lock()
+# What decoding takes at its peak, in bytes a pixel, as measured: Pillow's own 4 for a color pixel,
+# and what the decoder keeps besides: copies, a whole strip, or a progressive JPEG's coefficients.
+_BYTES_A_PIXEL = {"WEBP": 16, "HEIF": 12, "AVIF": 12, "TIFF": 8, "progressive JPEG": 7}
+_BYTES_A_PIXEL_OF_OTHERS = 5
+_BAND_PIXELS = 4_000_000  # converted at once
 
 Image.init()  # all formats: which ones are allowed is said in _FORMATS
 pillow_heif.register_heif_opener()
-# Pillow's own guard against decompression bombs warns first and raises late; ours is MAX_PIXELS.
+# Pillow's own guard against decompression bombs warns first and raises late; ours is MEMORY.
 Image.MAX_IMAGE_PIXELS = None
+# Memory in blocks of this size goes back to the system when a photo is done with; the C library
+# keeps smaller ones for the thread that had them, which adds up.
+Image.core.set_block_size(64 * 2**20)  # type: ignore[attr-defined]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -64,10 +69,10 @@ def is_photo_name(name: str) -> bool:
 
 def read_header(source: PhotoSource) -> PhotoHeader:
     """Read format and size without decoding the pixels. Raises PhotoError."""
-    image = _open(source)
-    with image:
+    with _open(source) as image:
         width, height = image.size
-        if _orientation(image) >= 5:  # turned by a quarter
+        # Pillow turns the size of a TIFF by itself.
+        if image.format != "TIFF" and _orientation(image) >= 5:
             width, height = height, width
         return PhotoHeader(image.format or "unknown", width, height)
 
@@ -89,16 +94,18 @@ def open_photo(source: PhotoSource, short_side: int | None = None) -> Image.Imag
     size, which is several times faster. The first frame of an animation is taken, and
     transparent parts become white. Raises PhotoError.
     """
-    image = _open(source)
     try:
-        with image:
-            orientation = _orientation(image)
+        with _open(source) as image:
+            memory = _memory_to_decode(image)
             if short_side:
                 image.draft("RGB", (short_side, short_side))
-            pixels = image.width * image.height
-            with _one_large_photo if pixels > LARGE_PIXELS else nullcontext():
-                upright = _to_rgb(_reduced(image, short_side))
-            turn = _TURNS.get(orientation)
+                if not _is_progressive(image):
+                    memory = _memory_to_decode(image)
+            with _memory.taken(memory):
+                upright = _to_rgb(image, short_side)
+            # Asked for only now: Pillow turns a TIFF while it decodes it, and a PNG may have its
+            # EXIF block after its pixels.
+            turn = _TURNS.get(_orientation(image))
             return upright.transpose(turn) if turn is not None else upright
     except PhotoError:
         raise
@@ -134,55 +141,104 @@ def map_ahead(
                 future.cancel()
 
 
+class _Memory:
+    """Lets threads take memory as long as they keep within a limit together."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, size: int) -> Iterator[None]:
+        """Wait until ``size`` bytes, at most the limit, are free, and take them meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: size <= self._free)
+            self._free -= size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += size
+                self._changed.notify_all()
+
+
+_memory = _Memory(MEMORY)
+
+
 def _open(source: PhotoSource) -> Image.Image:
     try:
         image = Image.open(source, formats=_FORMATS)
     except Exception as error:
         raise unreadable(error) from error
-    if image.width * image.height > MAX_PIXELS:
+    if _memory_to_decode(image) > MEMORY:
         image.close()
+        most = MEMORY // _bytes_a_pixel(image) // 1_000_000
         raise PhotoError(
-            f"{image.width} × {image.height} pixels; photos of more than"
-            f" {MAX_PIXELS // 1_000_000} million pixels are not read"
+            f"{image.width} × {image.height} pixels; {image.format} photos of more than {most}"
+            " million pixels are not read"
         )
     return image
 
 
+def _memory_to_decode(image: Image.Image) -> int:
+    return image.width * image.height * _bytes_a_pixel(image)
+
+
+def _bytes_a_pixel(image: Image.Image) -> int:
+    kind = "progressive JPEG" if _is_progressive(image) else image.format
+    return _BYTES_A_PIXEL.get(kind or "", _BYTES_A_PIXEL_OF_OTHERS)
+
+
+def _is_progressive(image: Image.Image) -> bool:
+    return "progressive" in image.info
+
+
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        exif = Image.Image.getexif(image)  # a PNG's own getexif decodes the photo
+        return int(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:  # a damaged EXIF block must not cost the photo
         return 1
 
 
-def _reduced(image: Image.Image, short_side: int | None) -> Image.Image:
-    """Shrink by a whole factor before converting, so that a huge photo is not held twice."""
-    factor = min(image.size) // short_side if short_side else 1
-    if factor < 2 or image.mode not in {"L", "LA", "RGB", "RGBA", "CMYK"}:
-        return image
-    return image.reduce(factor)
+def _to_rgb(image: Image.Image, short_side: int | None) -> Image.Image:
+    """Convert to RGB and shrink by a whole factor, in bands: a huge photo is not held twice."""
+    image.load()
+    factor = max(min(image.size) // short_side, 1) if short_side else 1
+    gray_range = _gray_range(image)
+    rows = max(_BAND_PIXELS // (image.width * factor), 1) * factor
+    result = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        result.paste(_band_to_rgb(band, gray_range).reduce(factor), (0, top // factor))
+    return result
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_gray(image)
-    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
-        with_alpha = image.convert("RGBA")
+def _band_to_rgb(band: Image.Image, gray_range: tuple[float, float] | None) -> Image.Image:
+    if gray_range:
+        low, high = gray_range
+        with np.errstate(invalid="ignore"):
+            scaled = (np.asarray(band, np.float32) - low) * (255 / (high - low))
+        eight_bits = np.nan_to_num(scaled).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(eight_bits).convert("RGB")
+    if band.mode in {"RGBA", "LA", "PA"} or "transparency" in band.info:
+        with_alpha = band.convert("RGBA")
         white = Image.new("RGBA", with_alpha.size, "white")
         return Image.alpha_composite(white, with_alpha).convert("RGB")
-    # A JPEG in RGB is loaded here; a copy lets its file be closed.
-    return image.convert("RGB") if image.mode != "RGB" else image.copy()
+    return band.convert("RGB")
 
 
-def _from_deep_gray(image: Image.Image) -> Image.Image:
-    """Scale 16-bit, 32-bit and floating-point gray to 8 bits; Pillow itself would clip it."""
-    values = np.asarray(image, dtype=np.float32)
-    if image.mode.startswith("I;16") or (image.mode == "I" and values.max(initial=0) <= 65535):
-        low, high = 0.0, 65535.0
-    else:
-        low, high = float(values.min(initial=0)), float(values.max(initial=1))
-    scaled = (values - low) * (255.0 / max(high - low, 1e-6))
-    return Image.fromarray(scaled.clip(0, 255).astype(np.uint8)).convert("RGB")
+def _gray_range(image: Image.Image) -> tuple[float, float] | None:
+    """What is black and what is white in 16-bit, 32-bit and floating-point gray, else None.
+
+    Pillow itself would clip these at 255.
+    """
+    if image.mode not in {"I", "F"}:
+        return (0, 65535) if image.mode.startswith("I;16") else None
+    low, high = cast("tuple[float, float]", image.getextrema())
+    if image.mode == "I" and low >= 0 and high <= 65535:
+        return 0, 65535
+    return min(0, low), max(1, high)  # in this order: either may be no number
 
 
 def unreadable(error: Exception) -> PhotoError:

@@ -29,8 +29,17 @@ class Settings(BaseSettings):
 
     @field_validator("data_dir", "dagster_home")
     @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value and value.expanduser().absolute()
+    def _folder(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        try:
+            folder = value.expanduser().absolute()
+            file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
+        except (RuntimeError, OSError) as error:  # no such user, or not ours to look at
+            raise ValueError(str(error)) from error
+        if file:
+            raise ValueError(f"{file} is a file: give a folder")
+        return folder
 
 
 @lru_cache(maxsize=1)
@@ -42,5 +51,6 @@ def load_settings() -> Settings:
         wrong = error.errors()[0]
         name = str(wrong["loc"][0]).upper()
         raise AlbumscopeError(
-            f"{name}={wrong['input']!r} in the environment or .env is wrong: {wrong['msg']}"
+            f"{name}={str(wrong['input'])!r} in the environment or .env is wrong: "
+            + wrong["msg"].removeprefix("Value error, ")
         ) from None

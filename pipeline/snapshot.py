@@ -75,7 +75,7 @@ class Snapshot:
             fulltext.load_extension(self._connection)
             self.images = self._vector_index(folder / _IMAGES, "image_embeddings")
             self.captions = self._vector_index(folder / _CAPTIONS, "caption_embeddings")
-        except (duckdb.Error, RuntimeError, OSError, ValueError, KeyError) as error:
+        except (duckdb.Error, RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise AlbumscopeError(
                 f"Snapshot {self.name} is damaged ({reason}): run `albumscope sync` to publish it"
@@ -160,7 +160,7 @@ def read_manifest(data_dir: Path, name: str) -> dict[str, Any]:
         raise AlbumscopeError(f"No snapshot {name!r}; there are: {known}")
     try:
         return _checked_manifest(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise AlbumscopeError(f"Snapshot {name} is damaged ({error})") from error
 
 
@@ -191,8 +191,11 @@ def publish(
             ):  # its writer was killed: we hold the lock
                 shutil.rmtree(leftover)
             library.store.sweep()
+            library.drop_left_albums()
             inputs = _inputs(library)
             if newest := _newest_if_same(data_dir, inputs):
+                if not _is_good(data_dir, current_name(data_dir)):
+                    make_current(data_dir, newest.name)
                 return newest
             name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
             unfinished = folder / (_UNFINISHED + name)
@@ -216,21 +219,27 @@ def publish(
 
 
 def is_up_to_date(library: Library) -> bool:
-    """Whether the newest snapshot holds all that the tables hold."""
-    return _newest_if_same(library.settings.data_dir, _inputs(library)) is not None
+    """Whether readers find a good snapshot, and the newest one holds all that the tables hold."""
+    data_dir = library.settings.data_dir
+    return _is_good(data_dir, current_name(data_dir)) and bool(
+        _newest_if_same(data_dir, _inputs(library))
+    )
 
 
 def _newest_if_same(data_dir: Path, inputs: str) -> Published | None:
     for name in names(data_dir)[-1:]:
-        try:
+        if _is_good(data_dir, name):
             manifest = read_manifest(data_dir, name)
-        except AlbumscopeError:
-            return None
-        if manifest.get("inputs") == inputs and manifest.get("format") == FORMAT:
-            if current_name(data_dir) is None:  # killed between naming it and making it current
-                make_current(data_dir, name)
-            return Published(name, manifest, is_new=False)
+            if manifest.get("inputs") == inputs and manifest.get("format") == FORMAT:
+                return Published(name, manifest, is_new=False)
     return None
+
+
+def _is_good(data_dir: Path, name: str | None) -> bool:
+    try:
+        return name is not None and bool(read_manifest(data_dir, name))
+    except AlbumscopeError:
+        return False
 
 
 def _inputs(library: Library) -> str:
@@ -438,7 +447,10 @@ def _verify(folder: Path) -> None:
 
 
 def _checked_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest and hold the files against it. Raises ValueError, OSError or KeyError."""
+    """Read the manifest and hold the files against it.
+
+    Raises OSError, ValueError, KeyError or TypeError if something is not as it was written.
+    """
     manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
     for name, expected in manifest["files"].items():
         path = folder / name

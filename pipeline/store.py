@@ -28,6 +28,9 @@ from pipeline.tables import ALBUM_TABLES, SCHEMAS
 
 _LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
 _TEMPORARY = ".tmp"
+_FULL_DISK = ("no space left on device", "disk is full", "disk quota exceeded", "disk i/o error")
+_READ_ONLY = ("readonly database", "unable to open database file")
+_YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
 
 
 class Store:
@@ -42,7 +45,11 @@ class Store:
 
     def parts(self, table: str) -> list[str]:
         """The albums (for ``albums``: the sources) that have a file, sorted."""
-        return sorted(file.stem for file in (self.root / "tables" / table).glob("*.parquet"))
+        folder = self.root / "tables" / table
+        try:
+            return sorted(file.stem for file in folder.iterdir() if file.suffix == ".parquet")
+        except FileNotFoundError:
+            return []
 
     def read(self, table: str, part: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read one file, or some of its columns; without a file, an empty table."""
@@ -51,9 +58,12 @@ class Store:
         try:
             # One handle for all of it: the file may be replaced while it is read.
             with path.open("rb") as file:
-                return pq.ParquetFile(file).read(schema.names).select(schema.names).cast(schema)
+                parquet = pq.ParquetFile(file, page_checksum_verification=True)
+                return parquet.read(schema.names).select(schema.names).cast(schema)
         except FileNotFoundError:
             return schema.empty_table()
+        except PermissionError as error:
+            raise AlbumscopeError(f"No permission to read {path}: {_YOURS}") from error
         except (pa.ArrowException, KeyError, OSError) as error:
             raise AlbumscopeError(
                 f"{path} cannot be read ({_first_line(error)}); delete it and run `albumscope sync`"
@@ -91,7 +101,7 @@ class Store:
         rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
         replace_file(
             self.path(table, part),
-            lambda path: pq.write_table(rows, path, compression="zstd"),
+            lambda path: pq.write_table(rows, path, compression="zstd", write_page_checksum=True),
         )
 
     def drop_album(self, album_id: str) -> None:
@@ -136,17 +146,31 @@ def flush_to_disk(path: Path) -> None:
 
 @contextmanager
 def explain_disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says into an AlbumscopeError that says what to do."""
+    """Turn what a disk does not let us do into an AlbumscopeError that says what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            advice = "the disk is full: make room and run the command again, nothing is lost"
-        elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
-            advice = "it cannot be written to: set DATA_DIR to a folder that can"
-        else:
-            advice = _first_line(error)
-        raise AlbumscopeError(f"Writing {path} failed: {advice}") from error
+    except AlbumscopeError:
+        raise
+    except Exception as error:
+        advice = disk_advice(error)
+        if advice is None and not isinstance(error, OSError):
+            raise
+        raise AlbumscopeError(f"Writing {path} failed: {advice or _first_line(error)}") from error
+
+
+def disk_advice(error: BaseException) -> str | None:
+    """What to do if a full disk or missing permissions are behind an error, else None.
+
+    Python says so by a number, DuckDB, SQLite and FAISS in words.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error).lower()
+    if number in {errno.ENOSPC, errno.EDQUOT} or any(words in text for words in _FULL_DISK):
+        return "the disk is full: make room and run the command again, nothing is lost"
+    denied = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+    if number in denied or any(words in text for words in _READ_ONLY):
+        return f"it cannot be written to: {_YOURS}"
+    return None
 
 
 def _selected(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:

@@ -1,6 +1,7 @@
 """What the command line prints: tables, JSON, progress bars, errors."""
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ from rich.text import Text
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import load_settings
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_WIDTH_LIMIT = 100_000
 _NEVER_CUT = {"album_id", "image_id", "name"}  # what people copy into the next command
 
 _out = Console()
@@ -33,6 +36,11 @@ _err = Console(stderr=True, soft_wrap=True)
 def say(text: str) -> None:
     """Print one line for a person, on standard error: standard output is for results."""
     _err.print(Text(text))
+
+
+def count(number: int, thing: str) -> str:
+    """ "1 album", "2 albums"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def warn(texts: Sequence[str]) -> None:
@@ -89,7 +97,7 @@ def print_rows(
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _NEVER_CUT)
     for row in rows:
         table.add_row(*[_cell(row[column]) for column in shown])
-    _out.print(table)
+    _print(table)
 
 
 def print_fields(values: Mapping[str, Any]) -> None:
@@ -97,7 +105,7 @@ def print_fields(values: Mapping[str, Any]) -> None:
     table = Table(show_header=False, box=None)
     for name, value in values.items():
         table.add_row(Text(name.replace("_", " "), style="bold"), _cell(value))
-    _out.print(table)
+    _print(table)
 
 
 @contextmanager
@@ -132,6 +140,12 @@ def progress_bars() -> Iterator[tuple[Callable[[int], None], Callable[[str, str,
         yield on_start, on_progress
 
 
+def _print(table: Table) -> None:
+    """Print a table as wide as the terminal; into a file or a pipe one line for each row."""
+    console = _out if _out.is_terminal else Console(width=_NO_WIDTH_LIMIT)
+    console.print(table)
+
+
 def _cell(value: object) -> Text:
     if value is None or value == []:
         return Text("–", style="dim")
@@ -140,16 +154,14 @@ def _cell(value: object) -> Text:
     if isinstance(value, float):
         return Text(f"{value:.4g}")
     if isinstance(value, list):
-        return Text(", ".join(map(str, value)))
-    return Text(_printable(str(value)))
+        return Text(_one_line(", ".join(map(str, value))))
+    return Text(_one_line(str(value)))
 
 
 def _one_line(text: str) -> str:
-    return _printable(" ".join(text.split()))
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Escape what would disturb a terminal, or is no text: file names may hold any bytes."""
+    line = " ".join(text.split())
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), line)
 
 
 def _as_json(value: object) -> object:

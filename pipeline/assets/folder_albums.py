@@ -14,7 +14,8 @@ def folder_albums(
 ) -> dg.MaterializeResult[None]:
     """Albums found in the folders that `albumscope add-folder` registered.
 
-    Each becomes a partition of `albums`; albums whose folder is gone leave the library.
+    Each becomes a partition of `albums`; albums whose folder is gone leave the
+    library with the next snapshot.
     """
     albums, warnings = folder.find_albums(library.store)
     for warning in warnings:

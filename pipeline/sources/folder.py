@@ -21,7 +21,7 @@ from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
 from pipeline.incremental import Row, utc_now
 from pipeline.photos import is_photo_name, map_ahead, read_header, sha256_of
 from pipeline.sources.events import event_of_title
-from pipeline.store import Store, replace_file
+from pipeline.store import Store, explain_disk_errors, replace_file
 from pipeline.tables import SCHEMAS
 
 CATALOGUE = "folder"
@@ -85,16 +85,23 @@ def register(store: Store, registration: Registration) -> None:
 def unregister(store: Store, folder: str) -> None:
     """Forget a folder; the next sync drops its albums. Raises AlbumscopeError if unknown."""
     path = _registration_path(store, Path(folder))
-    if not path.exists():
+    if not path.is_file():
         known = ", ".join(printable(each.folder) for each in registrations(store)) or "none"
         raise AlbumscopeError(f"{printable(folder)} was not added; added folders: {known}")
-    path.unlink()
+    with explain_disk_errors(path):
+        path.unlink()
 
 
 def registrations(store: Store) -> list[Registration]:
     """The folders that were added, recursive ones first, so that single ones can overrule them."""
-    files = sorted((store.root / "folders").glob("*.json"))
-    found = [Registration(**json.loads(file.read_text())) for file in files]
+    found = []
+    for file in sorted((store.root / "folders").glob("*.json")):
+        try:
+            found.append(Registration(**json.loads(file.read_text())))
+        except (ValueError, TypeError) as error:
+            raise AlbumscopeError(
+                f"{file} is damaged: delete it and add the folder again"
+            ) from error
     return sorted(found, key=lambda each: (not each.recursive, each.folder))
 
 
@@ -119,7 +126,7 @@ def find_albums(store: Store) -> tuple[pa.Table, list[str]]:
             )
         for album_id, row in known.items():
             path = os.fsdecode(row["folder"])
-            if Path(path).is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            if _is_shut(path):
                 albums[album_id] = row
                 warnings.append(f"{printable(path)} cannot be read; its album is kept as it was")
         for folder, names in found.items():
@@ -136,18 +143,15 @@ def list_photos(album: Row) -> list[FolderPhoto]:
     folder, root = os.fsdecode(album["folder"]), os.fsdecode(album["root"])
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if _is_photo(entry))
+        stats = [(name, stat) for name in names if (stat := _stat(Path(folder, name)))]
     except OSError as error:
         raise AlbumError(
             f"The folder {printable(folder)} of album {album['title']!r} cannot be read"
             f" ({error.strerror}): is its disk mounted?"
         ) from error
     photos = []
-    for name in names:
+    for name, stat in stats:
         path = str(Path(folder, name))
-        try:
-            stat = Path(path).stat()
-        except OSError:  # it vanished between listing and looking
-            continue
         relative_path = printable(Path(path).relative_to(root))
         photos.append(
             FolderPhoto(
@@ -169,7 +173,8 @@ def read_photos(photos: Iterable[FolderPhoto]) -> Iterator[tuple[FolderPhoto, Ro
 
 def title_of_file(name: str) -> str:
     """A photo's title from its file name: ``two-dogs.jpg`` is "two dogs"."""
-    return Path(name).stem.replace("_", " ").replace("-", " ").strip()
+    stem = Path(name).stem
+    return " ".join(re.split(r"[\s_-]+", stem)).strip() or stem
 
 
 def printable(path: str | os.PathLike[str]) -> str:
@@ -255,6 +260,21 @@ def _is_photo(entry: os.DirEntry[str]) -> bool:
         return is_photo_name(entry.name) and entry.is_file()
     except OSError:  # a loop of links
         return False
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:  # it vanished between listing and looking
+        return None
+
+
+def _is_shut(folder: str) -> bool:
+    """Whether permissions keep us out of a folder, or even from seeing whether it is there."""
+    try:
+        return Path(folder).is_dir() and not os.access(folder, os.R_OK | os.X_OK)
+    except PermissionError:
+        return True
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
