@@ -548,7 +548,7 @@ def fill(disk: Path, left: int) -> Path:
 
 
 @pytest.mark.usefixtures("quick_sync")
-@pytest.mark.parametrize("left", [0, 12_000, 40_000, 700_000, 3_000_000])
+@pytest.mark.parametrize("left", [0, 40_000, 700_000])
 def test_a_full_disk_loses_nothing(run: Run, small_disk: Path, tmp_path: Path, left: int) -> None:
     """Wherever it runs out: writing tables, writing the snapshot."""
     run("add-folder", make_album(tmp_path / "Old 2020"))
