@@ -1,12 +1,13 @@
 """Starting the search page and Dagster's UI as processes of their own."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -72,11 +73,11 @@ def running(
         yield process
     finally:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with suppress(ProcessLookupError):  # it, or a process that it started, hangs
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait_until_open(processes: Mapping[int, "subprocess.Popen[bytes]"], host: str) -> None:

@@ -222,7 +222,13 @@ def mended(command_line: CommandLine, root: Path, first: Library) -> Library:
 
 
 @pytest.fixture(scope="module")
-def opened(command_line: CommandLine, root: Path, mended: Library) -> Library:
+def dry_run(command_line: CommandLine, mended: Library) -> Finished:
+    """What there is to do while the folder is shut."""
+    return command_line.run("sync", "--dry-run", "--json")
+
+
+@pytest.fixture(scope="module")
+def opened(command_line: CommandLine, root: Path, mended: Library, dry_run: Finished) -> Library:
     """The library after the folder was opened again, with nothing else to do."""
     (root / "Shut").chmod(0o755)
     return look(command_line, command_line.run("sync"))
@@ -305,6 +311,12 @@ def test_a_shut_folder_keeps_its_albums_and_says_so(root: Path, mended: Library)
     assert f"Warning: {root}/Shut cannot be read; its album is kept as it was" in mended.sync.err
     assert f"Warning: {root}/Shut/Below cannot be read" in mended.sync.err
     assert {"a.jpg", "b.jpg"} <= mended.names()
+
+
+def test_a_shut_folder_does_not_hide_what_else_there_is_to_do(dry_run: Finished) -> None:
+    assert dry_run.code == 0
+    assert [(row["title"], row["new"]) for row in json.loads(dry_run.out)] == [("Bad 2020", 0)]
+    assert "Shut" in dry_run.err
 
 
 def test_then_there_is_nothing_to_do(mended: Library, opened: Library) -> None:
