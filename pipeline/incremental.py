@@ -140,14 +140,17 @@ def refresh(
     attempts = _attempts(existing, planned.todo, origin)
     _keep_for_others(store, table, album_id, existing, wanted)
     progress(len(planned.kept))
-    done = [existing.take(pa.array(planned.kept, pa.int64()))]
+    # Rows that are to be made anew stay until they are: of a photo's rows the last one counts.
+    done = [existing]
     batch: list[dict[str, Any]] = []
 
     def save() -> None:
         if batch:
             done.append(pa.Table.from_pylist(batch, schema=SCHEMAS[table]))
             batch.clear()
-        store.write(table, album_id, _in_order(pa.concat_tables(done), wanted))
+        rows = _in_order(pa.concat_tables(done), wanted)
+        if not rows.equals(existing):
+            store.write(table, album_id, rows)
 
     if not planned.is_done:
         copies = _made_before(store, table, planned.todo, origin)
@@ -164,7 +167,7 @@ def refresh(
         finally:  # what is done is kept, whatever stopped the rest
             save()
 
-    rows = pa.concat_tables(done)
+    rows = _in_order(pa.concat_tables(done), wanted)
     return Counts(
         new=len(planned.todo),
         kept=len(planned.kept),

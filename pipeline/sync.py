@@ -126,6 +126,8 @@ def _run(
             continue
         failure = event.step_failure_data
         if failure.user_failure_data is None:
+            if failure.error and failure.error.cls_name == "DagsterExecutionInterruptedError":
+                raise KeyboardInterrupt
             error = failure.error and (failure.error.cause or failure.error)
             reason = error.message.strip() if error else "no reason given"
             raise AlbumscopeError(
