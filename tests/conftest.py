@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ DEMO_PHOTOS = PROJECT_ROOT / "data" / "demo"
 
 # No test may look for models on a hub, or wait until that fails.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Where the tests run in the background SIGINT may be ignored, and children would inherit that.
+with suppress(ValueError):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Albumscope = Callable[..., "subprocess.CompletedProcess[str]"]
 
