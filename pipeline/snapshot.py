@@ -186,9 +186,8 @@ def publish(
     with explain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            for leftover in folder.glob(
-                _UNFINISHED + "*"
-            ):  # its writer was killed: we hold the lock
+            # Whoever wrote these was killed: we hold the lock.
+            for leftover in folder.glob(_UNFINISHED + "*"):
                 shutil.rmtree(leftover)
             library.store.sweep()
             library.drop_left_albums()
@@ -228,10 +227,12 @@ def is_up_to_date(library: Library) -> bool:
 
 def _newest_if_same(data_dir: Path, inputs: str) -> Published | None:
     for name in names(data_dir)[-1:]:
-        if _is_good(data_dir, name):
+        try:
             manifest = read_manifest(data_dir, name)
-            if manifest.get("inputs") == inputs and manifest.get("format") == FORMAT:
-                return Published(name, manifest, is_new=False)
+        except AlbumscopeError:
+            return None
+        if manifest.get("inputs") == inputs and manifest.get("format") == FORMAT:
+            return Published(name, manifest, is_new=False)
     return None
 
 

@@ -146,7 +146,7 @@ class SearchEngine:
         rows = _rows(cursor, "SELECT * FROM images WHERE image_id = ?", image_id)
         if not rows:
             raise AlbumscopeError(f"No photo {image_id} in the library")
-        photo = rows[0] | {"path": os.fsdecode(rows[0]["path"])}
+        photo = _with_path(rows[0])
         exif = _rows(cursor, "SELECT * EXCLUDE (image_id) FROM exif WHERE image_id = ?", image_id)
         caption = _rows(
             cursor, "SELECT * EXCLUDE (image_id) FROM captions WHERE image_id = ?", image_id
@@ -205,7 +205,7 @@ class SearchEngine:
             """,
             *values,
         )
-        return [row | {"path": os.fsdecode(row["path"])} for row in rows]
+        return [_with_path(row) for row in rows]
 
     def _open(self, name: str | None) -> None:
         try:
