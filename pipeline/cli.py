@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from pipeline import servers
-from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
-from pipeline.settings import PROJECT_ROOT, load_settings
+from pipeline.errors import AlbumError, AlbumscopeError, PhotoError, SourceError
+from pipeline.settings import PROJECT_ROOT, FlickrSize, load_settings
 from pipeline.terminal import (
     count,
+    exit_if,
     fail,
     fail_unexpectedly,
     print_fields,
@@ -47,10 +48,27 @@ PhotoFile = Annotated[Path, typer.Argument(help="A photo file.", show_default=Fa
 EventOption = Annotated[str | None, typer.Option("--event", help="Only this event.")]
 YearOption = Annotated[int | None, typer.Option("--year", help="Only events of this year.")]
 AlbumOption = Annotated[str | None, typer.Option("--album-id", help="Only this album.")]
+UserOption = Annotated[
+    str | None,
+    typer.Option("--user-id", help="A Flickr user: id, name or page [default: FLICKR_USER_ID]"),
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Letter of the size to download: s q t m n - z c b h k o [default: FLICKR_SIZE]"
+    ),
+]
 HostOption = Annotated[str, typer.Option(help="Address that the page is served on.")]
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the search page.")]
 
-NO_ALBUMS = "No albums yet: add photos with `albumscope add-folder DIR` and run `albumscope sync`"
+NO_ALBUMS = (
+    "No albums yet: add photos with `albumscope add-folder DIR`, or set FLICKR_API_KEY and"
+    " FLICKR_USER_ID, and run `albumscope sync`"
+)
+_ALBUM_COLUMNS = (
+    *("album_id", "source", "title", "event_name", "event_year", "event_type", "photo_count"),
+    *("updated_at", "url"),
+)
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
 QUERY_SIDE = 768
 """Length in pixels that the short side of a picture searched with should have: any model's, and
@@ -78,28 +96,24 @@ def main() -> None:
 
 
 @app.command()
-def albums(as_json: JsonFlag = False) -> None:
-    """List the albums of all sources, with photo counts and what is synced."""
-    from pipeline.sources import folder
-
-    library = _library()
-    found, warnings = folder.find_albums(library.store)
-    warn(warnings)
-    rows = [
-        {
-            "album_id": album["album_id"],
-            "source": album["source"],
-            "title": album["title"],
-            "event_name": album["event_name"],
-            "event_year": album["event_year"],
-            "event_type": album["event_type"],
-            "photo_count": album["photo_count"],
-            "synced": library.synced(album["album_id"]),
-        }
-        for album in found.to_pylist()
-    ]
+def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
+    """List the albums of all sources, with photo counts, what is synced and what is new."""
+    library = _library(user_id)
+    found, failed = _found_albums(library)
+    rows = []
+    for album in found.values():
+        try:
+            news = library.news(album)
+        except AlbumError as error:
+            warn([str(error)])
+            news = {"new": 0, "state": "away"}
+        rows.append(
+            {name: album[name] for name in _ALBUM_COLUMNS}
+            | {"synced": library.synced(album["album_id"]), **news}
+        )
     columns = ("album_id", "title", "event_name", "event_year", "photo_count", "synced")
-    print_rows(rows, as_json=as_json, columns=columns, empty=NO_ALBUMS)
+    print_rows(rows, as_json=as_json, columns=(*columns, "new", "state"), empty=NO_ALBUMS)
+    exit_if(failed)
 
 
 @app.command()
@@ -124,8 +138,8 @@ def add_folder(
         library.store,
         source.Registration(path, recursive, title, event, year, event_type),
     )
-    found, _ = source.find_albums(library.store)
-    added = [row for row in found.to_pylist() if row["root"] == os.fsencode(path)]
+    found = source.find_albums(library.store).albums.to_pylist()
+    added = [row for row in found if row["root"] == os.fsencode(path)]
     photos = sum(row["photo_count"] for row in added)
     say(
         f"Added {count(len(added), 'album')} with {count(photos, 'photo')}."
@@ -149,30 +163,53 @@ def sync(
     album_ids: Annotated[list[str] | None, typer.Argument(help="Albums to sync; else all.")] = None,
     all_albums: Annotated[bool, typer.Option("--all", help="All albums (as without ids).")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is to do.")] = False,
+    user_id: UserOption = None,
+    size: SizeOption = None,
+    event: Annotated[str | None, typer.Option(help="The named albums' event.")] = None,
+    year: Annotated[int | None, typer.Option(help="Its year.", min=1800, max=2999)] = None,
+    event_type: Annotated[str | None, typer.Option(help="Conference, trip, meeting, …")] = None,
+    album_title: Annotated[str | None, typer.Option(help="The named album's title.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Find albums, bring in what is new or changed, and publish it."""
+    """Find albums, bring in what is new or changed, and publish it.
+
+    What --event, --year, --event-type and --album-title say of the named albums is kept in
+    events.toml in DATA_DIR.
+    """
+    from pipeline.sources.events import Override, remember
+
     if album_ids and all_albums:
         raise typer.BadParameter("Give album ids or --all, not both")
+    said: dict[str, Any] = {"event": event, "year": year, "type": event_type, "title": album_title}
+    is_said = any(value is not None for value in said.values())
+    if is_said and not album_ids:
+        raise typer.BadParameter("Name the albums that --event and the like are about")
+    if album_title and len(album_ids or []) > 1:
+        raise typer.BadParameter("--album-title is about one album")
+    library = _library(user_id, size)
     if dry_run:
-        _print_what_is_to_do(album_ids or [], as_json)
+        _print_what_is_to_do(library, album_ids or [], as_json)
         return
+    if is_said:
+        _chosen(_found_albums(library)[0], album_ids or [])
+        for album_id in album_ids or []:
+            remember(library.store, Override(album=album_id, **said))
     from pipeline.instance import open_instance
-    from pipeline.library import Library
     from pipeline.sync import sync as run_sync
 
-    settings = load_settings()
-    with progress_bars() as (on_start, on_progress), open_instance(settings) as instance:
-        report = run_sync(Library(settings, on_progress), instance, album_ids or [], on_start)
-    warn([*report.warnings, *report.failed.values()])
+    with (
+        progress_bars() as (on_start, library.on_progress),
+        open_instance(library.settings) as instance,
+    ):
+        report = run_sync(library, instance, album_ids or [], on_start)
+    warn(report.warnings)
     if as_json:
         print_json(asdict(report))
-    else:
+    elif report.albums or not report.failed:
         albums = count(len(report.albums), "album")
         done = f"{albums} brought up to date" if report.albums else "Nothing new"
         say(f"{done}; the newest snapshot is {report.snapshot or 'none yet'}.")
-    if report.failed:
-        raise typer.Exit(1)
+    exit_if(report.failed)
 
 
 @app.command()
@@ -369,10 +406,40 @@ def demo(
     raise AlbumscopeError(f"The {stopped} stopped by itself; the lines above say why")
 
 
-def _library() -> "Library":
+def _library(user_id: str | None = None, size: str | None = None) -> "Library":
     from pipeline.library import Library
 
-    return Library(load_settings())
+    if size is not None and size not in get_args(FlickrSize):
+        raise typer.BadParameter(f"--size is one of {' '.join(get_args(FlickrSize))}")
+    given = {"flickr_user_id": user_id, "flickr_size": size}
+    update = {name: value for name, value in given.items() if value is not None}
+    return Library(load_settings().model_copy(update=update))
+
+
+def _found_albums(library: "Library") -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The albums that there are now by id, and the reason for each source that cannot be asked."""
+    albums: dict[str, dict[str, Any]] = {}
+    parts = set(library.store.parts("albums"))
+    failed = {}
+    for source, find in library.sources.items():
+        try:
+            found = find()
+        except SourceError as error:
+            failed[source] = str(error)
+            continue
+        warn(found.warnings)
+        albums |= {row["album_id"]: row for row in found.albums.to_pylist()}
+        parts.discard(found.part)
+    for part in sorted(parts):  # of sources that were not asked
+        albums |= {row["album_id"]: row for row in library.store.read("albums", part).to_pylist()}
+    return albums, failed
+
+
+def _chosen(albums: dict[str, dict[str, Any]], album_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The albums of these ids, or all without any. Raises AlbumscopeError for an unknown one."""
+    for unknown in set(album_ids) - set(albums):
+        raise AlbumscopeError(f"No album {unknown!r}: `albumscope albums` lists the ids")
+    return [albums[album_id] for album_id in album_ids or albums]
 
 
 def _engine() -> "SearchEngine":
@@ -404,22 +471,24 @@ def _filters(event: str | None, year: int | None, album_id: str | None) -> "Filt
     )
 
 
-def _print_what_is_to_do(album_ids: list[str], as_json: bool) -> None:
-    from pipeline.sources import folder
-
-    library = _library()
-    found, warnings = folder.find_albums(library.store)
-    warn(warnings)
-    albums = {album["album_id"]: album for album in found.to_pylist()}
-    for unknown in set(album_ids) - set(albums):
-        raise AlbumscopeError(f"No album {unknown!r}: `albumscope albums` lists the ids")
+def _print_what_is_to_do(library: "Library", album_ids: list[str], as_json: bool) -> None:
+    albums, failed = _found_albums(library)
     rows = []
-    for album_id in album_ids or albums:
+    for album in _chosen(albums, album_ids):
         try:
-            rows.append(library.work(albums[album_id]))
-        except AlbumError as error:
-            warn([str(error)])
+            rows.append(library.work(album, afresh=bool(album_ids)))
+        except (AlbumError, SourceError) as error:
+            failed[album["album_id"]] = str(error)
     print_rows(rows, as_json=as_json, empty=NO_ALBUMS)
+    if rows and not as_json:
+        total = {name: sum(row[name] for row in rows) for name in ("new", "kept", "removed")}
+        downloads = sum(row["to_download"] for row in rows)
+        megabytes = sum(row["megabytes"] for row in rows)
+        say(
+            f"In all: {count(total['new'], 'photo')} new or changed, {total['kept']:,} kept,"
+            f" {total['removed']:,} removed; {downloads:,} to download, about {megabytes:,.1f} MB."
+        )
+    exit_if(failed)
 
 
 def _in_words(stages: dict[str, dict[str, int]]) -> dict[str, str]:

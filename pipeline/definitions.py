@@ -10,7 +10,7 @@ from pipeline.assets.folder_albums import folder_albums
 from pipeline.assets.llm_captions import llm_captions
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.siglip_embeddings import siglip_embeddings
-from pipeline.automation import find_albums, sync_album
+from pipeline.automation import album_changes, find_albums, nightly_sync, sync_album
 from pipeline.checks import ASSET_CHECKS
 from pipeline.library import Library
 from pipeline.resources import resources
@@ -32,6 +32,8 @@ def definitions(library: Library) -> dg.Definitions:
         ],
         asset_checks=ASSET_CHECKS,
         jobs=[sync_album, find_albums],
+        schedules=[nightly_sync(library.settings)],
+        sensors=[album_changes(library.settings)],
         resources=resources(library),
         # In one process, so that a model is loaded once for all steps and albums of a run.
         executor=dg.in_process_executor,

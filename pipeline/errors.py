@@ -22,3 +22,7 @@ class PhotoError(Exception):
 
 class AlbumError(AlbumscopeError):
     """Something that concerns one album alone; the others go on."""
+
+
+class SourceError(AlbumscopeError):
+    """Something that concerns one source of albums; what it brought before, and others, go on."""

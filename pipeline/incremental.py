@@ -20,8 +20,6 @@ from pipeline.tables import SCHEMAS
 MAX_ATTEMPTS = 3
 """How often a photo that failed for a passing reason is tried in all."""
 
-_LEFT = "~left"  # added to an album's id; no album has such an id
-
 Row = Mapping[str, Any]
 
 
@@ -81,6 +79,11 @@ class Plan(Generic[Item]):
     def is_done(self) -> bool:
         """Whether the file is as it should be."""
         return not (self.todo or self.removed or self.reordered)
+
+
+def left_part(album_id: str) -> str:
+    """The part of a table that keeps the rows which left an album until the next publication."""
+    return f"{album_id}~left"  # no album has such an id
 
 
 def plan(existing: pa.Table, wanted: Sequence[Item], origin: Callable[[Item], Row]) -> Plan[Item]:
@@ -203,7 +206,8 @@ def _keep_for_others(
 ) -> None:
     """Put the rows that an album drops into a file of their own until the next publication.
 
-    A photo that moved to another album then finds its row there, whichever album comes first.
+    A photo that moved to another album then finds its row there, whichever album comes first, and
+    its picture where that was downloaded.
     """
     wanted_ids = {item.image_id for item in wanted}
     gone = [
@@ -211,8 +215,10 @@ def _keep_for_others(
         for at, row in enumerate(existing.select(["image_id", "error"]).to_pylist())
         if row["image_id"] not in wanted_ids and row["error"] is None
     ]
-    if gone and "producer" in SCHEMAS[table].names:
-        store.write(table, f"{album_id}{_LEFT}", existing.take(pa.array(gone, pa.int64())))
+    if gone:
+        part = left_part(album_id)
+        rows = [store.read(table, part), existing.take(pa.array(gone, pa.int64()))]
+        store.write(table, part, pa.concat_tables(rows))
 
 
 def _made_before(

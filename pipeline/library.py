@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import pyarrow as pa
-
 from pipeline.errors import AlbumError, AlbumscopeError
-from pipeline.incremental import Row
+from pipeline.incremental import Row, left_part
 from pipeline.settings import Settings
+from pipeline.sources import Found, folder
+from pipeline.sources.flickr.source import FlickrSource
 from pipeline.stages import (
     CaptionEmbeddings,
     ExifMetadata,
@@ -32,6 +32,26 @@ class Library:
         self.settings = settings
         self.store = Store(settings.data_dir)
 
+    @property
+    def raw_images(self) -> RawImages:
+        """The first stage."""
+        stage = self.stages["raw_images"]
+        assert isinstance(stage, RawImages)
+        return stage
+
+    @property
+    def flickr(self) -> FlickrSource:
+        """The albums on Flickr."""
+        return self.raw_images.flickr
+
+    @property
+    def sources(self) -> dict[str, Callable[[], Found]]:
+        """How to ask each source for its albums, by the asset that does so."""
+        sources = {"folder_albums": lambda: folder.find_albums(self.store)}
+        if self.flickr.is_set_up:
+            sources["flickr_albums"] = self.flickr.find_albums
+        return sources
+
     @cached_property
     def stages(self) -> dict[str, Stage[Any]]:
         """The stages by table, in the order in which a run goes through them."""
@@ -49,26 +69,39 @@ class Library:
                 return row
         raise AlbumscopeError(f"No album {album_id!r}: `albumscope albums` lists the ids")
 
-    def replace_albums(self, source: str, albums: pa.Table) -> None:
-        """Write the albums of one source; the file is left alone if it says the same already."""
-        if not albums.equals(self.store.read("albums", source)):
-            self.store.write("albums", source, albums)
-
-    def drop_left_albums(self) -> None:
+    def drop_what_left(self) -> None:
         """Delete the files of albums that left the catalogue, and of photos that left an album.
 
         This waits until a snapshot is published, so that albums and photos that merely moved find
-        their rows again.
+        their rows and pictures again.
         """
         catalogued = {album["album_id"] for album in self.albums()}
+        for album_id in catalogued:
+            self._delete_pictures_that_left(album_id)
         for table in ALBUM_TABLES:
             for part in self.store.parts(table):
                 if part not in catalogued:
                     self.store.drop_album(part)
 
-    def has_work(self, album: Row) -> bool:
-        """Whether any table lacks rows for this album. Opens no photo and no model."""
-        return any(not stage.plan(album).is_done for stage in self.stages.values() if stage.active)
+    def _delete_pictures_that_left(self, album_id: str) -> None:
+        columns = ["image_id", "local_filename"]
+        left = self.store.read("raw_images", left_part(album_id), columns).to_pylist()
+        here = set(self.store.read("raw_images", album_id, columns)["image_id"].to_pylist())
+        for row in left:
+            if row["image_id"] not in here and row["local_filename"]:
+                (self.store.photos(album_id) / row["local_filename"]).unlink(missing_ok=True)
+
+    def work_left(self, album: Row) -> dict[str, int]:
+        """By table, in how many rows its file differs from what it should be; 0 is left out.
+
+        Opens no photo and no model, and asks no source; ``look`` says that one has to be asked.
+        """
+        plans = {table: stage.plan(album) for table, stage in self.stages.items() if stage.active}
+        left = {
+            table: len(plan.todo) + plan.removed + plan.reordered for table, plan in plans.items()
+        }
+        left["look"] = int(self.raw_images.needs_look(album))
+        return {what: rows for what, rows in left.items() if rows}
 
     def status(self, album: Row) -> dict[str, dict[str, int]]:
         """By table, how many photos of an album are done, missing and failed."""
@@ -107,9 +140,28 @@ class Library:
             if row["error"] is not None
         ]
 
-    def work(self, album: Row) -> dict[str, Any]:
-        """What a sync would do for an album, in photos. Opens no photo and no model."""
-        raw = self.stages["raw_images"].plan(album)
+    def news(self, album: Row) -> dict[str, Any]:
+        """What is new in an album that a source has found, as far as its row says."""
+        rows = self.store.read("raw_images", album["album_id"], ["error"])
+        if self.raw_images.needs_look(album):
+            new = max(album["photo_count"] - rows.num_rows, 0)
+            return {"new": new, "state": "changed" if rows.num_rows else "new"}
+        left = self.work_left(album)
+        new = len(self.raw_images.plan(album).todo)
+        if not left:
+            return {"new": 0, "state": "complete"}
+        return {"new": new, "state": "incomplete" if rows.num_rows else "new"}
+
+    def work(self, album: Row, *, afresh: bool = False) -> dict[str, Any]:
+        """What a sync would do for an album, in photos. Opens no photo.
+
+        The source is asked what the album holds if that is not known, or ``afresh``.
+        """
+        if afresh or self.raw_images.needs_look(album):
+            raw = self.raw_images.plan_now(album)
+        else:
+            raw = self.raw_images.plan(album)
+        downloads, size = self.raw_images.downloads(album, raw)
 
         def to_make(table: str) -> int:
             stage = self.stages[table]
@@ -122,6 +174,8 @@ class Library:
             "new": len(raw.todo),
             "kept": len(raw.kept),
             "removed": raw.removed,
+            "to_download": downloads,
+            "megabytes": round(size / 1e6, 1),
             "to_describe": to_make("llm_captions"),
             "to_embed": to_make("siglip_embeddings"),
         }

@@ -2,12 +2,16 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import PositiveInt, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import AlbumscopeError
+
+FlickrSize = Literal["s", "q", "t", "m", "n", "-", "z", "c", "b", "h", "k", "o"]
+"""The letters of Flickr's sizes; "-" is the one of 500 pixels, which has none."""
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,6 +30,25 @@ class Settings(BaseSettings):
     batch_size: PositiveInt = 16
     flickr_api_key: SecretStr | None = None
     flickr_user_id: str | None = None
+    flickr_api_url: str = "https://api.flickr.com/services/rest/"
+    flickr_image_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.staticflickr.com",)
+    flickr_size: FlickrSize = "b"
+    sync_schedule: str | None = None
+    sync_timezone: str = "UTC"
+
+    @field_validator("sync_timezone")
+    @classmethod
+    def _timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("give the name of a time zone, such as Asia/Tokyo") from error
+        return value
+
+    @field_validator("flickr_image_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        return value.replace(",", " ").split() if isinstance(value, str) else value
 
     @field_validator("data_dir", "dagster_home")
     @classmethod

@@ -190,9 +190,9 @@ def publish(
             for leftover in folder.glob(_UNFINISHED + "*"):
                 shutil.rmtree(leftover)
             library.store.sweep()
-            library.drop_left_albums()
-            inputs = _inputs(library)
-            if newest := _newest_if_same(data_dir, inputs):
+            library.drop_what_left()
+            fingerprint = inputs(library)
+            if newest := _newest_if_same(data_dir, fingerprint):
                 if not _is_good(data_dir, current_name(data_dir)):
                     make_current(data_dir, newest.name)
                 return newest
@@ -201,7 +201,7 @@ def publish(
             unfinished.mkdir()
             try:
                 manifest = _write(library, connect, unfinished, exact_up_to)
-                manifest |= {"name": name, "run_id": run_id, "inputs": inputs}
+                manifest |= {"name": name, "run_id": run_id, "inputs": fingerprint}
                 (unfinished / _MANIFEST).write_text(json.dumps(manifest, indent=2))
                 for file in unfinished.iterdir():
                     flush_to_disk(file)
@@ -217,21 +217,23 @@ def publish(
     return Published(name, manifest, is_new=True)
 
 
-def is_up_to_date(library: Library) -> bool:
-    """Whether readers find a good snapshot, and the newest one holds all that the tables hold."""
+def is_due(library: Library) -> bool:
+    """Whether there is something to publish: readers find no good snapshot, or not the newest
+    tables in it. A library without albums that never published anything has nothing."""
     data_dir = library.settings.data_dir
-    return _is_good(data_dir, current_name(data_dir)) and bool(
-        _newest_if_same(data_dir, _inputs(library))
-    )
+    current = current_name(data_dir)
+    if current is None and not library.albums():
+        return False
+    return not (_is_good(data_dir, current) and _newest_if_same(data_dir, inputs(library)))
 
 
-def _newest_if_same(data_dir: Path, inputs: str) -> Published | None:
+def _newest_if_same(data_dir: Path, fingerprint: str) -> Published | None:
     for name in names(data_dir)[-1:]:
         try:
             manifest = read_manifest(data_dir, name)
         except AlbumscopeError:
             return None
-        if manifest.get("inputs") == inputs and manifest.get("format") == FORMAT:
+        if manifest.get("inputs") == fingerprint and manifest.get("format") == FORMAT:
             return Published(name, manifest, is_new=False)
     return None
 
@@ -243,7 +245,7 @@ def _is_good(data_dir: Path, name: str | None) -> bool:
         return False
 
 
-def _inputs(library: Library) -> str:
+def inputs(library: Library) -> str:
     """A fingerprint of all that a snapshot is made from; moves when any table is rewritten."""
     digest = hashlib.sha256(f"{FORMAT}".encode())
     for stage in ("siglip_embeddings", "caption_embeddings"):
@@ -299,7 +301,7 @@ def _write(library: Library, connect: Connect, folder: Path, exact_up_to: int) -
 def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> dict[str, int]:
     """Write the tables of the catalogue; returns the dimension of each table of vectors.
 
-    A photo in several albums has a row in each album's file; the first is taken.
+    A photo in several albums has a row in each album's file; the newest is taken.
     """
 
     def create(table: str, source: str, query: str) -> None:
@@ -329,15 +331,18 @@ def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> di
         CREATE TABLE album_images AS
         SELECT album_id, image_id, position FROM memory.raw_images ORDER BY album_number, position;
 
+        CREATE TABLE memory.chosen AS
+        FROM memory.raw_images
+        QUALIFY row_number() OVER (
+            PARTITION BY image_id ORDER BY last_update DESC, album_number, position
+        ) = 1;
+        DROP TABLE memory.raw_images;
+
         CREATE TABLE images AS
         SELECT image_id, image_url, page_url, relative_path, local_filename, source,
                flickr_photo_id, title, description, tags, owner, license, image_format, width,
                height, file_size_bytes, sha256, uploaded_at, downloaded_at, created_at, path
-        FROM memory.raw_images
-        QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY album_number, position) = 1
-        ORDER BY album_number, position;
-
-        DROP TABLE memory.raw_images;
+        FROM memory.chosen ORDER BY album_number, position;
         """
     )
     # In the order of the photos, so that the same tables give the same catalogue.
@@ -347,13 +352,23 @@ def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> di
         QUALIFY row_number() OVER (PARTITION BY image_id) = 1
         ORDER BY row
     """
+    # Flickr takes EXIF out of all pictures but originals, but knows itself when and where.
     create(
         "exif",
         "exif_metadata",
-        "SELECT image_id, camera_make, camera_model, lens_model, exposure_time, f_number, iso,"
-        " focal_length, flash, orientation, taken_at, taken_at_offset, latitude, longitude,"
-        " altitude, direction, software, artist, copyright, raw::JSON AS raw"
-        + of_photo.format(condition=""),
+        """
+        SELECT image_id, camera_make, camera_model, lens_model, exposure_time, f_number, iso,
+               focal_length, flash, orientation,
+               coalesce(exif.taken_at, chosen.taken_at) AS taken_at, taken_at_offset,
+               if(has_place, exif.latitude, chosen.latitude) AS latitude,
+               if(has_place, exif.longitude, chosen.longitude) AS longitude, altitude, direction,
+               software, artist, copyright, raw
+        FROM (
+            SELECT * REPLACE (raw::JSON AS raw),
+                   latitude IS NOT NULL AND longitude IS NOT NULL AS has_place
+        """
+        + of_photo.format(condition="")
+        + ") exif JOIN memory.chosen USING (image_id) ORDER BY row",
     )
     create(
         "captions",

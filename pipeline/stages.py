@@ -9,9 +9,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import ClassVar, Generic
+from typing import ClassVar, Generic, Protocol, cast
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import override
@@ -24,10 +25,13 @@ from pipeline.encoders.text import load_text_encoder, text_producer
 from pipeline.errors import PhotoError
 from pipeline.exif import CODE_VERSION as EXIF_VERSION
 from pipeline.exif import read_exif
-from pipeline.incremental import Counts, Item, Plan, Row
+from pipeline.incremental import Counts, HasImageId, Item, Plan, Row
 from pipeline.photos import map_ahead, open_photo
 from pipeline.settings import Settings
 from pipeline.sources import folder
+from pipeline.sources.flickr.source import SOURCE as FLICKR
+from pipeline.sources.flickr.source import AlbumPhoto, FlickrSource
+from pipeline.sources.folder import FolderPhoto
 from pipeline.store import Store
 
 _DECODING_THREADS = os.cpu_count() or 2
@@ -51,6 +55,14 @@ class CaptionText:
 
     image_id: int
     text: str
+
+
+class SourcePhoto(HasImageId, Protocol):
+    """A photo as its source lists it."""
+
+    def origin(self) -> Row:
+        """What its row of ``raw_images`` is made from."""
+        ...
 
 
 def readable_photos(store: Store, album_id: str) -> list[Photo]:
@@ -97,8 +109,10 @@ class Stage(Generic[Item]):
         raise NotImplementedError
 
     def plan(self, album: Row) -> Plan[Item]:
-        """What is to be done for an album."""
-        wanted = self.wanted(album)
+        """What is to be done for an album, as far as is known without asking anybody."""
+        return self._plan(album, self.wanted(album))
+
+    def _plan(self, album: Row, wanted: Sequence[Item]) -> Plan[Item]:
         origin_columns = self.origin(wanted[0]) if wanted else []
         columns = dict.fromkeys(["image_id", *origin_columns, "error", "attempts", "retryable"])
         existing = self.store.read(self.table, album["album_id"], list(columns))
@@ -120,23 +134,66 @@ class Stage(Generic[Item]):
         )
 
 
-class RawImages(Stage[folder.FolderPhoto]):
+class RawImages(Stage[SourcePhoto]):
     """The album's photos on disk."""
 
     table = "raw_images"
-    checkpoint = 1000
+    checkpoint = 200
+
+    @cached_property
+    def flickr(self) -> FlickrSource:
+        """Where the albums with source ``flickr`` come from."""
+        return FlickrSource(self.store, self.settings)
 
     @override
-    def wanted(self, album: Row) -> Sequence[folder.FolderPhoto]:
+    def wanted(self, album: Row) -> Sequence[SourcePhoto]:
+        if album["source"] == FLICKR:
+            return self.flickr.known_photos(album)
         return folder.list_photos(album)
 
     @override
-    def origin(self, item: folder.FolderPhoto) -> Row:
+    def origin(self, item: SourcePhoto) -> Row:
         return item.origin()
 
     @override
-    def make(self, album: Row, items: Sequence[folder.FolderPhoto]) -> Made[folder.FolderPhoto]:
-        return folder.read_photos(items)
+    def make(self, album: Row, items: Sequence[SourcePhoto]) -> Made[SourcePhoto]:
+        if album["source"] == FLICKR:
+            return self.flickr.read_photos(album, cast("Sequence[AlbumPhoto]", items))
+        return folder.read_photos(cast("Sequence[FolderPhoto]", items))
+
+    def needs_look(self, album: Row) -> bool:
+        """Whether the source has to be asked before anyone can say what there is to do."""
+        return album["source"] == FLICKR and self.flickr.needs_look(album)
+
+    def look(self, album: Row) -> None:
+        """Ask the source what the album holds now. Photos that it refused get another chance."""
+        if album["source"] != FLICKR:
+            return
+        self.flickr.look(album)
+        rows = self.store.read(self.table, album["album_id"])
+        refused = pc.and_kleene(pc.is_valid(rows["error"]), pc.equal(rows["retryable"], False))
+        kept = rows.filter(pc.invert(refused))
+        if kept.num_rows < rows.num_rows:
+            self.store.write(self.table, album["album_id"], kept)
+
+    @override
+    def refresh(
+        self, album: Row, progress: Callable[[int], object] = lambda photos: None
+    ) -> Counts:
+        self.look(album)
+        return super().refresh(album, progress)
+
+    def plan_now(self, album: Row) -> Plan[SourcePhoto]:
+        """What would be to do if the source were asked now; remembers nothing of it."""
+        if album["source"] != FLICKR:
+            return self.plan(album)
+        return self._plan(album, self.flickr.listed_photos(album))
+
+    def downloads(self, album: Row, plan: Plan[SourcePhoto]) -> tuple[int, int]:
+        """How many pictures a plan has downloaded, and about how many bytes that is."""
+        if album["source"] != FLICKR:
+            return 0, 0
+        return self.flickr.downloads(cast("Sequence[AlbumPhoto]", plan.todo))
 
 
 class _OfPhotos(Stage[Photo]):

@@ -4,6 +4,8 @@
 
     DATA_DIR/tables/<table>/<album id>.parquet
     DATA_DIR/folders/<registration>.json     the folders that were added
+    DATA_DIR/events.toml                     which events albums belong to
+    DATA_DIR/flickr/albums/<album id>.json   the photos of an album as Flickr listed them
     DATA_DIR/photos/<album id>/<photo id>.jpg
     DATA_DIR/snapshots/                      see snapshot.py
     DATA_DIR/dagster/                        Dagster's own storage
@@ -17,7 +19,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -104,17 +106,28 @@ class Store:
             lambda path: pq.write_table(rows, path, compression="zstd", write_page_checksum=True),
         )
 
+    def photos(self, album_id: str) -> Path:
+        """The folder of an album's pictures; those of folder albums lie elsewhere."""
+        return self.root / "photos" / album_id
+
+    def listing(self, album_id: str) -> Path:
+        """The file with the photos of a Flickr album as they were last listed."""
+        return self.root / "flickr" / "albums" / f"{album_id}.json"
+
     def drop_album(self, album_id: str) -> None:
         """Delete what the library holds of an album; photos in folders are left alone."""
         for table in ALBUM_TABLES:
             self.path(table, album_id).unlink(missing_ok=True)
-        shutil.rmtree(self.root / "photos" / album_id, ignore_errors=True)
+        self.listing(album_id).unlink(missing_ok=True)
+        shutil.rmtree(self.photos(album_id), ignore_errors=True)
 
     def sweep(self) -> None:
         """Delete the temporary files that killed writers left behind."""
-        for file in (self.root / "tables").rglob(f"*{_TEMPORARY}"):
-            if time.time() - file.stat().st_mtime > _LEFTOVER_AGE:
-                file.unlink(missing_ok=True)
+        for folder in ("tables", "photos", "flickr"):
+            for file in (self.root / folder).rglob(f".*{_TEMPORARY}"):
+                with suppress(FileNotFoundError):
+                    if time.time() - file.stat().st_ctime > _LEFTOVER_AGE:
+                        file.unlink()
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:

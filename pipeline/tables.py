@@ -29,6 +29,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("event_type", pa.string()),
             ("created_at", _TIME),
             ("updated_at", _TIME),
+            # Flickr albums: the user's id, and how many videos, which are left out.
+            ("owner", pa.string()),
+            ("video_count", pa.int64()),
             # Folder albums: where the photos lie, and the registered folder that relative
             # paths start from. Bytes, because a file name need not be text.
             ("folder", pa.binary()),
@@ -59,6 +62,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("sha256", pa.string()),
             ("uploaded_at", _TIME),
             ("downloaded_at", _TIME),
+            # Of photos from Flickr: what says that the picture or its data changed, and what
+            # Flickr knows that the file may not: when and where (degrees), how often looked at.
+            ("secret", pa.string()),
+            ("last_update", _TIME),
+            ("taken_at", _TIME),
+            ("latitude", pa.float64()),
+            ("longitude", pa.float64()),
+            ("views", pa.int64()),
             *_OUTCOME,
         ]
     ),

@@ -49,6 +49,14 @@ def warn(texts: Sequence[str]) -> None:
         _err.print(Text(f"Warning: {_one_line(text)}", style="yellow"))
 
 
+def exit_if(failed: Mapping[str, str]) -> None:
+    """If anything failed, print each reason once, and exit with code 1."""
+    for reason in dict.fromkeys(failed.values()):
+        _err.print(Text(f"Error: {_one_line(reason)}", style="red"))
+    if failed:
+        sys.exit(1)
+
+
 def fail(text: str, *, code: int = 1) -> NoReturn:
     """Print an error, one line, and exit."""
     _err.print(Text(f"Error: {_one_line(text)}", style="red"))

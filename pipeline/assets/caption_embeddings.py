@@ -2,27 +2,30 @@
 
 import dagster as dg
 
-from pipeline.assets._albums import OWNERS, materialise_albums
+from pipeline.assets._albums import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.llm_captions import llm_captions
 from pipeline.partitions import albums, many_albums_a_run
-from pipeline.resources import LibraryResource
+from pipeline.resources import FailedAlbumsResource, LibraryResource
 
 
 @dg.asset(
     partitions_def=albums,
     backfill_policy=many_albums_a_run,
+    pool="gpu",
     deps=[llm_captions],
     group_name="derived",
     kinds={"python", "pytorch", "parquet"},
     owners=OWNERS,
 )
 def caption_embeddings(
-    context: dg.AssetExecutionContext, library: LibraryResource
-) -> dg.MaterializeResult[None]:
+    context: dg.AssetExecutionContext, library: LibraryResource, failed_albums: FailedAlbumsResource
+) -> OfAlbums:
     """One text vector for each caption, by the model that `TEXT_MODEL` names."""
-    return materialise_albums(
+    yield from materialise_albums(
         context,
         library,
+        failed_albums,
         "caption_embeddings",
         lambda album: {"model": library.settings.text_model},
+        is_last=True,
     )

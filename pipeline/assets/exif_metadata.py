@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from pipeline.assets._albums import OWNERS, materialise_albums
+from pipeline.assets._albums import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.raw_images import raw_images
 from pipeline.partitions import albums, many_albums_a_run
-from pipeline.resources import LibraryResource
+from pipeline.resources import FailedAlbumsResource, LibraryResource
 
 
 @dg.asset(
@@ -17,7 +17,7 @@ from pipeline.resources import LibraryResource
     owners=OWNERS,
 )
 def exif_metadata(
-    context: dg.AssetExecutionContext, library: LibraryResource
-) -> dg.MaterializeResult[None]:
+    context: dg.AssetExecutionContext, library: LibraryResource, failed_albums: FailedAlbumsResource
+) -> OfAlbums:
     """Camera, lens, exposure, time, place and orientation of each photo, read by ExifRead."""
-    return materialise_albums(context, library, "exif_metadata")
+    yield from materialise_albums(context, library, failed_albums, "exif_metadata")

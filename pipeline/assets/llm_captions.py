@@ -5,12 +5,12 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline.assets._albums import OWNERS, materialise_albums
+from pipeline.assets._albums import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.exif_metadata import exif_metadata
 from pipeline.incremental import Row
 from pipeline.library import Library
 from pipeline.partitions import albums, many_albums_a_run
-from pipeline.resources import LibraryResource
+from pipeline.resources import FailedAlbumsResource, LibraryResource
 from pipeline.stages import readable_photos
 
 _SAMPLE = 5  # captions shown in the metadata
@@ -19,17 +19,22 @@ _SAMPLE = 5  # captions shown in the metadata
 @dg.asset(
     partitions_def=albums,
     backfill_policy=many_albums_a_run,
+    pool="captioner",
     deps=[exif_metadata],
     group_name="derived",
     kinds={"python", "parquet", "ollama"},
     owners=OWNERS,
 )
 def llm_captions(
-    context: dg.AssetExecutionContext, library: LibraryResource
-) -> dg.MaterializeResult[None]:
+    context: dg.AssetExecutionContext, library: LibraryResource, failed_albums: FailedAlbumsResource
+) -> OfAlbums:
     """A description and tags for each photo, by the captioner that `CAPTION_MODEL` names."""
-    return materialise_albums(
-        context, library, "llm_captions", lambda album: _sample_captions(library, album)
+    yield from materialise_albums(
+        context,
+        library,
+        failed_albums,
+        "llm_captions",
+        lambda album: _sample_captions(library, album),
     )
 
 

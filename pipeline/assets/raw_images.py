@@ -2,13 +2,13 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections import Counter
 from typing import Any
 
 import dagster as dg
 from PIL import Image, ImageOps
 
-from pipeline.assets._albums import OWNERS, materialise_albums
+from pipeline.assets._albums import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.flickr_albums import flickr_albums
 from pipeline.assets.folder_albums import folder_albums
 from pipeline.errors import PhotoError
@@ -16,7 +16,7 @@ from pipeline.incremental import Row
 from pipeline.library import Library
 from pipeline.partitions import albums, many_albums_a_run
 from pipeline.photos import open_photo
-from pipeline.resources import LibraryResource
+from pipeline.resources import FailedAlbumsResource, LibraryResource
 from pipeline.stages import readable_photos
 
 _STRIP_PHOTOS, _STRIP_SIDE = 10, 80  # thumbnails, and their side in pixels
@@ -25,6 +25,7 @@ _STRIP_PHOTOS, _STRIP_SIDE = 10, 80  # thumbnails, and their side in pixels
 @dg.asset(
     partitions_def=albums,
     backfill_policy=many_albums_a_run,
+    pool="flickr",
     deps=[
         dg.AssetDep(flickr_albums),
         dg.AssetDep(folder_albums),
@@ -34,19 +35,31 @@ _STRIP_PHOTOS, _STRIP_SIDE = 10, 80  # thumbnails, and their side in pixels
     owners=OWNERS,
 )
 def raw_images(
-    context: dg.AssetExecutionContext, library: LibraryResource
-) -> dg.MaterializeResult[None]:
+    context: dg.AssetExecutionContext, library: LibraryResource, failed_albums: FailedAlbumsResource
+) -> OfAlbums:
     """The album's photos on disk, one row each: path, format, size in pixels, SHA-256.
 
-    Photos of folder albums are indexed where they lie. A file that is no photo is a row too, with
-    the reason.
+    Flickr is asked what the album holds, and new and replaced pictures are downloaded; photos of
+    folder albums are indexed where they lie. A photo that cannot be had is a row too, with the
+    reason.
     """
-    return materialise_albums(
-        context, library, "raw_images", lambda album: _thumbnails(library, album)
+    yield from materialise_albums(
+        context,
+        library,
+        failed_albums,
+        "raw_images",
+        lambda album: _failed(library, album) | _thumbnails(library, album),
     )
 
 
-def _thumbnails(library: Library, album: Row) -> Mapping[str, Any]:
+def _failed(library: Library, album: Row) -> dict[str, Any]:
+    """How many photos there are for each reason why one cannot be had, and how many videos."""
+    rows = library.store.read("raw_images", album["album_id"], ["error"])
+    reasons = Counter(reason for reason in rows["error"].to_pylist() if reason)
+    return {"videos skipped": album["video_count"] or 0, "photos failed, by reason": dict(reasons)}
+
+
+def _thumbnails(library: Library, album: Row) -> dict[str, Any]:
     """A strip of the album's first photos, as a picture that Dagster's UI shows."""
     photos = readable_photos(library.store, album["album_id"])[:_STRIP_PHOTOS]
     strip = Image.new("RGB", (_STRIP_SIDE * max(len(photos), 1), _STRIP_SIDE), "white")

@@ -1,9 +1,36 @@
-"""Which event an album belongs to, from its title."""
+"""Which event an album belongs to: from its title, unless ``DATA_DIR/events.toml`` says otherwise.
+
+::
+
+    [[event]]
+    album = "PyCon JP 2024*"       # an album id, or a pattern for titles with * and ?
+    event = "PyCon JP 2024"
+    year = 2024
+    type = "conference"
+
+    [[event]]
+    album = "72177720318123456"
+    title = "Day 1"
+
+Each entry says only what it wants to change; of two that say it of one album the later one counts.
+"""
 
 import re
-from typing import NamedTuple
+import tomllib
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import AlbumscopeError
+from pipeline.store import Store, replace_file
 
 _YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20\d\d)(?!\d)")
+
+Year = Annotated[int, Field(ge=1800, le=2999)]
 
 
 class Event(NamedTuple):
@@ -28,3 +55,83 @@ def event_of_title(title: str) -> Event:
         return Event(title, None)
     name = title[: found.end()].strip() if title[: found.start()].strip() else title
     return Event(name, int(found.group()))
+
+
+class Override(BaseModel):
+    """One entry of events.toml: what is said of the albums that match ``album``."""
+
+    model_config = ConfigDict(extra="forbid", str_min_length=1)
+
+    album: str
+    title: str | None = None
+    event: str | None = None
+    year: Year | None = None
+    type: str | None = None
+
+    def matches(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of table ``albums`` is meant, by its id or its title in any case."""
+        return self.album == row["album_id"] or fnmatchcase(
+            row["title"].casefold(), self.album.casefold()
+        )
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    event: list[Override] = []
+
+
+def overrides(store: Store) -> list[Override]:
+    """Read events.toml; without the file there are none. Raises AlbumscopeError if it is wrong."""
+    path = _path(store)
+    try:
+        return _File.model_validate(tomllib.loads(path.read_text())).event
+    except FileNotFoundError:
+        return []
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
+        raise AlbumscopeError(f"{path} is wrong at {place}: {wrong['msg']}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise AlbumscopeError(f"{path} cannot be read: {error}") from None
+
+
+def with_event(row: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
+    """A row of table ``albums`` with its event filled in, and what events.toml says of it.
+
+    What the row says of its event already (``event_name``, ``event_year``, ``event_type`` that are
+    not None) stands before its title, and events.toml before both.
+    """
+    said = {
+        name: value
+        for override in overrides
+        if override.matches(row)
+        for name, value in override.model_dump(exclude={"album"}, exclude_none=True).items()
+    }
+    title = said.get("title", row["title"])
+    event = event_of_title(title)
+    return {
+        **row,
+        "title": title,
+        "event_name": said.get("event", row.get("event_name") or event.name),
+        "event_year": said.get("year", row.get("event_year") or event.year),
+        "event_type": said.get("type", row.get("event_type")),
+    }
+
+
+def remember(store: Store, override: Override) -> None:
+    """Put what is said of one album into events.toml; comments and the rest stay as they are."""
+    overrides(store)  # a file that cannot be read is not written over
+    path = _path(store)
+    document = tomlkit.parse(path.read_text()) if path.exists() else tomlkit.document()
+    entries = document.setdefault("event", tomlkit.aot())
+    said = override.model_dump(exclude_none=True)
+    if entries and entries[-1]["album"] == override.album:
+        entries[-1].update(said)
+    else:  # at the end, because the last one counts
+        entries.append(tomlkit.item(said))
+    replace_file(path, lambda temporary: temporary.write_text(tomlkit.dumps(document)))
+
+
+def _path(store: Store) -> Path:
+    return store.root / "events.toml"

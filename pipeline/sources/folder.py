@@ -20,7 +20,8 @@ import pyarrow as pa
 from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
 from pipeline.incremental import Row, utc_now
 from pipeline.photos import is_photo_name, map_ahead, read_header, sha256_of
-from pipeline.sources.events import event_of_title
+from pipeline.sources import Found
+from pipeline.sources.events import overrides, with_event
 from pipeline.store import Store, explain_disk_errors, replace_file
 from pipeline.tables import SCHEMAS
 
@@ -105,15 +106,16 @@ def registrations(store: Store) -> list[Registration]:
     return sorted(found, key=lambda each: (not each.recursive, each.folder))
 
 
-def find_albums(store: Store) -> tuple[pa.Table, list[str]]:
+def find_albums(store: Store) -> Found:
     """Look for albums in the registered folders.
 
-    Returns the rows for table ``albums`` and warnings. A registered folder that is missing or
-    holds no photo at all may be a disk that is not mounted: its albums are kept as they were.
+    A registered folder that is missing or holds no photo at all may be a disk that is not mounted:
+    its albums are kept as they were, with a warning.
     """
     before = {row["album_id"]: row for row in store.read("albums", CATALOGUE).to_pylist()}
     albums: dict[str, dict[str, Any]] = {}
     warnings: list[str] = []
+    said = overrides(store)
     for registration in registrations(store):
         root = Path(registration.folder)
         found = dict(_folders_with_photos(root, recursive=registration.recursive))
@@ -130,12 +132,13 @@ def find_albums(store: Store) -> tuple[pa.Table, list[str]]:
                 albums[album_id] = row
                 warnings.append(f"{printable(path)} cannot be read; its album is kept as it was")
         for folder, names in found.items():
-            row = _album_row(registration, root, folder, names)
+            row = with_event(_album_row(registration, root, folder, names), said)
             if row["album_id"] in before:
                 row["created_at"] = before[row["album_id"]]["created_at"]
             albums[row["album_id"]] = row
     rows = sorted(albums.values(), key=lambda row: (row["created_at"], row["folder"]))
-    return pa.Table.from_pylist(rows, schema=SCHEMAS["albums"]), warnings
+    table = pa.Table.from_pylist(rows, schema=SCHEMAS["albums"])
+    return Found(CATALOGUE, table, warnings)
 
 
 def list_photos(album: Row) -> list[FolderPhoto]:
@@ -209,7 +212,6 @@ def _album_row(
     registration: Registration, root: Path, folder: Path, names: list[str]
 ) -> dict[str, Any]:
     title = registration.title or printable(folder.name)
-    event = event_of_title(title)
     newest = max(_modified(folder / name) for name in names)
     return {
         "album_id": _album_id(folder),
@@ -217,8 +219,8 @@ def _album_row(
         "title": title,
         "description": "",
         "photo_count": len(names),
-        "event_name": registration.event_name or event.name,
-        "event_year": registration.event_year or event.year,
+        "event_name": registration.event_name,
+        "event_year": registration.event_year,
         "event_type": registration.event_type,
         "created_at": utc_now(),
         "updated_at": datetime.fromtimestamp(newest, UTC).replace(tzinfo=None),

@@ -1,0 +1,39 @@
+"""Looking for albums in all sources, and telling what is new."""
+
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from pipeline.errors import SourceError
+from pipeline.library import Library
+from pipeline.partitions import matches_catalogue
+
+
+@dataclass
+class News:
+    """What a look into all sources brought.
+
+    ``assets`` name those whose albums are not as the catalogue says; ``failed`` gives the reason
+    for each that cannot be asked.
+    """
+
+    assets: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def look(library: Library, instance: dg.DagsterInstance) -> News:
+    """Ask all sources, and compare with the catalogue. Changes nothing."""
+    news = News()
+    for asset, find in library.sources.items():
+        try:
+            found = find()
+        except SourceError as error:
+            news.failed[asset] = str(error)
+            continue
+        news.warnings += found.warnings
+        if not found.albums.equals(library.store.read("albums", found.part)):
+            news.assets.append(asset)
+    if not matches_catalogue(instance, library):
+        news.assets = [asset for asset in library.sources if asset not in news.failed]
+    return news

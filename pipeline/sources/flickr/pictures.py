@@ -1,0 +1,115 @@
+"""Downloading pictures: from allowed hosts alone, whole or not at all. Never with the key."""
+
+import os
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import httpx
+
+from pipeline.errors import PhotoError
+from pipeline.photos import open_photo
+from pipeline.settings import Settings
+from pipeline.sources.flickr.errors import FlickrUnavailable
+from pipeline.sources.flickr.retries import (
+    PassingError,
+    check_status,
+    fault_of,
+    open_client,
+    with_retries,
+)
+from pipeline.store import replace_file
+
+MOST_BYTES = 500_000_000
+_REDIRECTS = 3
+_DAMAGED_ATTEMPTS = 3  # a body that was cut looks like a damaged picture; so may the picture be
+_GONE = "the photo is no longer on Flickr"
+
+
+class PictureServer:
+    """Downloads pictures, from as many threads as one likes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._hosts = settings.flickr_image_hosts
+        self._client = open_client()
+
+    def download(self, url: str, path: Path, modified: datetime) -> None:
+        """Bring a picture to ``path``, with ``modified`` (UTC, without a zone) as its time.
+
+        Raises PhotoError if it cannot be had, FlickrUnavailable if the server cannot be reached
+        at all, and AlbumscopeError if the disk is full or cannot be written to. ``path`` is then
+        as it was.
+        """
+        seconds = modified.replace(tzinfo=UTC).timestamp()
+
+        def write(temporary: Path) -> None:
+            with_retries(lambda: self._attempt(url, temporary))
+            os.utime(temporary, (seconds, seconds))
+
+        try:
+            replace_file(path, write)
+        except PassingError as fault:
+            if fault.unreachable:
+                raise FlickrUnavailable(
+                    f"{httpx.URL(url).host} cannot be reached ({fault}): check the network and try"
+                    " again"
+                ) from None
+            raise PhotoError(f"the download failed: {fault}", transient=True) from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _attempt(self, url: str, file: Path) -> None:
+        address = httpx.URL()
+        for _ in range(1 + _REDIRECTS):
+            address = self._allowed(address, url)
+            try:
+                with self._client.stream("GET", address) as response:
+                    if not response.has_redirect_location:
+                        _save(response, file)
+                        return
+                    url = response.headers["Location"]
+            except httpx.RequestError as error:
+                raise fault_of(error) from None
+        raise PhotoError("Flickr redirects the download without end", transient=True)
+
+    def _allowed(self, base: httpx.URL, url: str) -> httpx.URL:
+        """Make the address whole, and see whether a picture may come from there."""
+        try:
+            address = base.join(url)
+        except (httpx.InvalidURL, ValueError):
+            raise PhotoError(f"Flickr gives {url!r} as the address of the picture") from None
+        if "photo_unavailable" in address.path:
+            raise PhotoError(_GONE)
+        is_web = address.scheme in {"http", "https"}
+        if not is_web or not any(fnmatchcase(address.host, each.lower()) for each in self._hosts):
+            # Passing, since the setting may be changed.
+            raise PhotoError(
+                f"the picture is at {address.host!r}, which is not among FLICKR_IMAGE_HOSTS",
+                transient=True,
+            )
+        return address
+
+
+def _save(response: httpx.Response, file: Path) -> None:
+    """Write the body of an answer to ``file``. Raises PassingError or PhotoError."""
+    check_status(response)
+    if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+        raise PhotoError(_GONE)
+    if response.status_code != httpx.codes.OK:
+        raise PhotoError(f"Flickr refuses it: HTTP {response.status_code}", transient=True)
+    kind = response.headers.get("Content-Type", "nothing").lower()
+    if not kind.startswith("image/"):
+        raise PassingError(f"the server sent {kind} instead of a picture")
+    size = 0
+    with file.open("wb") as target:
+        for part in response.iter_bytes():
+            size += len(part)
+            if size > MOST_BYTES:
+                raise PhotoError(f"the picture is larger than {MOST_BYTES // 1_000_000} MB")
+            target.write(part)
+    try:
+        open_photo(file, short_side=64)
+    except PhotoError as error:
+        raise PassingError(str(error), attempts=_DAMAGED_ATTEMPTS) from None

@@ -1,0 +1,352 @@
+"""Flickr albums in the library: finding them, listing their photos, bringing the pictures in.
+
+::
+
+    DATA_DIR/flickr/albums/<album id>.json     the photos as Flickr last listed them
+    DATA_DIR/photos/<album id>/<photo id>.jpg
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ValidationError
+
+from pipeline.errors import PhotoError
+from pipeline.incremental import Row, utc_now
+from pipeline.photos import map_ahead, read_header, sha256_of
+from pipeline.settings import FlickrSize, Settings
+from pipeline.sources import Found
+from pipeline.sources.events import overrides, with_event
+from pipeline.sources.flickr.api import FlickrApi
+from pipeline.sources.flickr.errors import FlickrUnavailable
+from pipeline.sources.flickr.parsing import FlickrAlbum, FlickrPhoto
+from pipeline.sources.flickr.pictures import PictureServer
+from pipeline.sources.flickr.transport import Transport
+from pipeline.store import Store, replace_file
+from pipeline.tables import SCHEMAS
+
+SOURCE = "flickr"
+LOOK_AGAIN_AFTER = timedelta(days=7)
+"""How old a listing of an album may grow. A picture that was replaced does not move the date of its
+album, so that only a new look finds it."""
+NOT_READY_AFTER = timedelta(hours=1)
+"""The same where Flickr was still working on some of the photos."""
+
+# Of a photograph's picture of each size, for a library that has none yet; rough.
+_TYPICAL_BYTES: dict[FlickrSize, int] = {
+    **{"s": 5_000, "q": 15_000, "t": 7_000, "m": 20_000, "n": 35_000, "-": 90_000, "z": 120_000},
+    **{"c": 180_000, "b": 280_000, "h": 600_000, "k": 900_000, "o": 4_000_000},
+}
+_DOWNLOADS = 8  # at a time
+_GIVE_UP_AFTER = 2 * _DOWNLOADS  # failed downloads in a row
+
+
+class Listing(BaseModel):
+    """The photos of an album as Flickr listed them, and what the catalogue said of it then."""
+
+    album_updated_at: datetime
+    photo_count: int
+    listed_at: datetime
+    photos: list[FlickrPhoto]
+
+
+@dataclass(frozen=True)
+class AlbumPhoto:
+    """A photo of an album; ``local_filename`` is that of its picture, if that is on disk."""
+
+    photo: FlickrPhoto
+    local_filename: str | None
+
+    @property
+    def image_id(self) -> int:
+        """Flickr's own id."""
+        return int(self.photo.photo_id)
+
+    def origin(self) -> Row:
+        """What a row of ``raw_images`` is made from: a change of any of it makes a new row."""
+        return {
+            "secret": self.photo.secret,
+            "last_update": self.photo.last_update,
+            "local_filename": self.local_filename,
+        }
+
+
+class FlickrSource:
+    """The albums of one Flickr user, and the photos in them."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether there is a key to ask Flickr with."""
+        return self.settings.flickr_api_key is not None
+
+    @cached_property
+    def api(self) -> FlickrApi:
+        """The client of Flickr's API."""
+        return FlickrApi(Transport(self.settings))
+
+    @cached_property
+    def pictures(self) -> PictureServer:
+        """The client of Flickr's picture servers."""
+        return PictureServer(self.settings)
+
+    def find_albums(self) -> Found:
+        """Ask for the albums of the user; one API call for each 500. Raises FlickrError.
+
+        If there are none where there were some, those are kept, with a warning.
+        """
+        user_id = self._user_id()
+        part = f"{SOURCE}-{user_id}"
+        known = self.store.read("albums", part)
+        found = self.api.albums(user_id)
+        if not found and known.num_rows:
+            warning = (
+                f"Flickr lists no albums of user {user_id} any more; the {known.num_rows} known"
+                " ones are kept. If they are gone for good, delete"
+                f" {self.store.path('albums', part)}"
+            )
+            return Found(part, known, [warning])
+        said = overrides(self.store)
+        rows = [with_event(_album_row(album), said) for album in found]
+        return Found(part, pa.Table.from_pylist(rows, schema=SCHEMAS["albums"]))
+
+    def needs_look(self, album: Row) -> bool:
+        """Whether Flickr has to be asked what an album holds, as far as the catalogue tells."""
+        listing = self._listing(album["album_id"])
+        if listing is None:
+            return True
+        if not self.is_set_up:
+            return False
+        as_catalogued = (album["updated_at"], album["photo_count"])
+        ready = all(photo.is_ready for photo in listing.photos)
+        age = utc_now() - listing.listed_at
+        return (
+            (listing.album_updated_at, listing.photo_count) != as_catalogued
+            or age > LOOK_AGAIN_AFTER
+            or (not ready and age > NOT_READY_AFTER)
+        )
+
+    def known_photos(self, album: Row) -> list[AlbumPhoto]:
+        """The photos that an album held at the last look, in its order. Asks nobody."""
+        listing = self._listing(album["album_id"])
+        return self._with_files(album, listing.photos if listing else [])
+
+    def listed_photos(self, album: Row) -> list[AlbumPhoto]:
+        """The photos that an album holds now; remembers nothing. Raises FlickrError, AlbumGone."""
+        return self._with_files(album, self._ask(album))
+
+    def look(self, album: Row) -> None:
+        """Ask what an album holds and remember it. Raises FlickrError or AlbumGone.
+
+        Without a key what is known stays; one without a key can still fetch the pictures.
+        """
+        if not self.is_set_up and self._listing(album["album_id"]):
+            return
+        listing = Listing(
+            album_updated_at=album["updated_at"],
+            photo_count=album["photo_count"],
+            listed_at=utc_now(),
+            photos=self._ask(album),
+        )
+        text = listing.model_dump_json()
+        replace_file(self.store.listing(album["album_id"]), lambda path: path.write_text(text))
+
+    def read_photos(
+        self, album: Row, photos: Sequence[AlbumPhoto]
+    ) -> Iterator[tuple[AlbumPhoto, Row | PhotoError]]:
+        """Bring the pictures onto the disk, several at a time, and read their headers.
+
+        What is there already, in this album or another, is not fetched again. Raises
+        FlickrUnavailable when there is no getting through.
+        """
+        before = self._rows_of({photo.image_id for photo in photos})
+        failed_in_a_row = 0
+        for photo, row in map_ahead(
+            lambda photo: self._bring_in(album["album_id"], photo, before),
+            photos,
+            threads=_DOWNLOADS,
+            look_ahead=4 * _DOWNLOADS,
+        ):
+            yield photo, row
+            failed = not isinstance(row, PhotoError) and row.get("retryable")
+            failed_in_a_row = failed_in_a_row + 1 if failed else 0
+            if failed_in_a_row == _GIVE_UP_AFTER:
+                raise FlickrUnavailable(
+                    f"{failed_in_a_row} downloads from Flickr failed in a row, the last because"
+                    f" {row['error']}. Try again later: what was downloaded is kept"  # type: ignore[index]  # no PhotoError
+                )
+
+    def downloads(self, photos: Sequence[AlbumPhoto]) -> tuple[int, int]:
+        """How many of these photos are to be downloaded, and about how many bytes that is.
+
+        Flickr tells no sizes in bytes: the pictures that are here already are taken as typical.
+        """
+        before = self._rows_of({photo.image_id for photo in photos})
+        missing = sum((item.image_id, item.photo.secret) not in before for item in photos)
+        rows = self.store.read_all("raw_images", ["source", "file_size_bytes"])
+        mean = pc.mean(rows.filter(pc.equal(rows["source"], SOURCE))["file_size_bytes"]).as_py()
+        return missing, round(missing * (mean or _TYPICAL_BYTES[self.settings.flickr_size]))
+
+    def _bring_in(
+        self, album_id: str, item: AlbumPhoto, before: Mapping[tuple[int, str], Row]
+    ) -> Row:
+        photo = item.photo
+        row = _photo_row(photo)
+        try:
+            url = photo.picture(self.settings.flickr_size)
+            if not photo.is_ready:
+                raise PhotoError("Flickr is still working on it; a later sync looks again")
+            if url is None:
+                raise PhotoError("Flickr offers no picture of it")
+            path = self.store.photos(album_id) / f"{photo.photo_id}{_suffix(url)}"
+            earlier = before.get((item.image_id, photo.secret))
+            if earlier and os.fsencode(path) != earlier["path"]:
+                _link(Path(os.fsdecode(earlier["path"])), path)
+            elif not earlier and not _is_at_hand(path, photo):
+                self.pictures.download(url, path, _modified(photo))
+            if item.local_filename not in {None, path.name}:  # it was a PNG, say
+                path.with_name(str(item.local_filename)).unlink(missing_ok=True)
+            header = read_header(path)
+            return row | {
+                "path": os.fsencode(path),
+                "image_url": earlier["image_url"] if earlier else url,
+                "relative_path": f"{album_id}/{path.name}",
+                "local_filename": path.name,
+                "image_format": header.image_format,
+                "width": header.width,
+                "height": header.height,
+                "file_size_bytes": path.stat().st_size,
+                "sha256": sha256_of(str(path)),
+                "downloaded_at": earlier["downloaded_at"] if earlier else utc_now(),
+            }
+        except PhotoError as error:
+            return row | {"error": str(error), "retryable": error.transient}
+
+    def _rows_of(self, image_ids: set[int]) -> dict[tuple[int, str], Row]:
+        """By photo and secret, the rows of any album whose picture is on disk."""
+        columns = ["image_id", "secret", "path", "image_url", "downloaded_at", "source", "error"]
+        return {
+            (row["image_id"], row["secret"]): row
+            for part in self.store.parts("raw_images")
+            for row in self.store.read("raw_images", part, columns).to_pylist()
+            if row["image_id"] in image_ids
+            and row["source"] == SOURCE
+            and row["error"] is None
+            and Path(os.fsdecode(row["path"])).exists()
+        }
+
+    def _with_files(self, album: Row, photos: Sequence[FlickrPhoto]) -> list[AlbumPhoto]:
+        files: dict[str, str] = {}
+        with suppress(FileNotFoundError):
+            files = {
+                PurePosixPath(entry.name).stem: entry.name
+                for entry in os.scandir(self.store.photos(album["album_id"]))
+                if not entry.name.startswith(".")
+            }
+        return [AlbumPhoto(photo, files.get(photo.photo_id)) for photo in photos]
+
+    def _ask(self, album: Row) -> list[FlickrPhoto]:
+        photos = self.api.photos(album["album_id"], album["owner"])
+        return [photo for photo in photos if not photo.is_video]
+
+    def _listing(self, album_id: str) -> Listing | None:
+        try:
+            return Listing.model_validate_json(self.store.listing(album_id).read_bytes())
+        except (FileNotFoundError, ValidationError):  # or one of an older version
+            return None
+
+    def _user_id(self) -> str:
+        """The user's id; a name is asked for only once."""
+        given = self.settings.flickr_user_id or ""
+        path = self.store.root / SOURCE / "users.json"
+        known = _Users()
+        with suppress(FileNotFoundError, ValidationError):
+            known = _Users.model_validate_json(path.read_bytes())
+        if given not in known.ids:
+            known.ids[given] = self.api.user_id(given)
+            replace_file(path, lambda temporary: temporary.write_text(known.model_dump_json()))
+        return known.ids[given]
+
+
+class _Users(BaseModel):
+    ids: dict[str, str] = {}
+
+
+def _album_row(album: FlickrAlbum) -> dict[str, Any]:
+    return {
+        "album_id": album.album_id,
+        "source": SOURCE,
+        "title": album.title,
+        "description": album.description,
+        "url": f"https://www.flickr.com/photos/{album.owner}/albums/{album.album_id}",
+        "photo_count": album.photo_count,
+        "video_count": album.video_count,
+        "owner": album.owner,
+        "created_at": album.created_at,
+        "updated_at": album.updated_at,
+    }
+
+
+def _photo_row(photo: FlickrPhoto) -> dict[str, Any]:
+    return {
+        "source": SOURCE,
+        "page_url": photo.page_url,
+        "flickr_photo_id": photo.photo_id,
+        "title": photo.title,
+        "description": photo.description,
+        "tags": list(photo.tags),
+        "owner": photo.owner_name or photo.owner,
+        "license": photo.license,
+        "uploaded_at": photo.uploaded_at,
+        "taken_at": photo.taken_at,
+        "latitude": photo.latitude,
+        "longitude": photo.longitude,
+        "views": photo.views,
+        "local_filename": None,
+    }
+
+
+def _suffix(url: str) -> str:
+    return PurePosixPath(urlsplit(url).path).suffix.lower() or ".jpg"
+
+
+def _modified(photo: FlickrPhoto) -> datetime:
+    return photo.last_update or photo.uploaded_at or datetime(1970, 1, 2)
+
+
+def _is_at_hand(path: Path, photo: FlickrPhoto) -> bool:
+    """Whether the file is this very picture, brought in by a run that was killed afterwards.
+
+    Downloads carry the photo's last update as their modification time, and get their name when
+    they are whole.
+    """
+    try:
+        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
+    except FileNotFoundError:
+        return False
+    return modified == _modified(photo)
+
+
+def _link(source: Path, path: Path) -> None:
+    """Give a picture of another album a second name, without a second copy where possible."""
+
+    def write(temporary: Path) -> None:
+        try:
+            os.link(source, temporary)
+        except OSError:  # not on this file system
+            shutil.copy2(source, temporary)
+
+    replace_file(path, write)
