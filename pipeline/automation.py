@@ -31,7 +31,7 @@ find_albums = dg.define_asset_job(
 )
 
 _NIGHTLY = "0 3 * * *"
-_SENSOR_SECONDS = 30
+_SENSOR_SECONDS = 10
 _RECENT = 50  # runs
 
 

@@ -477,8 +477,11 @@ def _print_what_is_to_do(library: "Library", album_ids: list[str], as_json: bool
     for album in _chosen(albums, album_ids):
         try:
             rows.append(library.work(album, afresh=bool(album_ids)))
-        except (AlbumError, SourceError) as error:
-            failed[album["album_id"]] = str(error)
+        except AlbumError as error:
+            warn([str(error)])
+        except SourceError as error:
+            failed[album["source"]] = str(error)
+            break
     print_rows(rows, as_json=as_json, empty=NO_ALBUMS)
     if rows and not as_json:
         total = {name: sum(row[name] for row in rows) for name in ("new", "kept", "removed")}

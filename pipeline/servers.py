@@ -38,17 +38,20 @@ def dagster_command(host: str, port: int) -> list[str]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment of the servers: this process's, with all settings spelt out."""
-    values = {
-        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for name, value in settings
-        if value is not None
-    }
+    values = {name.upper(): _as_text(value) for name, value in settings if value is not None}
     return {
         **os.environ,
         **values,
         # `dagster dev` says at every start that `dg dev` will replace it
         "PYTHONWARNINGS": "ignore::FutureWarning",
     }
+
+
+def _as_text(value: object) -> str:
+    """A setting as the environment has it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def require_free(host: str, port: int, option: str) -> None:

@@ -1,36 +1,26 @@
 """The Dagster project: what its UI shows, and what materialising from there does."""
 
-import json
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import servers, snapshot, sync
+from pipeline import snapshot, sync
 from pipeline.definitions import definitions
-from pipeline.instance import dagster_home, open_instance
+from pipeline.instance import open_instance
 from pipeline.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
+from tests.pipeline import dagster_dev
+from tests.pipeline.dagster_dev import ALBUM_ASSETS
 
-ALBUM_ASSETS = [
-    "raw_images",
-    "exif_metadata",
-    "llm_captions",
-    "siglip_embeddings",
-    "caption_embeddings",
-]
 ALL_ASSETS = ["flickr_albums", "folder_albums", *ALBUM_ASSETS, "faiss_index"]
 
 
@@ -197,110 +187,32 @@ def test_nothing_new_starts_no_run_and_opens_no_model(demo_copy: Path) -> None:
     assert state() == before
 
 
-@pytest.fixture
-def graphql(data_dir: Path) -> Iterator[Callable[..., Any]]:
-    """`dagster dev` at the root of the project, as a user starts it; asks its GraphQL."""
-    with socket.socket() as probe:
-        probe.bind((servers.LOCALHOST, 0))
-        port = probe.getsockname()[1]
-    settings = Settings(data_dir=data_dir)
-    environment = servers.environment(settings) | {"DAGSTER_HOME": str(dagster_home(settings))}
-    url = f"http://{servers.LOCALHOST}:{port}/graphql"
+def test_materialise_and_backfill_from_the_ui(library: Library, tmp_path: Path) -> None:
+    """One album of four fails: the others come through, and it can be retried alone."""
+    photos = tmp_path / "photos"
+    for name in ("One 2019", "Two 2020", "Three 2021", "Four 2022"):
+        shutil.copytree(DEMO_PHOTOS / "Space and Flight", photos / name)
+    folder.register(library.store, folder.Registration(str(photos), recursive=True))
 
-    def ask(query: str, **variables: Any) -> Any:
-        answer = httpx.post(url, json={"query": query, "variables": variables}, timeout=60)
-        return answer.json()["data"]
+    with dagster_dev.dagster_dev(library.settings) as ask:
+        assert dagster_dev.materialise(ask, "folder_albums") == "SUCCESS"
+        ids = {album["title"]: album["album_id"] for album in library.albums()}
+        failing = ids.pop("Two 2020")
+        (photos / "Two 2020").rename(tmp_path / "away")
 
-    command = servers.dagster_command(servers.LOCALHOST, port)
-    with servers.running(command, environment, PROJECT_ROOT):
-        wait_for(lambda: ask_quietly(ask), "Dagster's UI to answer")
-        yield ask
+        state = dagster_dev.backfill(ask, ALBUM_ASSETS, [*ids.values(), failing])
 
+        # one run for all albums, so that each model is loaded once; red, because one failed
+        assert (state["status"], len(state["runs"])) == ("COMPLETED_FAILED", 1)
+        for asset in ALBUM_ASSETS:
+            everything, materialised, failed = dagster_dev.partitions(ask, asset)
+            assert everything == {*ids.values(), failing}
+            assert (materialised, failed) == (set(ids.values()), {failing})
 
-def ask_quietly(ask: Callable[..., Any]) -> bool:
-    try:
-        return bool(ask("{ assetNodes { id } }")["assetNodes"])
-    except (httpx.HTTPError, json.JSONDecodeError, KeyError):
-        return False
-
-
-def wait_for(is_so: Callable[[], bool], what: str, seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.5)
-
-
-def test_materialise_and_backfill_from_the_ui(
-    library: Library, tmp_path: Path, graphql: Callable[..., Any]
-) -> None:
-    for name in ("One 2019", "Two 2020", "Three 2021"):
-        shutil.copytree(DEMO_PHOTOS / "Space and Flight", tmp_path / "photos" / name)
-    folder.register(library.store, folder.Registration(str(tmp_path / "photos"), recursive=True))
-
-    run = graphql(
-        """
-        mutation ($run: ExecutionParams!) {
-          launchPipelineExecution(executionParams: $run) {
-            __typename ... on LaunchRunSuccess { run { runId } }
-          }
-        }
-        """,
-        run={
-            "selector": {
-                "repositoryLocationName": "albumscope",
-                "repositoryName": "__repository__",
-                "pipelineName": "__ASSET_JOB",
-                "assetSelection": [{"path": ["folder_albums"]}],
-                "assetCheckSelection": [],
-            },
-            "mode": "default",
-        },
-    )["launchPipelineExecution"]["run"]["runId"]
-
-    def status_of_run() -> str:
-        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-        return str(graphql(query, id=run)["runOrError"]["status"])
-
-    wait_for(lambda: status_of_run() in {"SUCCESS", "FAILURE"}, "the albums to be found")
-    assert status_of_run() == "SUCCESS"
-    nodes = graphql("{ assetNodes { assetKey { path } partitionKeys } }")["assetNodes"]
-    keys = {node["assetKey"]["path"][0]: node["partitionKeys"] for node in nodes}
-    assert len(keys["raw_images"]) == 3
-
-    backfill = graphql(
-        """
-        mutation ($backfill: LaunchBackfillParams!) {
-          launchPartitionBackfill(backfillParams: $backfill) {
-            __typename ... on LaunchBackfillSuccess { backfillId }
-          }
-        }
-        """,
-        backfill={
-            "assetSelection": [{"path": [asset]} for asset in [*ALBUM_ASSETS, "faiss_index"]],
-            "partitionNames": keys["raw_images"],
-        },
-    )["launchPartitionBackfill"]["backfillId"]
-
-    def backfill_state() -> dict[str, Any]:
-        state = graphql(
-            """
-            query ($id: String!) {
-              partitionBackfillOrError(backfillId: $id) {
-                ... on PartitionBackfill { status runs(limit: 20) { status } }
-              }
-            }
-            """,
-            id=backfill,
-        )["partitionBackfillOrError"]
-        assert isinstance(state, dict)
-        return state
-
-    wait_for(lambda: str(backfill_state()["status"]).startswith(("COMPLETED", "FAIL")), "backfill")
-    state = backfill_state()
-    assert state["status"] == "COMPLETED_SUCCESS"
-    # one run for the three albums, so that each model is loaded once, and one that publishes
-    assert [run["status"] for run in state["runs"]] == ["SUCCESS", "SUCCESS"]
+        (tmp_path / "away").rename(photos / "Two 2020")
+        status = dagster_dev.materialise(ask, *ALBUM_ASSETS, "faiss_index", partition=failing)
+        assert status == "SUCCESS"
+        assert dagster_dev.partitions(ask, "caption_embeddings")[1] == {*ids.values(), failing}
     opened = snapshot.open_current(library.settings.data_dir)
-    assert opened.manifest["tables"]["image_embeddings"] == 9
+    assert opened.manifest["tables"]["image_embeddings"] == 12
     opened.close()

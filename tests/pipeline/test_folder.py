@@ -478,7 +478,7 @@ def test_a_photo_that_vanishes_before_it_is_read_is_told(
     album: Path, library: SyncedLibrary
 ) -> None:
     add(library, album)
-    albums, _ = folder.find_albums(library.store)
+    albums = folder.find_albums(library.store).albums
     listed = folder.list_photos(albums.to_pylist()[0])
     (album / "photo-1.jpg").unlink()
     results = [row for _, row in folder.read_photos(listed)]
@@ -509,7 +509,7 @@ def test_a_folder_that_vanishes_is_an_error_of_its_album(
     album: Path, library: SyncedLibrary
 ) -> None:
     add(library, album)
-    albums, _ = folder.find_albums(library.store)
+    albums = folder.find_albums(library.store).albums
     shutil.rmtree(album)
     with pytest.raises(AlbumError, match=r"Photos 2021.*is its disk mounted\?"):
         folder.list_photos(albums.to_pylist()[0])

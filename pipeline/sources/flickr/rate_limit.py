@@ -44,12 +44,14 @@ class RateLimit:
             with self._lock:
                 now = time.time()
                 # A call of the future was made before the clock was set back: at the latest, now.
+                # That is written down, or it would be "now" each time.
                 times = sorted(min(each, now) for each in self._read())[-self._calls :]
-                if len(times) == self._calls and now < times[0] + self._period:
-                    return times[0] + self._period - now
-                text = json.dumps([*times, now])
+                seconds = times[0] + self._period - now if len(times) == self._calls else 0.0
+                if seconds <= 0:
+                    times.append(now)
+                text = json.dumps(times)
                 replace_file(self._path, lambda path: path.write_text(text))
-                return 0
+                return seconds
 
     def _read(self) -> list[float]:
         try:

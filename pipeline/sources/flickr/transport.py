@@ -124,7 +124,7 @@ def _failure(method: str, answer: Mapping[str, Any]) -> Exception:
         code = int(answer.get("code", -1))
     except (TypeError, ValueError):
         code = -1
-    message = " ".join(_without_key(str(answer.get("message", ""))).split())[:200]
+    message = _without_key(" ".join(str(answer.get("message", "")).split()))[:200]
     if code in _PASSING_CODES:
         return PassingError(f"error {code}, {message}")
     if code == _KEY_CODE:
@@ -133,7 +133,9 @@ def _failure(method: str, answer: Mapping[str, Any]) -> Exception:
         return FlickrCodeError(
             f"Flickr shows this only after a login ({method}): make it public on Flickr", code
         )
-    return FlickrCodeError(f"Flickr refused {method} with error {code}: {message}", code)
+    return FlickrCodeError(
+        _without_key(f"Flickr refused {method} with error {code}: {message}"), code
+    )
 
 
 _hidden_keys: set[str] = set()
@@ -148,6 +150,8 @@ def _without_key(text: str) -> str:
 
 def _hide_key(record: logging.LogRecord) -> bool:
     """Take the key out of a record, whatever level its logger was set to."""
+    if record.name.startswith("hpack"):
+        return False  # it logs compressed headers too, from which the key can be had
     record.msg, record.args = _without_key(record.getMessage()), ()
     return True
 

@@ -1,0 +1,146 @@
+"""`dagster dev` as a user starts it, for tests that use its UI and its daemon."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from pipeline import servers
+from pipeline.instance import dagster_home
+from pipeline.settings import Settings
+from tests.conftest import PROJECT_ROOT
+
+GraphQL = Callable[..., Any]
+
+ALBUM_ASSETS = [
+    "raw_images",
+    "exif_metadata",
+    "llm_captions",
+    "siglip_embeddings",
+    "caption_embeddings",
+]
+
+_LAUNCH_RUN = """
+mutation ($run: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $run) {
+    __typename ... on LaunchRunSuccess { run { runId } }
+  }
+}
+"""
+_STATUS_OF_RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_LAUNCH_BACKFILL = """
+mutation ($backfill: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $backfill) {
+    __typename ... on LaunchBackfillSuccess { backfillId }
+  }
+}
+"""
+_BACKFILL = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status runs(limit: 20) { status } }
+  }
+}
+"""
+_PARTITIONS = """
+query ($asset: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $asset) {
+    ... on AssetNode {
+      partitionKeys
+      assetPartitionStatuses {
+        ... on DefaultPartitionStatuses { materializedPartitions failedPartitions }
+      }
+    }
+  }
+}
+"""
+
+
+@contextmanager
+def dagster_dev(settings: Settings) -> Iterator[GraphQL]:
+    """Start `dagster dev` at the root of the project; yields a function that asks its GraphQL."""
+    with socket.socket() as probe:
+        probe.bind((servers.LOCALHOST, 0))
+        port = probe.getsockname()[1]
+    environment = servers.environment(settings) | {"DAGSTER_HOME": str(dagster_home(settings))}
+    url = f"http://{servers.LOCALHOST}:{port}/graphql"
+
+    def ask(query: str, **variables: Any) -> Any:
+        answer = httpx.post(url, json={"query": query, "variables": variables}, timeout=60)
+        return answer.json()["data"]
+
+    def answers() -> bool:
+        try:
+            return bool(ask("{ assetNodes { id } }")["assetNodes"])
+        except (httpx.HTTPError, json.JSONDecodeError, KeyError):
+            return False
+
+    command = servers.dagster_command(servers.LOCALHOST, port)
+    with servers.running(command, environment, PROJECT_ROOT):
+        wait_for(answers, "Dagster's UI to answer")
+        yield ask
+
+
+def wait_for(is_so: Callable[[], bool], what: str, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.5)
+
+
+def materialise(ask: GraphQL, *assets: str, partition: str | None = None) -> str:
+    """Start a run as the button Materialize does, wait for its end, return its status."""
+    tags = [{"key": "dagster/partition", "value": partition}] if partition else []
+    run = ask(
+        _LAUNCH_RUN,
+        run={
+            "selector": {
+                "repositoryLocationName": "albumscope",
+                "repositoryName": "__repository__",
+                "pipelineName": "__ASSET_JOB",
+                "assetSelection": [{"path": [asset]} for asset in assets],
+                "assetCheckSelection": [],
+            },
+            "mode": "default",
+            "executionMetadata": {"tags": tags},
+        },
+    )["launchPipelineExecution"]["run"]["runId"]
+
+    def status() -> str:
+        return str(ask(_STATUS_OF_RUN, id=run)["runOrError"]["status"])
+
+    wait_for(lambda: status() in {"SUCCESS", "FAILURE"}, f"{assets} to be materialised")
+    return status()
+
+
+def backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -> Mapping[str, Any]:
+    """Materialise many partitions, wait for the end, return the status and the runs' statuses."""
+    backfill_id = ask(
+        _LAUNCH_BACKFILL,
+        backfill={
+            "assetSelection": [{"path": [asset]} for asset in assets],
+            "partitionNames": partition_keys,
+        },
+    )["launchPartitionBackfill"]["backfillId"]
+
+    def state() -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"]
+        return answer
+
+    wait_for(lambda: str(state()["status"]).startswith(("COMPLETED", "FAIL")), "backfill")
+    return state()
+
+
+def partitions(ask: GraphQL, asset: str) -> tuple[set[str], set[str], set[str]]:
+    """All partitions of an asset; those that are materialised; those that failed."""
+    node = ask(_PARTITIONS, asset={"path": [asset]})["assetNodeOrError"]
+    statuses = node["assetPartitionStatuses"]
+    return (
+        set(node["partitionKeys"]),
+        set(statuses["materializedPartitions"]),
+        set(statuses["failedPartitions"]),
+    )
