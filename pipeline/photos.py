@@ -114,12 +114,18 @@ def open_photo(source: PhotoSource, short_side: int | None = None) -> Image.Imag
 
 
 def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int, look_ahead: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    threads: int,
+    look_ahead: int,
+    stop: threading.Event | None = None,
 ) -> Iterator[tuple[Item, Result | PhotoError]]:
     """Apply ``function`` on threads ahead of the caller; yield results in the items' order.
 
     At most ``look_ahead`` results wait for the caller, which bounds the memory. A PhotoError is
-    yielded in place of the result; any other exception is raised.
+    yielded in place of the result; any other exception is raised. ``stop`` is set as soon as no
+    more results are wanted, for functions that may take long.
     """
     remaining = iter(items)
     waiting: deque[tuple[Item, Future[Result]]] = deque()
@@ -137,6 +143,8 @@ def map_ahead(
                     waiting.append((following, pool.submit(function, following)))
                 yield item, result
         finally:
+            if stop:
+                stop.set()
             for _, future in waiting:
                 future.cancel()
 

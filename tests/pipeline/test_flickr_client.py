@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import hpack
+import httpx
 import pytest
 from PIL import Image
 
@@ -192,7 +194,9 @@ def test_the_key_is_in_no_log_line_error_or_file(
     caplog: pytest.LogCaptureFixture,
     data_dir: Path,
     waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(retries, "ATTEMPTS", 3)
     for name in ("", "httpx", "httpcore.http11", "hpack.hpack", "hpack.table"):
         caplog.set_level(logging.DEBUG, name)
     key = flickr.api_key
@@ -512,8 +516,26 @@ def test_every_attempt_counts(flickr: FlickrStandIn, api: FlickrApi, data_dir: P
 # Pictures
 
 
+class SharedByNone(httpx.Client):
+    """A client that two threads may not use at a time, as httpx with HTTP/2."""
+
+    @contextmanager
+    def stream(self, *args: Any, **options: Any) -> Iterator[httpx.Response]:
+        assert not self.__dict__.setdefault("used", False)
+        self.used = True
+        try:
+            with super().stream(*args, **options) as response:
+                yield response
+        finally:
+            self.used = False
+
+
 def test_downloads_several_at_a_time(
-    flickr: FlickrStandIn, api: FlickrApi, pictures: PictureServer, folder: Path
+    flickr: FlickrStandIn,
+    api: FlickrApi,
+    pictures: PictureServer,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     flickr.faults.picture_rate = 0.5
     flickr.faults.kinds = [kind for kind in flickr.faults.kinds if kind != "photo_unavailable"]
@@ -525,8 +547,16 @@ def test_downloads_several_at_a_time(
         pictures.download(photo.picture("b") or "", path, photo.last_update)
         assert path.stat().st_mtime == photo.last_update.replace(tzinfo=UTC).timestamp()
 
+    opened: list[SharedByNone] = []
+
+    def open_client() -> httpx.Client:
+        opened.append(SharedByNone())
+        return opened[-1]
+
+    monkeypatch.setattr(pictures_module, "open_client", open_client)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(download, photos))
+    assert len(opened) <= 8
     assert len(names(folder)) == len(photos) == 35
     assert len({path.read_bytes() for path in folder.iterdir()}) == 35
     assert len(flickr.calls) == counted
@@ -540,7 +570,9 @@ def test_faults_of_downloads(
     folder: Path,
     kind: str,
     waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(retries, "ATTEMPTS", 4)
     url = url_of(flickr, api)
     path = folder / "a.jpg"
     flickr.fail_next(kind, times=2, where="pictures")

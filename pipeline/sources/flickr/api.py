@@ -54,9 +54,8 @@ class FlickrApi:
         name = unquote(page[1]) if page else given
         if _USER_ID.fullmatch(name):
             return name
-        lookups = [
-            ("flickr.urls.lookupUser", {"url": f"https://www.flickr.com/photos/{quote(name)}/"})
-        ]
+        address = f"https://www.flickr.com/photos/{quote(name, safe='')}/"
+        lookups = [("flickr.urls.lookupUser", {"url": address})]
         if not page:
             lookups.insert(0, ("flickr.people.findByUsername", {"username": name}))
         for method, params in lookups:

@@ -1,9 +1,13 @@
 """Downloading pictures: from allowed hosts alone, whole or not at all. Never with the key."""
 
 import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from threading import Event
 
 import httpx
 
@@ -31,19 +35,19 @@ class PictureServer:
 
     def __init__(self, settings: Settings) -> None:
         self._hosts = settings.flickr_image_hosts
-        self._client = open_client()
+        self._idle: deque[httpx.Client] = deque()  # each is lent to one thread at a time
 
-    def download(self, url: str, path: Path, modified: datetime) -> None:
+    def download(self, url: str, path: Path, modified: datetime, stop: Event | None = None) -> None:
         """Bring a picture to ``path``, with ``modified`` (UTC, without a zone) as its time.
 
         Raises PhotoError if it cannot be had, FlickrUnavailable if the server cannot be reached
         at all, and AlbumscopeError if the disk is full or cannot be written to. ``path`` is then
-        as it was.
+        as it was. Once ``stop`` is set it is not tried again.
         """
         seconds = modified.replace(tzinfo=UTC).timestamp()
 
         def write(temporary: Path) -> None:
-            with_retries(lambda: self._attempt(url, temporary))
+            with_retries(lambda: self._attempt(url, temporary), stop)
             os.utime(temporary, (seconds, seconds))
 
         try:
@@ -58,14 +62,26 @@ class PictureServer:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _client(self) -> Iterator[httpx.Client]:
+        try:
+            client = self._idle.pop()
+        except IndexError:
+            client = open_client()
+        try:
+            yield client
+        finally:
+            self._idle.append(client)
 
     def _attempt(self, url: str, file: Path) -> None:
         address = httpx.URL()
         for _ in range(1 + _REDIRECTS):
             address = self._allowed(address, url)
             try:
-                with self._client.stream("GET", address) as response:
+                with self._client() as client, client.stream("GET", address) as response:
                     if not response.has_redirect_location:
                         _save(response, file)
                         return

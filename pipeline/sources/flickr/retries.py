@@ -5,10 +5,17 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from threading import Event
 from typing import TypeVar
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    wait_exponential_jitter,
+)
 
 ATTEMPTS = 8
 BACKOFF = 1.0  # seconds before the second attempt; doubled for each further one
@@ -43,18 +50,23 @@ class PassingError(Exception):
 
 
 def open_client() -> httpx.Client:
-    """A client that several threads may use.
+    """A client for one thread at a time: httpx 0.28 mixes up the HTTP/2 frames of several.
 
     It follows no redirect by itself: one may lead to another host, and would take the key there.
     """
     return httpx.Client(http2=True, timeout=TIMEOUT, follow_redirects=False)
 
 
-def with_retries(attempt: Callable[[], Result]) -> Result:
-    """Call ``attempt`` until it raises no PassingError; the last one is raised in the end."""
+def with_retries(attempt: Callable[[], Result], stop: Event | None = None) -> Result:
+    """Call ``attempt`` until it raises no PassingError; the last one is raised in the end.
+
+    ``stop``, once set, ends the waiting and makes the attempt before it the last.
+    """
+    stopped = stop or Event()
     retrying = Retrying(
         retry=retry_if_exception_type(PassingError),
-        stop=_is_last,
+        stop=lambda state: stopped.is_set() or _is_last(state),
+        sleep=sleep_using_event(stopped),
         wait=_seconds_to_wait,
         before_sleep=_tell,
         reraise=True,

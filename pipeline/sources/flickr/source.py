@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -174,11 +175,13 @@ class FlickrSource:
         """
         before = self._rows_of({photo.image_id for photo in photos})
         failed_in_a_row = 0
+        stop = Event()
         for photo, row in map_ahead(
-            lambda photo: self._bring_in(album["album_id"], photo, before),
+            lambda photo: self._bring_in(album["album_id"], photo, before, stop),
             photos,
             threads=_DOWNLOADS,
             look_ahead=4 * _DOWNLOADS,
+            stop=stop,
         ):
             yield photo, row
             failed = not isinstance(row, PhotoError) and row.get("retryable")
@@ -201,7 +204,11 @@ class FlickrSource:
         return missing, round(missing * (mean or _TYPICAL_BYTES[self.settings.flickr_size]))
 
     def _bring_in(
-        self, album_id: str, item: AlbumPhoto, before: Mapping[tuple[int, str], Row]
+        self,
+        album_id: str,
+        item: AlbumPhoto,
+        before: Mapping[tuple[int, str], Row],
+        stop: Event,
     ) -> Row:
         photo = item.photo
         row = _photo_row(photo)
@@ -216,7 +223,7 @@ class FlickrSource:
             if earlier and os.fsencode(path) != earlier["path"]:
                 _link(Path(os.fsdecode(earlier["path"])), path)
             elif not earlier and not _is_at_hand(path, photo):
-                self.pictures.download(url, path, _modified(photo))
+                self.pictures.download(url, path, photo.last_update, stop)
             if item.local_filename not in {None, path.name}:  # it was a PNG, say
                 path.with_name(str(item.local_filename)).unlink(missing_ok=True)
             header = read_header(path)
@@ -323,10 +330,6 @@ def _suffix(url: str) -> str:
     return PurePosixPath(urlsplit(url).path).suffix.lower() or ".jpg"
 
 
-def _modified(photo: FlickrPhoto) -> datetime:
-    return photo.last_update or photo.uploaded_at or datetime(1970, 1, 2)
-
-
 def _is_at_hand(path: Path, photo: FlickrPhoto) -> bool:
     """Whether the file is this very picture, brought in by a run that was killed afterwards.
 
@@ -337,7 +340,7 @@ def _is_at_hand(path: Path, photo: FlickrPhoto) -> bool:
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
     except FileNotFoundError:
         return False
-    return modified == _modified(photo)
+    return modified == photo.last_update
 
 
 def _link(source: Path, path: Path) -> None:

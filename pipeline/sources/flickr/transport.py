@@ -1,6 +1,7 @@
 """One call of Flickr's API: the key, the rate limit, the retries, Flickr's error codes."""
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -47,6 +48,7 @@ class Transport:
         self._url = settings.flickr_api_url
         self._limit = RateLimit(settings.data_dir / "flickr" / "calls.json")
         self._client = open_client()
+        self._client_lock = threading.Lock()
 
     def call(self, method: str, **params: str | int) -> dict[str, Any]:
         """Return what an API method answers.
@@ -96,7 +98,8 @@ class Transport:
         """
         fault: Exception
         try:
-            response = self._client.get(self._url, params=query)
+            with self._client_lock:
+                response = self._client.get(self._url, params=query)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             fault = FlickrError(f"FLICKR_API_URL={self._url!r} is no address of a server: mend it")
         except httpx.RequestError as error:
