@@ -1,15 +1,18 @@
 """Dagster's instance: where it keeps runs, events and partitions."""
 
+import os
+from datetime import UTC
 from pathlib import Path
 
 import dagster as dg
 import psutil
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.runs import SqliteRunStorage
 
 from pipeline.settings import PROJECT_ROOT, Settings
 from pipeline.store import explain_disk_errors, replace_file
 
+_PROCESS_TAG = "albumscope/process"
 _DEFAULT_FOLDER = "data/dagster"  # as written in dagster.yaml
 
 
@@ -36,6 +39,11 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(dagster_home(settings)))
 
 
+def process_tag() -> dict[str, str]:
+    """The tag of a run that this process executes itself."""
+    return {_PROCESS_TAG: str(os.getpid())}
+
+
 def end_killed_runs(instance: dg.DagsterInstance) -> None:
     """Mark the runs whose process was killed as failed, and free their places in pools.
 
@@ -45,28 +53,32 @@ def end_killed_runs(instance: dg.DagsterInstance) -> None:
     """
     if not isinstance(instance.run_storage, SqliteRunStorage):
         return
-    for record in instance.get_run_records(dg.RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES))):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
         run = record.dagster_run
-        pid = _pid(instance, run.run_id)
-        if pid is None or record.start_time is None or _is_alive(pid, record.start_time):
-            continue
-        instance.report_run_failed(run, f"Its process {pid} was killed")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        process = _process(instance, record)
+        if process and not _is_alive(*process):
+            instance.report_run_failed(run, f"Its process {process[0]} was killed")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def _pid(instance: dg.DagsterInstance, run_id: str) -> int | None:
-    """The process that said last that it executes the run."""
-    pid = None
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+def _process(instance: dg.DagsterInstance, record: dg.RunRecord) -> tuple[int, float] | None:
+    """The process that executes a run, and a time (seconds since the epoch) when it lived."""
+    run = record.dagster_run
+    if _PROCESS_TAG in run.tags:
+        created = record.create_timestamp
+        return int(run.tags[_PROCESS_TAG]), created.replace(
+            tzinfo=created.tzinfo or UTC
+        ).timestamp()
+    process = None
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         event = entry.dagster_event
-        said = event.engine_event_data.metadata.get("pid") if event else None
-        if said is not None:
-            pid = int(str(said.value))
-    return pid
+        pid = event.engine_event_data.metadata.get("pid") if event else None
+        if pid is not None:
+            process = int(str(pid.value)), entry.timestamp
+    return process
 
 
 def _is_alive(pid: int, since: float) -> bool:
-    """Whether a process that ran at that time (seconds since the epoch) still does."""
     try:
         return psutil.Process(pid).create_time() < since + 1  # not another one of the same number
     except psutil.Error:

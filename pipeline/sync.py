@@ -10,7 +10,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from pipeline import discovery, snapshot
 from pipeline.definitions import definitions
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
-from pipeline.instance import end_killed_runs
+from pipeline.instance import end_killed_runs, process_tag
 from pipeline.library import Library
 from pipeline.partitions import groups, run_tags
 
@@ -95,7 +95,7 @@ def _run(
             run_config=_QUIET,
             asset_selection=[dg.AssetKey(asset) for asset in assets],
             partition_key=tags.get(PARTITION_NAME_TAG),
-            tags=dict(tags),
+            tags={**tags, **process_tag()},
             raise_on_error=False,
         )
     )

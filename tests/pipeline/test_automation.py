@@ -9,10 +9,12 @@ import dagster as dg
 import pytest
 
 from pipeline import snapshot, sync
+from pipeline.automation import nightly_sync
+from pipeline.errors import AlbumscopeError
 from pipeline.instance import open_instance
 from pipeline.library import Library
-from pipeline.partitions import TITLE_TAG
-from pipeline.settings import load_settings
+from pipeline.partitions import TITLE_TAG, albums_of_run, groups, run_tags
+from pipeline.settings import Settings, load_settings
 from tests.pipeline import dagster_dev
 from tests.standins.flickr import FlickrStandIn, Photo, make_albums
 
@@ -141,3 +143,33 @@ def test_two_nights(flickr: FlickrStandIn, library: Library) -> None:
 def is_of(title: str) -> Callable[[dg.DagsterRun], bool]:
     """Whether a run is that of one album alone."""
     return lambda run: run.tags.get(TITLE_TAG) == title and "raw_images" in assets_of(run)
+
+
+def test_wrong_schedule_and_time_zone_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AlbumscopeError, match=r"SYNC_SCHEDULE='daily' is no cron schedule"):
+        nightly_sync(Settings(sync_schedule="daily"))
+    monkeypatch.setenv("SYNC_TIMEZONE", "Mars/Olympus")
+    load_settings.cache_clear()
+    with pytest.raises(AlbumscopeError, match=r"SYNC_TIMEZONE='Mars/Olympus'.*Asia/Tokyo"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("pending", "expected"),
+    [
+        ("", []),
+        ("abcdefg", ["abcdefg"]),
+        ("aceg", ["a", "c", "e", "g"]),
+        ("gba", ["ab", "g"]),
+    ],
+)
+def test_a_run_takes_neighbouring_albums(pending: str, expected: list[str]) -> None:
+    assert ["".join(group) for group in groups("abcdefg", pending)] == expected
+
+
+def test_a_run_takes_so_many_albums_at_most() -> None:
+    partitions = [str(number) for number in range(60)]
+    found = list(groups(partitions, partitions))
+    assert [len(group) for group in found] == [25, 25, 10]
+    run = dg.DagsterRun("sync_album", tags=run_tags(found[1], {}))
+    assert albums_of_run(run, partitions) == found[1]

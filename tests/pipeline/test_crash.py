@@ -5,8 +5,10 @@ import random
 import shutil
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from PIL import Image
 
 from pipeline import snapshot, sync
@@ -89,6 +91,7 @@ def contents(data_dir: Path) -> dict[str, object]:
         found[index] = (current / index).read_bytes()
     with open_instance(Settings(data_dir=data_dir)) as instance:
         found["partitions"] = sorted(instance.get_dynamic_partitions("albums"))
+        found["runs under way"] = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
     return found
 
 

@@ -18,11 +18,15 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from dagster._core.storage.tags import PARTITION_NAME_TAG
+from numpy.typing import NDArray
+from PIL import Image
 
 from pipeline import cli, snapshot, sync
+from pipeline.captioners import Caption, PhotoContext
 from pipeline.instance import dagster_home, open_instance
 from pipeline.library import Library
 from pipeline.settings import Settings, load_settings
@@ -37,6 +41,8 @@ from tests.standins.flickr import Album, FlickrStandIn, Photo, User, make_albums
 SIZE = (120, 80)  # of the photos: the size below the original is 100 pixels
 PARALLEL_DOWNLOADS = 8
 
+Vectors = NDArray[np.float32]
+
 # Children are forked from a process that has imported what is slow to import.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
@@ -44,17 +50,67 @@ _processes.set_forkserver_preload(
 )
 
 
+class QuickModel:
+    """Stands in for the models, which take a quarter of a second for each photo."""
+
+    name = producer = "quick"
+    dimension = 3
+    image_size = 8
+    in_flight = 2
+
+    def prepare(self, image: Image.Image) -> Vectors:
+        return np.asarray(image, np.float32).mean((0, 1)) + 1
+
+    def encode_prepared(self, batch: Sequence[Vectors]) -> Vectors:
+        vectors = np.stack(batch)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        return self.encode_prepared([np.array([len(text), 1, 1], np.float32) for text in texts])
+
+    def describe(self, image: Image.Image, context: PhotoContext) -> Caption:
+        return Caption(f"A picture of {image.size} pixels", ["picture"])
+
+
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "BACKOFF", 0.02)
+    for load in ("load_captioner", "load_encoder", "load_text_encoder"):
+        monkeypatch.setattr(f"pipeline.stages.{load}", lambda *_: QuickModel())
+
+
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "BACKOFF", 0.02)
+    in_a_hurry(monkeypatch)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A library of the stand-in's albums, to be copied back to where it was made."""
+
+    port: int
+    data_dir: Path
+    copy: Path
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    root = tmp_path_factory.mktemp("flickr")
+    with pytest.MonkeyPatch.context() as monkeypatch, FlickrStandIn(four_albums()) as flickr:
+        in_a_hurry(monkeypatch)
+        given = {name.lower(): value for name, value in flickr.environment.items()}
+        FlickrLibrary(
+            flickr,
+            Settings(data_dir=root / "library", **given),  # type: ignore[arg-type]
+        ).sync_well()
+    shutil.copytree(root / "library", root / "copy")
+    return Prepared(flickr.port, root / "library", root / "copy")
 
 
 @pytest.fixture
-def flickr() -> Iterator[FlickrStandIn]:
-    """Four albums of five photos; no pictures are the same."""
-    with FlickrStandIn(make_albums(4, 5, size=SIZE)) as standin:
-        standin.faults.hold_seconds = 0.05
-        standin.faults.slow_seconds = 0.05
+def flickr(prepared: Prepared) -> Iterator[FlickrStandIn]:
+    """Four albums of five photos."""
+    with FlickrStandIn(four_albums(), port=prepared.port) as standin:
+        standin.faults.hold_seconds = standin.faults.slow_seconds = 0.05
         yield standin
 
 
@@ -64,6 +120,26 @@ def settings(flickr: FlickrStandIn, monkeypatch: pytest.MonkeyPatch) -> Settings
     for name, value in flickr.environment.items():
         monkeypatch.setenv(name, value)
     return Settings()
+
+
+@pytest.fixture
+def library(flickr: FlickrStandIn, settings: Settings) -> "FlickrLibrary":
+    """Nothing is in it yet."""
+    return FlickrLibrary(flickr, settings)
+
+
+@pytest.fixture
+def synced_once(
+    flickr: FlickrStandIn,
+    settings: Settings,
+    prepared: Prepared,
+    monkeypatch: pytest.MonkeyPatch,
+) -> "FlickrLibrary":
+    """The stand-in's four albums are in it."""
+    shutil.rmtree(prepared.data_dir)
+    shutil.copytree(prepared.copy, prepared.data_dir)
+    monkeypatch.setenv("DATA_DIR", str(prepared.data_dir))
+    return FlickrLibrary(flickr, Settings())
 
 
 @dataclass
@@ -197,20 +273,8 @@ class FlickrLibrary:
         assert sorted(partitions) == sorted(shown)
 
 
-@pytest.fixture
-def library(flickr: FlickrStandIn, settings: Settings) -> FlickrLibrary:
-    """Nothing is in it yet."""
-    return FlickrLibrary(flickr, settings)
-
-
-@pytest.fixture
-def synced_once(
-    flickr: FlickrStandIn, settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> FlickrLibrary:
-    """The stand-in's four albums, in a library."""
-    library = FlickrLibrary(flickr, settings)
-    library.sync_well()
-    return library
+def four_albums() -> list[Album]:
+    return make_albums(4, 5, size=SIZE)
 
 
 def photo_id(path: str) -> str:
@@ -804,7 +868,9 @@ def test_what_is_said_of_an_album_is_kept_in_events_toml(
         *("Day 1", "東京 trip", 2011, "trip", "complete")
     ]
     assert set(library.store.parts("raw_images")) == {album.id}
-    found = run("search", "harbour", "--event", "東京 trip", "--year", "2011", "--json").json
+    found = run(
+        "search", "harbour", "--mode", "text", "--event", "東京 trip", "--year", "2011", "--json"
+    ).json
     assert {(hit["album_id"], hit["album_title"]) for hit in found} == {(album.id, "Day 1")}
     # Said later, and of the same album: the rest stays.
     assert run("sync", album.id, "--year", "2012").code == 0
@@ -892,16 +958,15 @@ def test_the_user_is_given_by_name_or_by_page(
 
 
 def test_another_users_albums_do_not_send_away_the_first_ones(
-    flickr: FlickrStandIn, library: FlickrLibrary, run: Run
+    flickr: FlickrStandIn, synced_once: FlickrLibrary, run: Run
 ) -> None:
-    library.sync_well()
     flickr.user = User("11111111@N02", "Second", None)
     flickr.users.append(flickr.user)
     mine, flickr.albums = flickr.albums, [Album("72157711111111", "Hers 2020", [new_photo(1)])]
     assert run("sync", "--user-id", "Second").code == 0
     albums = {album["album_id"] for album in run("albums", "--user-id", "Second", "--json").json}
     assert albums == {"72157711111111", *(album.id for album in mine)}
-    assert library.published("SELECT count(*) FROM images") == [(21,)]
+    assert synced_once.published("SELECT count(*) FROM images") == [(21,)]
 
 
 @pytest.mark.parametrize("command", [("albums",), ("sync",), ("sync", "--dry-run")])
@@ -930,15 +995,14 @@ def test_an_unknown_album_is_one_line(run: Run) -> None:
 
 
 def test_what_is_there_is_kept_while_flickr_is_down(
-    flickr: FlickrStandIn, library: FlickrLibrary, run: Run
+    flickr: FlickrStandIn, synced_once: FlickrLibrary, run: Run
 ) -> None:
-    library.sync_well()
-    before = library.files()
+    before = synced_once.files()
     flickr.stop()
     assert "cannot be reached" in run("sync").error
     albums = run("albums", "--json")
     assert albums.code == 1 and len(json.loads(albums.out)) == 4
-    assert library.files() == before
+    assert synced_once.files() == before
 
 
 def test_an_album_that_is_made_private_meanwhile_holds_up_no_other(
