@@ -33,6 +33,7 @@ find_albums = dg.define_asset_job(
 _NIGHTLY = "0 3 * * *"
 _SENSOR_SECONDS = 10
 _RECENT = 50  # runs
+_UNDER_WAY = "Runs are under way"
 
 
 def nightly_sync(settings: Settings) -> dg.ScheduleDefinition:
@@ -87,8 +88,10 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         state = f"{day} {snapshot.inputs(library)}"
         cursor = _Cursor.model_validate_json(context.cursor) if context.cursor else _Cursor()
         under_way = _runs_under_way(instance)
-        if cursor.state == state and not under_way:
-            return dg.SkipReason("Nothing changed since the last look")
+        catalogue = snapshot.inputs(library, ["albums"])
+        # Runs change the tables all the time; while they do only a new catalogue is news.
+        if cursor.catalogue == catalogue if under_way else cursor.state == state:
+            return dg.SkipReason(_UNDER_WAY if under_way else "Nothing changed since the last look")
         albums = {album["album_id"]: album for album in library.albums()}
         registered = instance.get_dynamic_partitions("albums")
         busy = {album for run in under_way for album in partitions.albums_of_run(run, registered)}
@@ -100,25 +103,24 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         # What was tried and changed nothing is tried again on the next day.
         pending = [each for each in work if cursor.tried.get(each) != work[each]]
         tried = {each: key for each, key in cursor.tried.items() if each in work or each in busy}
-        if pending:
-            cursor = _Cursor(tried=tried | {each: work[each] for each in pending})
-            return dg.SensorResult(
-                run_requests=[
-                    dg.RunRequest(
-                        asset_selection=[dg.AssetKey(table) for table in library.stages],
-                        tags=partitions.run_tags(group, albums),
-                    )
-                    for group in partitions.groups(registered, pending)
-                ],
-                cursor=cursor.model_dump_json(),
-            )
-        if under_way:
-            return dg.SkipReason("Runs are under way")
-        done = _Cursor(state=state, tried=tried).model_dump_json()
-        if not snapshot.is_due(library):
-            return dg.SensorResult(skip_reason="Everything is published", cursor=done)
-        publish = dg.RunRequest(run_key=f"publish {state}", asset_selection=[faiss_index.key])
-        return dg.SensorResult(run_requests=[publish], cursor=done)
+        tried |= {album_id: work[album_id] for album_id in pending}
+        is_quiet = not pending and not under_way
+        if is_quiet and snapshot.is_due(library):
+            runs = [dg.RunRequest(run_key=f"publish {state}", asset_selection=[faiss_index.key])]
+        else:
+            runs = [
+                dg.RunRequest(
+                    asset_selection=[dg.AssetKey(table) for table in library.stages],
+                    tags=partitions.run_tags(group, albums),
+                )
+                for group in partitions.groups(registered, pending)
+            ]
+        seen = _Cursor(state=state if is_quiet else "", catalogue=catalogue, tried=tried)
+        return dg.SensorResult(
+            run_requests=runs,
+            skip_reason=None if runs else _UNDER_WAY if under_way else "Everything is published",
+            cursor=seen.model_dump_json(),
+        )
 
     is_on = settings.sync_schedule is not None
     return dg.sensor(
@@ -130,10 +132,11 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
 
 
 class _Cursor(BaseModel):
-    """What the sensor remembers: the state in which there was nothing to do, and by album the work
-    that it started a run for."""
+    """What the sensor remembers: the state of the tables in which there was nothing to do, that of
+    the catalogue when it last looked at all albums, and by album the work it started a run for."""
 
     state: str = ""
+    catalogue: str = ""
     tried: dict[str, str] = {}
 
 

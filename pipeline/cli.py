@@ -20,6 +20,7 @@ from pipeline import servers
 from pipeline.errors import AlbumError, AlbumscopeError, PhotoError, SourceError
 from pipeline.settings import PROJECT_ROOT, FlickrSize, load_settings
 from pipeline.terminal import (
+    SayHandler,
     count,
     exit_if,
     fail,
@@ -79,6 +80,7 @@ DEMO_FOLDER = PROJECT_ROOT / "data" / "demo"
 def main() -> None:
     """Run the command line; errors are one line on standard error, never a traceback."""
     logging.getLogger("dagster").setLevel(logging.CRITICAL)  # what fails is reported below
+    logging.getLogger("pipeline").addHandler(SayHandler(logging.WARNING))
     try:
         app()
     except AlbumscopeError as error:
@@ -112,7 +114,8 @@ def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
             | {"synced": library.synced(album["album_id"]), **news}
         )
     columns = ("album_id", "title", "event_name", "event_year", "photo_count", "synced")
-    print_rows(rows, as_json=as_json, columns=(*columns, "new", "state"), empty=NO_ALBUMS)
+    if rows or as_json or not failed:
+        print_rows(rows, as_json=as_json, columns=(*columns, "new", "state"), empty=NO_ALBUMS)
     exit_if(failed)
 
 
@@ -482,7 +485,8 @@ def _print_what_is_to_do(library: "Library", album_ids: list[str], as_json: bool
         except SourceError as error:
             failed[album["source"]] = str(error)
             break
-    print_rows(rows, as_json=as_json, empty=NO_ALBUMS)
+    if rows or as_json or not failed:
+        print_rows(rows, as_json=as_json, empty=NO_ALBUMS)
     if rows and not as_json:
         total = {name: sum(row[name] for row in rows) for name in ("new", "kept", "removed")}
         downloads = sum(row["to_download"] for row in rows)

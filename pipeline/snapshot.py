@@ -15,7 +15,7 @@ the old snapshot or the new one, and needs no lock.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -245,12 +245,12 @@ def _is_good(data_dir: Path, name: str | None) -> bool:
         return False
 
 
-def inputs(library: Library) -> str:
+def inputs(library: Library, tables: Iterable[str] = tuple(SCHEMAS)) -> str:
     """A fingerprint of all that a snapshot is made from; moves when any table is rewritten."""
     digest = hashlib.sha256(f"{FORMAT}".encode())
     for stage in ("siglip_embeddings", "caption_embeddings"):
         digest.update(str(library.stages[stage].producer).encode())
-    for table in SCHEMAS:
+    for table in tables:
         for part in library.store.parts(table):
             stat = library.store.path(table, part).stat()
             digest.update(f"{table}/{part} {stat.st_size} {stat.st_mtime_ns}\n".encode())

@@ -1,6 +1,7 @@
 """What the command line prints: tables, JSON, progress bars, errors."""
 
 import json
+import logging
 import re
 import sys
 import traceback
@@ -21,6 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+from typing_extensions import override
 
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import load_settings
@@ -36,6 +38,14 @@ _err = Console(stderr=True, soft_wrap=True)
 def say(text: str) -> None:
     """Print one line for a person, on standard error: standard output is for results."""
     _err.print(Text(text))
+
+
+class SayHandler(logging.Handler):
+    """Prints what is logged, a line each."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
 
 
 def count(number: int, thing: str) -> str:

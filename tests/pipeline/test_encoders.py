@@ -19,12 +19,12 @@ from pipeline.encoders.sentence_transformer import SentenceTransformerEncoder
 from pipeline.encoders.text import load_text_encoder, text_producer
 from pipeline.errors import AlbumscopeError
 from pipeline.photos import open_photo
+from tests.conftest import SIGLIP_SIDE as SIDE
+from tests.conftest import SIGLIP_TEXT_LENGTH as TEXT_LENGTH
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = sorted((ROOT / "data" / "demo").glob("*/*.jpg"))
 CAT = next(photo for photo in PHOTOS if photo.stem == "cat-portrait")
-SIDE = 32  # of the tiny SigLIP's photos
-TEXT_LENGTH = 64
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -183,54 +183,6 @@ def test_class_vectors_need_no_cache_folder(tmp_path: Path) -> None:
 
 
 # --- SigLIP through sentence-transformers
-
-
-@pytest.fixture(scope="module")
-def siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SigLIP with random weights and a tokenizer of eight words, as transformers saves them."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import (
-        PreTrainedTokenizerFast,
-        SiglipConfig,
-        SiglipModel,
-        SiglipProcessor,
-    )
-    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
-
-    words = ["<pad>", "<eos>", "<unk>", "a", "cat", "dog", "photo", "of"]
-    vocabulary = {word: index for index, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A <eos>", special_tokens=[("<eos>", 1)]
-    )
-    tower = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-    }
-    special = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0}
-    text = {"vocab_size": 8, "max_position_embeddings": TEXT_LENGTH, "projection_size": 16}
-    config = SiglipConfig(
-        text_config=tower | text | special,
-        vision_config=tower | {"image_size": SIDE, "patch_size": 8},
-    )
-    torch.manual_seed(0)
-    model = SiglipModel(config)
-    with torch.no_grad():
-        model.logit_scale.fill_(2.0)
-        model.logit_bias.fill_(-3.0)
-
-    folder = tmp_path_factory.mktemp("siglip")
-    model.save_pretrained(folder)
-    SiglipProcessor(
-        SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}),
-        PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
-        ),
-    ).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

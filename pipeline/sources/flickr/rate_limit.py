@@ -33,7 +33,7 @@ class RateLimit:
         told = False
         while (seconds := self._take()) > 0:
             if not told:
-                log.info("Flickr's limit of calls is reached; going on in %.0f s", seconds)
+                log.warning("Flickr's limit of calls is reached; going on in %.0f s", seconds)
                 told = True
             time.sleep(min(seconds, 60))  # no longer: the clock may be set meanwhile
 

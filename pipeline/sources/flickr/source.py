@@ -240,6 +240,8 @@ class FlickrSource:
                 "downloaded_at": earlier["downloaded_at"] if earlier else utc_now(),
             }
         except PhotoError as error:
+            if item.local_filename:  # what it was before is not what Flickr has now
+                (self.store.photos(album_id) / item.local_filename).unlink(missing_ok=True)
             return row | {"error": str(error), "retryable": error.transient}
 
     def _rows_of(self, image_ids: set[int]) -> dict[tuple[int, str], Row]:
