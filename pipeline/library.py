@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.errors import AlbumError, AlbumscopeError
-from pipeline.incremental import Row, left_part
+from pipeline.incremental import Row
 from pipeline.settings import Settings
 from pipeline.sources import Found, folder
 from pipeline.sources.flickr.source import FlickrSource
@@ -77,19 +77,12 @@ class Library:
         """
         catalogued = {album["album_id"] for album in self.albums()}
         for album_id in catalogued:
-            self._delete_pictures_that_left(album_id)
+            for picture in self.flickr.unlisted_pictures(album_id):
+                picture.unlink(missing_ok=True)
         for table in ALBUM_TABLES:
             for part in self.store.parts(table):
                 if part not in catalogued:
                     self.store.drop_album(part)
-
-    def _delete_pictures_that_left(self, album_id: str) -> None:
-        columns = ["image_id", "local_filename"]
-        left = self.store.read("raw_images", left_part(album_id), columns).to_pylist()
-        here = set(self.store.read("raw_images", album_id, columns)["image_id"].to_pylist())
-        for row in left:
-            if row["image_id"] not in here and row["local_filename"]:
-                (self.store.photos(album_id) / row["local_filename"]).unlink(missing_ok=True)
 
     def work_left(self, album: Row) -> dict[str, int]:
         """By table, in how many rows its file differs from what it should be; 0 is left out.
@@ -128,7 +121,7 @@ class Library:
         }
         return [
             {
-                "photo": names.get(row["image_id"], str(row["image_id"])),
+                "photo": names.get(row["image_id"]) or str(row["image_id"]),
                 "stage": table,
                 "reason": row["error"],
                 "attempts": row["attempts"],

@@ -171,7 +171,11 @@ class RawImages(Stage[SourcePhoto]):
             return
         self.flickr.look(album)
         rows = self.store.read(self.table, album["album_id"])
-        refused = pc.and_kleene(pc.is_valid(rows["error"]), pc.equal(rows["retryable"], False))
+        given_up = pc.or_kleene(
+            pc.equal(rows["retryable"], False),
+            pc.greater_equal(rows["attempts"], incremental.MAX_ATTEMPTS),
+        )
+        refused = pc.and_kleene(pc.is_valid(rows["error"]), given_up)
         kept = rows.filter(pc.invert(refused))
         if kept.num_rows < rows.num_rows:
             self.store.write(self.table, album["album_id"], kept)

@@ -141,7 +141,9 @@ def progress_bars() -> Iterator[tuple[Callable[[int], None], Callable[[str, str,
         TimeRemainingColumn(),
         TextColumn("{task.fields[album]}", markup=False),
     )
-    with Progress(*columns, console=_err, transient=True) as progress:
+    # into a file or a pipe it would print an empty line
+    hidden = not _err.is_terminal
+    with Progress(*columns, console=_err, transient=True, disable=hidden) as progress:
         tasks = {}
         total: int | None = None
 

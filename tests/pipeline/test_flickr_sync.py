@@ -37,7 +37,15 @@ from pipeline.store import Store
 from pipeline.sync import SyncReport
 from pipeline.tables import ALBUM_TABLES
 from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
-from tests.standins.flickr import Album, FlickrStandIn, Photo, User, make_albums, renditions
+from tests.standins.flickr import (
+    PASSING,
+    Album,
+    FlickrStandIn,
+    Photo,
+    User,
+    make_albums,
+    renditions,
+)
 
 SIZE = (120, 80)  # of the photos: the size below the original is 100 pixels
 PARALLEL_DOWNLOADS = 8
@@ -45,11 +53,8 @@ KILLS = 3
 
 Vectors = NDArray[np.float32]
 
-# Children are forked from a process that has imported what is slow to import.
+# What test_crash.py lets this process import is of use here too.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(
-    ["pipeline.sync", "torch", "sentence_transformers", "efficientnet_lite_pytorch"]
-)
 
 
 class QuickModel:
@@ -255,8 +260,9 @@ class FlickrLibrary:
             for table in ALBUM_TABLES:
                 good = [id for id, row in self.rows(table, album).items() if row["error"] is None]
                 assert good == ids, table
+            rows = self.rows("raw_images", album)
             for photo in shown[album.id]:
-                row = self.rows("raw_images", album)[photo.id]
+                row = rows[photo.id]
                 path = self.settings.data_dir / "photos" / album.id / f"{photo.id}.jpg"
                 assert os.fsdecode(row["path"]) == str(path)
                 assert (row["title"], row["secret"]) == (photo.title, photo.secret)
@@ -313,7 +319,7 @@ def test_forty_albums_come_in_whole_with_one_request_in_five_failing(
         first = library.sync_well()
 
         assert sum(flickr.faults.given.values()) > 0.15 * len(flickr.requests)
-        assert len(flickr.faults.given) == 9
+        assert set(flickr.faults.given) >= set(PASSING)
         assert sorted(first.report.albums) == sorted(album.id for album in flickr.albums)
         assert first.downloads == {p.id: 1 for album in flickr.albums for p in album.photos}
         library.assert_same_as_flickr()
@@ -522,8 +528,9 @@ def test_a_replacement_that_cannot_be_had_is_no_work_for_ever(
 
 
 def test_a_photo_that_failed_three_times_for_a_passing_reason_gets_another_chance(
-    flickr: FlickrStandIn, library: FlickrLibrary
+    flickr: FlickrStandIn, library: FlickrLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(retries, "ATTEMPTS", 2)
     flickr.albums = flickr.albums[:1]
     album, photo = flickr.albums[0], flickr.albums[0].photos[0]
     flickr.fail_next("503", times=1_000_000, where="pictures", match=photo.id)
@@ -644,6 +651,20 @@ def test_killed_during_downloads(flickr: FlickrStandIn, library: FlickrLibrary) 
     library.assert_same_as_flickr()
 
 
+def test_a_photo_removed_after_a_kill_leaves_the_disk(
+    flickr: FlickrStandIn, library: FlickrLibrary
+) -> None:
+    """Its picture was whole, but in no table yet."""
+    flickr.albums = flickr.albums[:2]
+    album, photo = flickr.albums[0], flickr.albums[0].photos[0]
+    library.sync_well()
+    library.store.path("raw_images", album.id).unlink()  # what the kill left is the same
+    library.store.listing(album.id).unlink()
+    flickr.remove_photo(album, photo)
+    library.sync_well()
+    library.assert_same_as_flickr()
+
+
 def start_command(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli", *arguments],
@@ -701,8 +722,10 @@ from pipeline import sync
 from pipeline.sources.flickr import retries
 sync._QUIET = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
 retries.BACKOFF = 0.02
-from pipeline.cli import main
-main()
+from pipeline import cli, stages
+from test_flickr_sync import QuickModel
+stages.load_encoder = stages.load_captioner = stages.load_text_encoder = lambda *_: QuickModel()
+cli.main()
 """
 
 
@@ -724,7 +747,13 @@ def test_the_key_is_in_no_file_and_not_printed(
     def sync_loudly() -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-c", AS_LOUD_AS_CAN_BE, str(data_dir / "debug.log"), "sync"]
         return subprocess.run(
-            command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=120
+            command,
+            cwd=PROJECT_ROOT,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
 
     for where in ("getList", "getPhotos"):

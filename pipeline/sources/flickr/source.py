@@ -257,15 +257,28 @@ class FlickrSource:
             and Path(os.fsdecode(row["path"])).exists()
         }
 
+    def unlisted_pictures(self, album_id: str) -> list[Path]:
+        """Pictures on disk of photos that the album held no more at the last look."""
+        listing = self._listing(album_id)
+        listed = {photo.photo_id for photo in listing.photos} if listing else set()
+        pictures = self._pictures(album_id) if listing else {}
+        return [path for photo_id, path in pictures.items() if photo_id not in listed]
+
     def _with_files(self, album: Row, photos: Sequence[FlickrPhoto]) -> list[AlbumPhoto]:
-        files: dict[str, str] = {}
-        with suppress(FileNotFoundError):
-            files = {
-                PurePosixPath(entry.name).stem: entry.name
-                for entry in os.scandir(self.store.photos(album["album_id"]))
-                if not entry.name.startswith(".")
-            }
-        return [AlbumPhoto(photo, files.get(photo.photo_id)) for photo in photos]
+        files = self._pictures(album["album_id"])
+        return [
+            AlbumPhoto(photo, path.name if (path := files.get(photo.photo_id)) else None)
+            for photo in photos
+        ]
+
+    def _pictures(self, album_id: str) -> dict[str, Path]:
+        """The pictures of an album that are on disk, by the photo's id."""
+        try:
+            entries = list(os.scandir(self.store.photos(album_id)))
+        except FileNotFoundError:
+            return {}
+        files = (Path(entry.path) for entry in entries if not entry.name.startswith("."))
+        return {file.stem: file for file in files}
 
     def _ask(self, album: Row) -> list[FlickrPhoto]:
         photos = self.api.photos(album["album_id"], album["owner"])
