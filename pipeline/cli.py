@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -34,6 +34,7 @@ from pipeline.terminal import (
 )
 
 if TYPE_CHECKING:
+    from pipeline.captioners import Captioner
     from pipeline.library import Library
     from search_app.engine import Filters, SearchEngine
 
@@ -59,7 +60,7 @@ SizeOption = Annotated[
         help="Letter of the size to download: s q t m n - z c b h k o [default: FLICKR_SIZE]"
     ),
 ]
-HostOption = Annotated[str, typer.Option(help="Address that the page is served on.")]
+HostOption = Annotated[str, typer.Option(help="Address to serve on.")]
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the search page.")]
 
 NO_ALBUMS = (
@@ -190,6 +191,8 @@ def sync(
     if album_title and len(album_ids or []) > 1:
         raise typer.BadParameter("--album-title is about one album")
     library = _library(user_id, size)
+    if dry_run and is_said:
+        raise typer.BadParameter("--dry-run remembers nothing: leave out --event and the like")
     if dry_run:
         _print_what_is_to_do(library, album_ids or [], as_json)
         return
@@ -208,10 +211,15 @@ def sync(
     warn(report.warnings)
     if as_json:
         print_json(asdict(report))
+    elif report.snapshot is None and not report.failed:
+        say(NO_ALBUMS)
     elif report.albums or not report.failed:
-        albums = count(len(report.albums), "album")
-        done = f"{albums} brought up to date" if report.albums else "Nothing new"
+        done = "Published what changed" if report.published else "Nothing new"
+        if report.albums:
+            done = f"{count(len(report.albums), 'album')} brought up to date"
         say(f"{done}; the newest snapshot is {report.snapshot or 'none yet'}.")
+    if report.photos_failed:
+        say(f"{count(report.photos_failed, 'photo')} failed: `albumscope status` says why.")
     exit_if(report.failed)
 
 
@@ -323,14 +331,19 @@ def describe(file: PhotoFile, as_json: JsonFlag = False) -> None:
     from pipeline.photos import open_photo
     from pipeline.sources.folder import title_of_file
 
-    captioner = load_captioner(load_settings().caption_model)
+    settings = load_settings()
+    captioner = load_captioner(
+        settings.caption_model, settings.ollama_host, settings.caption_language
+    )
     if captioner is None:
         raise AlbumscopeError("CAPTION_MODEL is 'none': set it to 'embedded' to describe photos")
     with _about(file):
         photo = open_photo(file, captioner.image_size)
         exif_data = read_exif(file)
-        context = PhotoContext(title_of_file(file.name), file.resolve().parent.name, exif_data)
-        values = asdict(captioner.describe(photo, context))
+        title, album = title_of_file(file.name), file.resolve().parent.name
+        context = PhotoContext(title, album, exif_data)
+        with nullcontext() if as_json else _aloud(captioner):
+            values = asdict(captioner.describe(photo, context))
     print_json(values) if as_json else print_fields(values)
 
 
@@ -364,6 +377,23 @@ def serve(host: HostOption = servers.LOCALHOST, port: PortOption = 8501) -> None
     environment = servers.environment(load_settings())
     os.chdir(PROJECT_ROOT)  # where the page's configuration lies
     os.execve(command[0], command, environment)
+
+
+@app.command()
+def dagster(
+    host: HostOption = servers.LOCALHOST,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Dagster's UI.")] = 3000,
+) -> None:
+    """Serve Dagster's UI, and run its schedule and sensor."""
+    from pipeline.instance import dagster_home
+
+    servers.require_free(host, port, "--port")
+    say(f"Dagster's UI: http://{host}:{port}")
+    settings = load_settings()
+    home = dagster_home(settings)
+    command = servers.dagster_command(host, port)
+    os.chdir(home)
+    os.execve(command[0], command, {**servers.environment(settings), "DAGSTER_HOME": str(home)})
 
 
 @app.command()
@@ -414,6 +444,11 @@ def _library(user_id: str | None = None, size: str | None = None) -> "Library":
 
     if size is not None and size not in get_args(FlickrSize):
         raise typer.BadParameter(f"--size is one of {' '.join(get_args(FlickrSize))}")
+    if user_id is not None and load_settings().flickr_api_key is None:
+        raise AlbumscopeError(
+            "Flickr needs a key: set FLICKR_API_KEY"
+            " (get one at https://www.flickr.com/services/apps/create/)"
+        )
     given = {"flickr_user_id": user_id, "flickr_size": size}
     update = {name: value for name, value in given.items() if value is not None}
     return Library(load_settings().model_copy(update=update))
@@ -462,6 +497,30 @@ def _about(file: str | Path) -> Iterator[None]:
         yield
     except PhotoError as error:
         raise AlbumscopeError(f"{printable(file)}: {error}") from error
+
+
+@contextmanager
+def _aloud(captioner: "Captioner") -> Iterator[None]:
+    """Show a caption on a terminal as it grows, until it is finished."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from pipeline.captioners import SlowCaptioner
+
+    console = Console(stderr=True)
+    if not console.is_terminal or not isinstance(captioner, SlowCaptioner):
+        yield
+        return
+    looking = Text(f"{captioner.name} is looking …")
+    with Live(looking, console=console, transient=True, refresh_per_second=12) as live:
+
+        def show(caption: str) -> None:
+            if caption:
+                live.update(Text("".join(filter(str.isprintable, caption))))
+
+        captioner.on_text = show
+        yield
 
 
 def _filters(event: str | None, year: int | None, album_id: str | None) -> "Filters":

@@ -24,5 +24,9 @@ class AlbumError(AlbumscopeError):
     """Something that concerns one album alone; the others go on."""
 
 
+class CaptionerError(AlbumscopeError):
+    """No photo can be described now; captions stay pending, and everything else goes on."""
+
+
 class SourceError(AlbumscopeError):
     """Something that concerns one source of albums; what it brought before, and others, go on."""

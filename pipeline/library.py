@@ -113,15 +113,20 @@ class Library:
 
     def failures(self, album: Row) -> list[dict[str, Any]]:
         """The photos of an album that failed: where, at which stage, why, how often tried."""
-        names = {
-            row["image_id"]: row["relative_path"]
-            for row in self.store.read(
-                "raw_images", album["album_id"], ["image_id", "relative_path"]
-            ).to_pylist()
+        columns = ["image_id", "relative_path", "page_url", "title"]
+        photos = {
+            row["image_id"]: row
+            for row in self.store.read("raw_images", album["album_id"], columns).to_pylist()
         }
+
+        def name(image_id: int) -> dict[str, str | None]:
+            photo = photos.get(image_id, {})
+            where = photo.get("relative_path") or photo.get("page_url") or str(image_id)
+            return {"photo": where, "title": photo.get("title")}
+
         return [
             {
-                "photo": names.get(row["image_id"]) or str(row["image_id"]),
+                **name(row["image_id"]),
                 "stage": table,
                 "reason": row["error"],
                 "attempts": row["attempts"],
@@ -137,8 +142,9 @@ class Library:
         """What is new in an album that a source has found, as far as its row says."""
         rows = self.store.read("raw_images", album["album_id"], ["error"])
         if self.raw_images.needs_look(album):
-            new = max(album["photo_count"] - rows.num_rows, 0)
-            return {"new": new, "state": "changed" if rows.num_rows else "new"}
+            if rows.num_rows:
+                return {"new": None, "state": "changed"}  # by how much only Flickr can tell
+            return {"new": album["photo_count"], "state": "new"}
         left = self.work_left(album)
         new = len(self.raw_images.plan(album).todo)
         if not left:

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import PositiveInt, SecretStr, ValidationError, field_validator
@@ -25,6 +26,8 @@ class Settings(BaseSettings):
     dagster_home: Path | None = None
     embed_model: str = "embedded"
     caption_model: str = "embedded"
+    ollama_host: str = "http://localhost:11434"
+    caption_language: str = "English"
     text_model: str = "embedded"
     device: Literal["auto", "cuda", "cpu"] = "auto"
     batch_size: PositiveInt = 16
@@ -43,6 +46,18 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("give the name of a time zone, such as Asia/Tokyo") from error
+        return value
+
+    @field_validator("ollama_host")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value if "://" in value else f"http://{value}")
+            is_good = parts.scheme in {"http", "https"} and bool(parts.netloc) and parts.port != 0
+        except ValueError:  # a port that is no number
+            is_good = False
+        if not is_good:
+            raise ValueError("give the address of an Ollama server, such as http://localhost:11434")
         return value
 
     @field_validator("flickr_image_hosts", mode="before")

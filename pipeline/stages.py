@@ -5,10 +5,13 @@ status`` and ``sync`` ask ``plan``.
 """
 
 import hashlib
+import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import ClassVar, Generic, Protocol, cast
 
 import numpy as np
@@ -18,11 +21,11 @@ from PIL import Image
 from typing_extensions import override
 
 from pipeline import incremental
-from pipeline.captioners import Caption, PhotoContext
+from pipeline.captioners import Caption, Captioner, PhotoContext, SlowCaptioner
 from pipeline.captioners.loading import load_captioner
 from pipeline.encoders.loading import embed_producer, load_encoder
 from pipeline.encoders.text import load_text_encoder, text_producer
-from pipeline.errors import PhotoError
+from pipeline.errors import CaptionerError, PhotoError
 from pipeline.exif import CODE_VERSION as EXIF_VERSION
 from pipeline.exif import read_exif
 from pipeline.incremental import Counts, HasImageId, Item, Plan, Row
@@ -35,6 +38,8 @@ from pipeline.sources.folder import FolderPhoto
 from pipeline.store import Store
 
 _DECODING_THREADS = os.cpu_count() or 2
+
+log = logging.getLogger("pipeline.stages")
 
 Made = Iterable[tuple[Item, Row | PhotoError]]
 
@@ -230,7 +235,13 @@ class LlmCaptions(_OfPhotos):
     """A description and tags."""
 
     table = "llm_captions"
-    checkpoint = 32
+    checkpoint = 8  # a caption may take a minute
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.unavailable: CaptionerError | None = None
+        """Why no more captions can be had. Whoever starts another run takes it away again."""
+        self._has_warned = False
 
     @property
     @override
@@ -240,40 +251,108 @@ class LlmCaptions(_OfPhotos):
     @cached_property
     @override
     def producer(self) -> str:
-        captioner = load_captioner(self.settings.caption_model)
+        captioner = self._captioner()
         return captioner.producer if captioner else ""
 
     @override
+    def refresh(
+        self, album: Row, progress: Callable[[int], object] = lambda photos: None
+    ) -> Counts:
+        """Bring the album's file up to date, as far as the captioner is there.
+
+        If it is not, ``unavailable`` says why, and what is missing stays work.
+        """
+        started = time.perf_counter()
+        before = self.plan(album)
+        done = 0
+
+        def count(photos: int) -> None:
+            nonlocal done
+            done += photos
+            progress(photos)
+
+        try:
+            return super().refresh(album, count)
+        except CaptionerError as error:
+            if not self._has_warned:
+                log.warning("Captions stay pending: %s. A later sync makes them.", error)
+                self._has_warned = True
+            return Counts(
+                new=done - len(before.kept),
+                kept=len(before.kept),
+                removed=before.removed,
+                failed=self.plan(album).failed,
+                seconds=time.perf_counter() - started,
+            )
+
+    @override
     def make(self, album: Row, items: Sequence[Photo]) -> Made[Photo]:
-        captioner = load_captioner(self.settings.caption_model)
+        captioner = self._captioner()
         if captioner is None:
             return
-        exif = {
-            row["image_id"]: row
-            for row in self.store.read("exif_metadata", album["album_id"]).to_pylist()
-        }
+        if self.unavailable:
+            raise self.unavailable
+        known = self._known_of_photos(album["album_id"])
 
-        def describe(decoded: tuple[Photo, Image.Image | PhotoError]) -> Caption:
+        def describe(decoded: tuple[Photo, Image.Image | PhotoError]) -> Caption | None:
             photo, image = decoded
             if isinstance(image, PhotoError):
                 raise image
-            context = PhotoContext(photo.title, album["title"], exif.get(photo.image_id, {}))
-            return captioner.describe(image, context)
+            if self.unavailable:
+                return None
+            context = PhotoContext(photo.title, album["title"], known.get(photo.image_id, {}))
+            try:
+                return captioner.describe(image, context)
+            except CaptionerError as error:
+                self.unavailable = error
+                return None
 
         decoded = map_ahead(
             lambda photo: open_photo(photo.path, captioner.image_size),
-            items,
+            takewhile(lambda _: not self.unavailable, items),
             threads=_DECODING_THREADS,
             look_ahead=2 * _DECODING_THREADS,
         )
         described = map_ahead(
-            describe, decoded, threads=captioner.in_flight, look_ahead=captioner.in_flight
+            describe,
+            decoded,
+            threads=captioner.in_flight,
+            look_ahead=captioner.in_flight,
+            stop=captioner.stopped if isinstance(captioner, SlowCaptioner) else None,
         )
         for (photo, _), caption in described:
             if isinstance(caption, PhotoError):
                 yield photo, caption
-            else:
+            elif caption:
                 yield photo, {"model_name": captioner.name, **asdict(caption)}
+        # Only now, so that what others had under way when it was found out is kept.
+        if self.unavailable:
+            raise self.unavailable
+
+    def _captioner(self) -> Captioner | None:
+        settings = self.settings
+        return load_captioner(
+            settings.caption_model, settings.ollama_host, settings.caption_language
+        )
+
+    def _known_of_photos(self, album_id: str) -> dict[int, Row]:
+        """What the cameras wrote; when and where as Flickr knows it where they did not."""
+        columns = ["image_id", "taken_at", "latitude", "longitude"]
+        known: dict[int, Row] = {
+            row.pop("image_id"): row
+            for row in self.store.read("raw_images", album_id, columns).to_pylist()
+        }
+        for exif in self.store.read("exif_metadata", album_id).to_pylist():
+            said = known.get(exif["image_id"], {})
+            has_place = exif["latitude"] is not None and exif["longitude"] is not None
+            place = exif if has_place else said
+            known[exif["image_id"]] = {
+                **exif,
+                "taken_at": exif["taken_at"] or said.get("taken_at"),
+                "latitude": place.get("latitude"),
+                "longitude": place.get("longitude"),
+            }
+        return known
 
 
 class SiglipEmbeddings(_OfPhotos):

@@ -19,12 +19,18 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class SyncReport:
-    """What one sync did. ``failed`` gives the reason by album id, or by asset for a source."""
+    """What one sync did. ``failed`` gives the reason by album id, or by asset for a source.
+
+    ``photos_failed`` counts the photos of the albums brought up to date that could not be had,
+    read, described or embedded.
+    """
 
     albums: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     snapshot: str | None = None
+    published: bool = False
+    photos_failed: int = 0
 
 
 def find_albums(library: Library, instance: dg.DagsterInstance) -> discovery.News:
@@ -49,6 +55,7 @@ def sync(
     for what concerns all albums.
     """
     end_killed_runs(instance)
+    before = _newest_snapshot(library)
     news = find_albums(library, instance)
     report = SyncReport(failed=news.failed, warnings=news.warnings)
     albums = {album["album_id"]: album for album in library.albums()}
@@ -59,7 +66,10 @@ def sync(
         try:
             if album_ids:
                 library.raw_images.look(albums[album_id])
-            if library.work_left(albums[album_id]):
+            left = library.work_left(albums[album_id])
+            if "flickr_albums" in news.failed:
+                left.pop("look", None)  # in vain, as was just seen
+            if left:
                 pending.append(album_id)
         except (AlbumError, SourceError) as error:
             report.failed[album_id] = str(error)
@@ -72,8 +82,14 @@ def sync(
         report.albums += [album_id for album_id in group if album_id not in failed]
     if snapshot.is_due(library):
         _run(library, instance, "sync_album", ["faiss_index"])
-    report.snapshot = next(reversed(snapshot.names(library.settings.data_dir)), None)
+    report.photos_failed = sum(len(library.failures(albums[album])) for album in report.albums)
+    report.snapshot = _newest_snapshot(library)
+    report.published = report.snapshot != before
     return report
+
+
+def _newest_snapshot(library: Library) -> str | None:
+    return next(reversed(snapshot.names(library.settings.data_dir)), None)
 
 
 def _run(

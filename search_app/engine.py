@@ -73,6 +73,7 @@ class Hit:
     score: float
     probability: float | None
     image_url: str | None
+    page_url: str | None
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ class SearchEngine:
             now.cursor(),
             f"""
             SELECT images.rowid AS row, image_id, path, album_id, albums.title AS album_title,
-                   event_name, event_year, images.title, caption, image_url
+                   event_name, event_year, images.title, caption, image_url, page_url
             FROM images JOIN album_images USING (image_id) JOIN albums USING (album_id)
                  LEFT JOIN captions USING (image_id)
             WHERE images.rowid IN (SELECT unnest(?::BIGINT[])) AND {condition}

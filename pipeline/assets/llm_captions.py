@@ -1,6 +1,5 @@
 """A description of each photo."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -11,7 +10,7 @@ from pipeline.incremental import Row
 from pipeline.library import Library
 from pipeline.partitions import albums, many_albums_a_run
 from pipeline.resources import FailedAlbumsResource, LibraryResource
-from pipeline.stages import readable_photos
+from pipeline.stages import LlmCaptions, readable_photos
 
 _SAMPLE = 5  # captions shown in the metadata
 
@@ -28,17 +27,36 @@ _SAMPLE = 5  # captions shown in the metadata
 def llm_captions(
     context: dg.AssetExecutionContext, library: LibraryResource, failed_albums: FailedAlbumsResource
 ) -> OfAlbums:
-    """A description and tags for each photo, by the captioner that `CAPTION_MODEL` names."""
+    """A description and tags for each photo, by the captioner that `CAPTION_MODEL` names.
+
+    A captioner that is not there holds up nothing: what it leaves is work for a later run.
+    """
+    captions = library.stages["llm_captions"]
+    assert isinstance(captions, LlmCaptions)
+    captions.unavailable = None  # each run tries anew
     yield from materialise_albums(
         context,
         library,
         failed_albums,
         "llm_captions",
-        lambda album: _sample_captions(library, album),
+        lambda album: _pending(context, captions, album) | _sample_captions(library, album),
     )
 
 
-def _sample_captions(library: Library, album: Row) -> Mapping[str, Any]:
+def _pending(
+    context: dg.AssetExecutionContext, captions: LlmCaptions, album: Row
+) -> dict[str, Any]:
+    """Tell of the captions that the captioner did not get to."""
+    if not captions.unavailable or not (missing := captions.plan(album).missing):
+        return {}
+    context.log.warning(
+        f"{album['title']}: captions pending: {missing}, because {captions.unavailable};"
+        " a later run does them"
+    )
+    return {"captions pending": missing, "pending because": str(captions.unavailable)}
+
+
+def _sample_captions(library: Library, album: Row) -> dict[str, Any]:
     captions = library.store.read("llm_captions", album["album_id"], ["image_id", "caption"])
     titles = {
         photo.image_id: photo.title for photo in readable_photos(library.store, album["album_id"])

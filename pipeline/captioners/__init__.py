@@ -1,8 +1,9 @@
 """Captioners: models that describe a photo in words."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from PIL import Image
 
@@ -43,6 +44,17 @@ class Captioner(Protocol):
     def describe(self, image: Image.Image, context: PhotoContext) -> Caption:
         """Describe one upright RGB photo.
 
-        Raises PhotoError if this photo cannot be described, AlbumscopeError if none can.
+        Raises PhotoError if this photo cannot be described, CaptionerError if none can now,
+        AlbumscopeError if none ever can.
         """
         ...
+
+
+@runtime_checkable
+class SlowCaptioner(Captioner, Protocol):
+    """A captioner that can be listened to, and stopped, while it describes a photo."""
+
+    on_text: Callable[[str], object]
+    """Told of the caption as far as it goes, again and again while it grows."""
+    stopped: threading.Event
+    """Once set, nobody wants what is being described any more."""

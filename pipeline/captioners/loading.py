@@ -1,13 +1,15 @@
 """Choosing a captioner by its name."""
 
 from pipeline.captioners import Captioner
-from pipeline.errors import AlbumscopeError
 
 
-def load_captioner(name: str) -> Captioner | None:
+def load_captioner(
+    name: str, host: str = "http://localhost:11434", language: str = "English"
+) -> Captioner | None:
     """Return the captioner of that name, the setting CAPTION_MODEL; None for "none".
 
-    Raises AlbumscopeError if there is no captioner of that name.
+    Any name but "embedded" and "none" is that of a model on the Ollama server at ``host``, which
+    answers in ``language``; whether it is there shows when the first photo is described.
     """
     match name:
         case "embedded":
@@ -17,4 +19,6 @@ def load_captioner(name: str) -> Captioner | None:
         case "none":
             return None
         case _:
-            raise AlbumscopeError(f"CAPTION_MODEL is {name!r}: set it to 'embedded' or 'none'")
+            from pipeline.captioners.ollama import OllamaCaptioner
+
+            return OllamaCaptioner(name, host, language)

@@ -12,7 +12,8 @@
     album = "72177720318123456"
     title = "Day 1"
 
-Each entry says only what it wants to change; of two that say it of one album the later one counts.
+Each entry says only what it wants to change; of two that say it of one album an id counts before a
+pattern, and else the later one.
 """
 
 import re
@@ -89,7 +90,10 @@ def overrides(store: Store) -> list[Override]:
     except FileNotFoundError:
         return []
     except ValidationError as error:
-        wrong = error.errors()[0]
+        unknown = [each for each in error.errors() if each["type"] == "extra_forbidden"]
+        wrong = (unknown or error.errors())[0]
+        if unknown:
+            wrong["msg"] = "no such entry; there are album, title, event, year and type"
         place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
         raise AlbumscopeError(f"{path} is wrong at {place}: {wrong['msg']}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -104,7 +108,7 @@ def with_event(row: Mapping[str, Any], overrides: Sequence[Override]) -> dict[st
     """
     said = {
         name: value
-        for override in overrides
+        for override in sorted(overrides, key=lambda each: each.album == row["album_id"])
         if override.matches(row)
         for name, value in override.model_dump(exclude={"album"}, exclude_none=True).items()
     }

@@ -429,7 +429,6 @@ def test_trouble_with_settings(
     [
         ("EMBED_MODEL", "set EMBED_MODEL to 'embedded', the folder of a model, or the name of"),
         ("TEXT_MODEL", "set TEXT_MODEL to 'embedded', the folder of a model, or the name of"),
-        ("CAPTION_MODEL", "CAPTION_MODEL is 'no/such-model'"),
     ],
 )
 def test_a_model_that_is_not_there(

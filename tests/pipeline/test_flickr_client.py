@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import hpack
@@ -73,7 +72,7 @@ def pictures(settings: Settings) -> Iterator[PictureServer]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the retries would have waited."""
     waits: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(retries, "sleep_using_event", lambda event: waits.append)
     return waits
 
 

@@ -145,12 +145,17 @@ class FlickrApi:
                 break
             head = _part(answer, whole)
             for entry in head.get(part) or []:
-                if isinstance(entry, dict) and (entry_id := text(entry.get("id"))):
+                if isinstance(entry, dict) and _is_id(entry_id := text(entry.get("id"))):
                     found.setdefault(entry_id, entry)
             totals.add(number(head.get("total")))
             pages = number(head.get("pages")) or 0
             page += 1
         return head, found, totals
+
+
+def _is_id(text: str) -> bool:
+    """Whether it can name a file and be a BIGINT."""
+    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def _part(answer: Mapping[str, Any], name: str) -> dict[str, Any]:

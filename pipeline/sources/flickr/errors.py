@@ -11,6 +11,10 @@ class FlickrUnavailable(FlickrError):  # noqa: N818  # a state, like AlbumGone
     """Flickr could not be reached, or stayed busy to the end of the retries; it passes."""
 
 
+class FlickrUnreachable(FlickrUnavailable):
+    """No server was there at all: asking for something else is of no use."""
+
+
 class FlickrCodeError(FlickrError):
     """Flickr answered a call with an error; ``code`` is Flickr's number for it."""
 

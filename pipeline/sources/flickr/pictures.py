@@ -14,7 +14,7 @@ import httpx
 from pipeline.errors import PhotoError
 from pipeline.photos import open_photo
 from pipeline.settings import Settings
-from pipeline.sources.flickr.errors import FlickrUnavailable
+from pipeline.sources.flickr.errors import FlickrUnreachable
 from pipeline.sources.flickr.retries import (
     PassingError,
     check_status,
@@ -40,7 +40,7 @@ class PictureServer:
     def download(self, url: str, path: Path, modified: datetime, stop: Event | None = None) -> None:
         """Bring a picture to ``path``, with ``modified`` (UTC, without a zone) as its time.
 
-        Raises PhotoError if it cannot be had, FlickrUnavailable if the server cannot be reached
+        Raises PhotoError if it cannot be had, FlickrUnreachable if the server cannot be reached
         at all, and AlbumscopeError if the disk is full or cannot be written to. ``path`` is then
         as it was. Once ``stop`` is set it is not tried again.
         """
@@ -54,7 +54,7 @@ class PictureServer:
             replace_file(path, write)
         except PassingError as fault:
             if fault.unreachable:
-                raise FlickrUnavailable(
+                raise FlickrUnreachable(
                     f"{httpx.URL(url).host} cannot be reached ({fault}): check the network and try"
                     " again"
                 ) from None
@@ -117,7 +117,9 @@ def _save(response: httpx.Response, file: Path) -> None:
         raise PhotoError(f"Flickr refuses it: HTTP {response.status_code}", transient=True)
     kind = response.headers.get("Content-Type", "nothing").lower()
     if not kind.startswith("image/"):
-        raise PassingError(f"the server sent {kind} instead of a picture")
+        raise PassingError(
+            f"the server sent {kind} instead of a picture", attempts=_DAMAGED_ATTEMPTS
+        )
     size = 0
     with file.open("wb") as target:
         for part in response.iter_bytes():

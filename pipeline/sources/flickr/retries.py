@@ -21,6 +21,8 @@ ATTEMPTS = 8
 BACKOFF = 1.0  # seconds before the second attempt; doubled for each further one
 LONGEST_BACKOFF = 60.0  # seconds
 LONGEST_RETRY_AFTER = 600.0  # seconds; a server that asks for more is asked again then
+_UNREACHABLE_ATTEMPTS = 5
+_LONG = 7.0  # seconds; a person wants to know of a longer wait
 TIMEOUT = 30.0  # seconds to connect, and between two parts of an answer
 
 log = logging.getLogger("pipeline.flickr")
@@ -86,9 +88,11 @@ def fault_of(error: httpx.RequestError) -> PassingError:
     """Put what broke a request into words; never its URL, which holds the key."""
     match error:
         case httpx.ConnectError():
-            return PassingError(str(error), unreachable=True)
+            return PassingError(str(error), unreachable=True, attempts=_UNREACHABLE_ATTEMPTS)
         case httpx.ConnectTimeout():
-            return PassingError("no connection in time", unreachable=True)
+            return PassingError(
+                "no connection in time", unreachable=True, attempts=_UNREACHABLE_ATTEMPTS
+            )
         case httpx.TimeoutException():
             return PassingError("no answer in time")
         case _:
@@ -108,7 +112,8 @@ def _seconds_to_wait(state: RetryCallState) -> float:
 
 def _tell(state: RetryCallState) -> None:
     seconds = state.next_action.sleep if state.next_action else 0
-    log.info("Flickr: %s; trying again in %.0f s", _fault(state), seconds)
+    level = logging.WARNING if seconds >= _LONG else logging.INFO
+    log.log(level, "Flickr: %s; trying again in %.0f s", _fault(state), seconds)
 
 
 def _fault(state: RetryCallState) -> PassingError:

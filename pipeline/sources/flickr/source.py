@@ -15,21 +15,21 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Event
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import PhotoError
+from pipeline.errors import AlbumError, PhotoError
 from pipeline.incremental import Row, utc_now
 from pipeline.photos import map_ahead, read_header, sha256_of
 from pipeline.settings import FlickrSize, Settings
 from pipeline.sources import Found
 from pipeline.sources.events import overrides, with_event
 from pipeline.sources.flickr.api import FlickrApi
-from pipeline.sources.flickr.errors import FlickrUnavailable
+from pipeline.sources.flickr.errors import FlickrCodeError, FlickrUnavailable, FlickrUnreachable
 from pipeline.sources.flickr.parsing import FlickrAlbum, FlickrPhoto
 from pipeline.sources.flickr.pictures import PictureServer
 from pipeline.sources.flickr.transport import Transport
@@ -88,6 +88,7 @@ class FlickrSource:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
         self.settings = settings
+        self._failed_in_a_row = 0  # albums
 
     @property
     def is_set_up(self) -> bool:
@@ -145,6 +146,13 @@ class FlickrSource:
         listing = self._listing(album["album_id"])
         return self._with_files(album, listing.photos if listing else [])
 
+    def _give_up(self, album: Row, error: FlickrUnavailable) -> NoReturn:
+        """Fail this album, or all of Flickr's if this is not the first one in a row."""
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row > 1:
+            raise error
+        raise AlbumError(f"Album {album['title']!r}: {error}") from None
+
     def listed_photos(self, album: Row) -> list[AlbumPhoto]:
         """The photos that an album holds now; remembers nothing. Raises FlickrError, AlbumGone."""
         return self._with_files(album, self._ask(album))
@@ -152,15 +160,22 @@ class FlickrSource:
     def look(self, album: Row) -> None:
         """Ask what an album holds and remember it. Raises FlickrError or AlbumGone.
 
-        Without a key what is known stays; one without a key can still fetch the pictures.
+        Without a key what is known stays, and likewise if Flickr does not answer but nothing says
+        that the album changed; the pictures can then still be fetched.
         """
         if not self.is_set_up and self._listing(album["album_id"]):
+            return
+        try:
+            photos = self._ask(album)
+        except FlickrUnavailable:
+            if self.needs_look(album):
+                raise
             return
         listing = Listing(
             album_updated_at=album["updated_at"],
             photo_count=album["photo_count"],
             listed_at=utc_now(),
-            photos=self._ask(album),
+            photos=photos,
         )
         text = listing.model_dump_json()
         replace_file(self.store.listing(album["album_id"]), lambda path: path.write_text(text))
@@ -187,10 +202,12 @@ class FlickrSource:
             failed = not isinstance(row, PhotoError) and row.get("retryable")
             failed_in_a_row = failed_in_a_row + 1 if failed else 0
             if failed_in_a_row == _GIVE_UP_AFTER:
-                raise FlickrUnavailable(
+                reason = (
                     f"{failed_in_a_row} downloads from Flickr failed in a row, the last because"
                     f" {row['error']}. Try again later: what was downloaded is kept"  # type: ignore[index]  # no PhotoError
                 )
+                self._give_up(album, FlickrUnavailable(reason))
+        self._failed_in_a_row = 0
 
     def downloads(self, photos: Sequence[AlbumPhoto]) -> tuple[int, int]:
         """How many of these photos are to be downloaded, and about how many bytes that is.
@@ -281,7 +298,14 @@ class FlickrSource:
         return {file.stem: file for file in files}
 
     def _ask(self, album: Row) -> list[FlickrPhoto]:
-        photos = self.api.photos(album["album_id"], album["owner"])
+        try:
+            photos = self.api.photos(album["album_id"], album["owner"])
+        except FlickrUnreachable:
+            raise
+        except FlickrUnavailable as error:
+            self._give_up(album, error)
+        except FlickrCodeError as error:
+            raise AlbumError(f"Album {album['title']!r}: {error}") from None
         return [photo for photo in photos if not photo.is_video]
 
     def _listing(self, album_id: str) -> Listing | None:

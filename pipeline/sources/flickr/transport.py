@@ -9,7 +9,12 @@ from urllib.parse import quote, quote_plus
 import httpx
 
 from pipeline.settings import Settings
-from pipeline.sources.flickr.errors import FlickrCodeError, FlickrError, FlickrUnavailable
+from pipeline.sources.flickr.errors import (
+    FlickrCodeError,
+    FlickrError,
+    FlickrUnavailable,
+    FlickrUnreachable,
+)
 from pipeline.sources.flickr.rate_limit import RateLimit
 from pipeline.sources.flickr.retries import (
     PassingError,
@@ -62,7 +67,7 @@ class Transport:
             reason = str(fault)
             unreachable = fault.unreachable
         if unreachable:
-            raise FlickrUnavailable(
+            raise FlickrUnreachable(
                 f"Flickr cannot be reached ({reason}): check the network and try again"
             )
         raise FlickrUnavailable(f"Flickr is not available just now ({reason}): try again later")
