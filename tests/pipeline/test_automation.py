@@ -120,7 +120,7 @@ def test_two_nights(flickr: FlickrStandIn, library: Library) -> None:
 
         calls = len(flickr.calls)
         dagster_dev.wait_for(lambda: len(flickr.calls) > calls, "the second night")
-        time.sleep(15)  # the sensor has looked meanwhile
+        time.sleep(12)  # the sensor has looked meanwhile
         assert [call[1] for call in flickr.calls[calls:]] == ["flickr.photosets.getList"]
         assert new_runs() == first_night
 

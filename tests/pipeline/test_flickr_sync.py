@@ -496,7 +496,8 @@ def test_photos_not_ready_and_unavailable_and_videos_are_left_out(
     assert stages["raw_images"] == {"done": 5, "missing": 0, "failed": 6}
     assert stages["siglip_embeddings"] == {"done": 5, "missing": 0, "failed": 0}
     assert {failure["stage"] for failure in failures} == {"raw_images"}
-    assert {failure["photo"] for failure in failures} == {p.id for p in [*not_ready, *gone]}
+    pages = {failure["photo"].split("/")[-2] for failure in failures}
+    assert pages == {p.id for p in [*not_ready, *gone]}
 
     soon = library.sync_well()
     assert (soon.calls, soon.runs) == (["flickr.photosets.getList"], [])
@@ -839,7 +840,7 @@ def run(
 
 
 def test_albums_say_what_is_new_in_each(flickr: FlickrStandIn, run: Run) -> None:
-    def states() -> list[tuple[str, int, int, int, str]]:
+    def states() -> list[tuple[str, int, int, int | None, str]]:
         columns = ("title", "photo_count", "synced", "new", "state")
         return [tuple(album[name] for name in columns) for album in run("albums", "--json").json]
 
@@ -853,7 +854,7 @@ def test_albums_say_what_is_new_in_each(flickr: FlickrStandIn, run: Run) -> None
     assert states() == [
         ("New 2024", 1, 0, 1, "new"),
         (titles[0], 5, 5, 0, "complete"),
-        (titles[1], 7, 5, 2, "changed"),
+        (titles[1], 7, 5, None, "changed"),
         (titles[2], 5, 5, 0, "complete"),
         (titles[3], 5, 5, 0, "complete"),
     ]
