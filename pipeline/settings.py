@@ -1,5 +1,6 @@
-"""Settings, from the environment and a file ``.env`` in the working directory."""
+"""Settings, from the environment and a file: ``.env`` in the working directory, or ENV_FILE."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +21,9 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """One field for each environment variable of the same name in capitals."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_file=os.environ.get("ENV_FILE", ".env"), env_ignore_empty=True, extra="ignore"
+    )
 
     data_dir: Path = Path("data")
     dagster_home: Path | None = None

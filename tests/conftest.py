@@ -15,6 +15,12 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEMO_PHOTOS = PROJECT_ROOT / "data" / "demo"
 SIGLIP_SIDE, SIGLIP_TEXT_LENGTH = 32, 64  # of the tiny SigLIP: pixels, tokens
 
+# No test may talk to the real Flickr with the key in a developer's .env.
+os.environ["ENV_FILE"] = os.devnull
+
+# Several tests run at once: models with a thread for each core would get into each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # No test may look for models on a hub, or wait until that fails.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -54,7 +60,6 @@ def albumscope() -> Albumscope:
         return subprocess.run(
             [sys.executable, "-m", "pipeline.cli", *arguments],
             env={**os.environ, **(env or {})},
-            cwd=PROJECT_ROOT,
             capture_output=True,
             text=True,
             timeout=300,

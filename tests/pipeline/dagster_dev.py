@@ -12,7 +12,6 @@ import httpx
 from pipeline import servers
 from pipeline.instance import dagster_home
 from pipeline.settings import Settings
-from tests.conftest import PROJECT_ROOT
 
 GraphQL = Callable[..., Any]
 
@@ -62,11 +61,12 @@ query ($asset: AssetKeyInput!) {
 
 @contextmanager
 def dagster_dev(settings: Settings) -> Iterator[GraphQL]:
-    """Start `dagster dev` at the root of the project; yields a function that asks its GraphQL."""
+    """Start `dagster dev` as `albumscope dagster` does; yields a function that asks its GraphQL."""
     with socket.socket() as probe:
         probe.bind((servers.LOCALHOST, 0))
         port = probe.getsockname()[1]
-    environment = servers.environment(settings) | {"DAGSTER_HOME": str(dagster_home(settings))}
+    home = dagster_home(settings)
+    environment = servers.environment(settings) | {"DAGSTER_HOME": str(home)}
     url = f"http://{servers.LOCALHOST}:{port}/graphql"
 
     def ask(query: str, **variables: Any) -> Any:
@@ -80,7 +80,7 @@ def dagster_dev(settings: Settings) -> Iterator[GraphQL]:
             return False
 
     command = servers.dagster_command(servers.LOCALHOST, port)
-    with servers.running(command, environment, PROJECT_ROOT):
+    with servers.running(command, environment, home):
         wait_for(answers, "Dagster's UI to answer")
         yield ask
 

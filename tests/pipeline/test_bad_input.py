@@ -236,8 +236,9 @@ def opened(command_line: CommandLine, root: Path, mended: Library, dry_run: Fini
 
 def test_the_sync_succeeds_and_says_no_more_than_that(first: Library) -> None:
     assert first.sync.code == 0
-    (line,) = first.sync.err.strip().splitlines()
-    assert line.startswith("3 albums brought up to date")
+    done, failed = first.sync.err.strip().splitlines()
+    assert done.startswith("3 albums brought up to date")
+    assert failed.endswith("photos failed: `albumscope status` says why.")
 
 
 def test_memory_stays_under_two_gigabytes(first: Library) -> None:

@@ -158,7 +158,7 @@ def test_search_finds_the_cat(albumscope: Callable[..., Any], demo: Path) -> Non
     hits = json.loads(result.stdout)
     assert list(hits[0]) == [
         "rank", "image_id", "path", "album_id", "album_title", "event_name", "event_year", "title",
-        "caption", "score", "probability", "image_url",
+        "caption", "score", "probability", "image_url", "page_url",
     ]  # fmt: skip
     assert hits[0]["path"] == str(CAT)
     assert hits[0]["title"] == "cat portrait"

@@ -181,7 +181,7 @@ def test_nothing_new_starts_no_run_and_opens_no_model(demo_copy: Path) -> None:
     )
     with open_instance(Settings(data_dir=demo_copy)) as instance:
         runs = instance.get_runs_count()
-    subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
     with open_instance(Settings(data_dir=demo_copy)) as instance:
         assert instance.get_runs_count() == runs
     assert state() == before

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pipeline import servers
-from tests.conftest import PROJECT_ROOT, Albumscope
+from tests.conftest import Albumscope
 
 
 def free_port() -> int:
@@ -34,7 +34,7 @@ def test_demo_serves_both_pages_until_it_is_stopped(
         *(sys.executable, "-m", "pipeline.cli", "demo"),
         *("--port", str(ports[0]), "--dagster-port", str(ports[1])),
     ]
-    demo = subprocess.Popen(command, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True)
+    demo = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert demo.stderr is not None
         printed = ""

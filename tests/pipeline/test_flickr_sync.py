@@ -36,7 +36,7 @@ from pipeline.sources.flickr import retries, source
 from pipeline.store import Store
 from pipeline.sync import SyncReport
 from pipeline.tables import ALBUM_TABLES
-from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
+from tests.conftest import DEMO_PHOTOS
 from tests.standins.flickr import (
     PASSING,
     Album,
@@ -669,7 +669,6 @@ def test_a_photo_removed_after_a_kill_leaves_the_disk(
 def start_command(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli", *arguments],
-        cwd=PROJECT_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -749,7 +748,6 @@ def test_the_key_is_in_no_file_and_not_printed(
         command = [sys.executable, "-c", AS_LOUD_AS_CAN_BE, str(data_dir / "debug.log"), "sync"]
         return subprocess.run(
             command,
-            cwd=PROJECT_ROOT,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
             capture_output=True,
             text=True,

@@ -45,7 +45,6 @@ from pipeline.library import Library
 from pipeline.settings import load_settings
 from pipeline.sources import folder
 from pipeline.stages import LlmCaptions
-from tests.conftest import PROJECT_ROOT
 from tests.standins.ollama import TEXT_ONLY, VISION, OllamaStandIn
 
 RED = Image.new("RGB", (64, 48), "red")
@@ -654,7 +653,6 @@ def describe_command(ollama: OllamaStandIn, photo: Path, *options: str) -> tuple
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.cli", "describe", str(photo), *options],
         env=environment,
-        cwd=PROJECT_ROOT,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
