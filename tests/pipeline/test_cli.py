@@ -2,7 +2,6 @@
 
 import errno
 import json
-import logging
 import shutil
 import signal
 import socket
@@ -10,25 +9,24 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import duckdb
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline import cli, snapshot
 from pipeline.errors import AlbumscopeError
 from pipeline.exif import EXIF_COLUMNS
-from pipeline.settings import load_settings
-from pipeline.store import Store
+from pipeline.library import Library
+from pipeline.settings import Settings
+from tests.pipeline.command_line import Result, Run
+from tests.pipeline.quick_model import QuickModel
 
 DEMO = Path(__file__).parents[2] / "data" / "demo"
 CAT = DEMO / "Things and Places" / "cat-portrait.jpg"
@@ -36,39 +34,6 @@ COMMANDS = [
     "albums", "add-folder", "remove-folder", "sync", "status", "images", "search", "exif",
     "describe", "snapshots", "demo", "serve",
 ]  # fmt: skip
-
-Run = Callable[..., "Result"]
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Standard output as JSON, which must be all there is."""
-        assert (self.code, self.err.strip()) == (0, "")
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Runs the command line in this process, which has the models loaded already."""
-
-    def run_here(*arguments: str | Path) -> Result:
-        load_settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["albumscope", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capfd.readouterr()
-        return Result(int(end.value.code or 0), out, err)
-
-    level = logging.getLogger("dagster").level
-    yield run_here
-    logging.getLogger("dagster").setLevel(level)
 
 
 @pytest.fixture
@@ -78,24 +43,9 @@ def demo(demo_library: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return demo_library
 
 
-class MeanColor:
-    """Stands in for a model, where the vectors do not matter."""
-
-    name = producer = "embedded"
-    dimension = 3
-    image_size = 8
-
-    def prepare(self, image: Image.Image) -> NDArray[np.float32]:
-        return np.asarray(image, np.float32).mean((0, 1)) + 1
-
-    def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        vectors = np.stack(batch)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
 @pytest.fixture
 def quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.stages.load_encoder", lambda name, device: MeanColor())
+    monkeypatch.setattr("pipeline.stages.load_encoder", lambda name, device: QuickModel())
     monkeypatch.setenv("CAPTION_MODEL", "none")
 
 
@@ -612,7 +562,7 @@ def test_whoever_says_that_the_disk_is_full(
 
 def test_a_damaged_table_is_told_and_made_anew(run: Run, demo_copy: Path) -> None:
     album_id = run("albums", "--json").json[0]["album_id"]
-    table = Store(demo_copy).path("siglip_embeddings", album_id)
+    table = Library(Settings(data_dir=demo_copy)).store.path("siglip_embeddings", album_id)
     table.write_bytes(table.read_bytes()[:-50])
     for command in ("status", "sync"):
         assert_one_line(run(command), str(table), "delete it and run `albumscope sync`")
@@ -622,7 +572,7 @@ def test_a_damaged_table_is_told_and_made_anew(run: Run, demo_copy: Path) -> Non
 
 
 def test_a_flipped_bit_of_a_table_is_noticed_or_harmless(demo_copy: Path) -> None:
-    store = Store(demo_copy)
+    store = Library(Settings(data_dir=demo_copy)).store
     (album_id, *_) = store.parts("siglip_embeddings")
     good = store.read("siglip_embeddings", album_id)
     path = store.path("siglip_embeddings", album_id)

@@ -1,7 +1,6 @@
 """Flickr albums in the library, end to end: a stand-in Flickr, real runs, real files."""
 
 import json
-import logging
 import multiprocessing
 import os
 import shutil
@@ -24,19 +23,18 @@ import pyarrow.parquet as pq
 import pytest
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from numpy.typing import NDArray
-from PIL import Image
 
-from pipeline import cli, snapshot, sync
-from pipeline.captioners import Caption, PhotoContext
+from pipeline import snapshot, sync
 from pipeline.instance import dagster_home, open_instance
 from pipeline.library import Library
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import Settings
 from pipeline.sources.events import event_of_title
 from pipeline.sources.flickr import retries, source
-from pipeline.store import Store
 from pipeline.sync import SyncReport
 from pipeline.tables import ALBUM_TABLES
 from tests.conftest import DEMO_PHOTOS
+from tests.pipeline.command_line import Run
+from tests.pipeline.quick_model import QuickModel
 from tests.standins.flickr import (
     PASSING,
     Album,
@@ -55,28 +53,6 @@ Vectors = NDArray[np.float32]
 
 # What test_crash.py lets this process import is of use here too.
 _processes = multiprocessing.get_context("forkserver")
-
-
-class QuickModel:
-    """Stands in for the models, which take a quarter of a second for each photo."""
-
-    name = producer = "quick"
-    dimension = 3
-    image_size = 8
-    in_flight = 2
-
-    def prepare(self, image: Image.Image) -> Vectors:
-        return np.asarray(image, np.float32).mean((0, 1)) + 1
-
-    def encode_prepared(self, batch: Sequence[Vectors]) -> Vectors:
-        vectors = np.stack(batch)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        return self.encode_prepared([np.array([len(text), 1, 1], np.float32) for text in texts])
-
-    def describe(self, image: Image.Image, context: PhotoContext) -> Caption:
-        return Caption(f"All in all {self.prepare(image)}", ["picture"])
 
 
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,14 +98,6 @@ def flickr(prepared: Prepared) -> Iterator[FlickrStandIn]:
 
 
 @pytest.fixture
-def settings(flickr: FlickrStandIn, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """They are in the environment too, for the command line."""
-    for name, value in flickr.environment.items():
-        monkeypatch.setenv(name, value)
-    return Settings()
-
-
-@pytest.fixture
 def library(flickr: FlickrStandIn, settings: Settings) -> "FlickrLibrary":
     """Nothing is in it yet."""
     return FlickrLibrary(flickr, settings)
@@ -169,7 +137,7 @@ class FlickrLibrary:
     def __init__(self, flickr: FlickrStandIn, settings: Settings) -> None:
         self.flickr = flickr
         self.settings = settings
-        self.store = Store(settings.data_dir)
+        self.store = Library(settings).store
 
     def sync(self, *album_ids: str) -> Synced:
         requests, downloads = len(self.flickr.requests), self.downloads()
@@ -723,7 +691,7 @@ from pipeline.sources.flickr import retries
 sync._QUIET = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
 retries.BACKOFF = 0.02
 from pipeline import cli, stages
-from test_flickr_sync import QuickModel
+from tests.pipeline.quick_model import QuickModel
 stages.load_encoder = stages.load_captioner = stages.load_text_encoder = lambda *_: QuickModel()
 cli.main()
 """
@@ -795,46 +763,10 @@ def text_of(path: Path) -> bytes:
 # --- The command line ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert (self.code, self.err.strip()) == (0, "")
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> str:
-        """The one line on standard error of a command that failed as it should."""
-        (line,) = self.err.strip().splitlines()
-        assert (self.code, self.out.strip(), line[:7]) == (1, "", "Error: "), self
-        return line
-
-
-Run = Callable[..., Result]
-
-
 @pytest.fixture
-def run(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
-    """Runs the command line in this process, which has the models loaded already."""
-
-    def run_here(*arguments: str) -> Result:
-        load_settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["albumscope", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capfd.readouterr()
-        return Result(int(end.value.code or 0), out, err)
-
-    level = logging.getLogger("dagster").level
-    yield run_here
-    logging.getLogger("dagster").setLevel(level)
+def run(settings: Settings, run: Run) -> Run:
+    """The command line, with the stand-in's settings."""
+    return run
 
 
 def test_albums_say_what_is_new_in_each(flickr: FlickrStandIn, run: Run) -> None:

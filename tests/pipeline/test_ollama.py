@@ -9,19 +9,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import cli, snapshot, sync
+from pipeline import snapshot, sync
 from pipeline.captioners import Caption, PhotoContext, SlowCaptioner
 from pipeline.captioners import ollama as captioner_module
 from pipeline.captioners.loading import load_captioner
@@ -45,6 +43,8 @@ from pipeline.library import Library
 from pipeline.settings import load_settings
 from pipeline.sources import folder
 from pipeline.stages import LlmCaptions
+from tests.pipeline.command_line import Run
+from tests.pipeline.quick_model import QuickModel
 from tests.standins.ollama import TEXT_ONLY, VISION, OllamaStandIn
 
 RED = Image.new("RGB", (64, 48), "red")
@@ -402,24 +402,6 @@ def test_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch, host: str) -> 
 # --- Albums -------------------------------------------------------------------------------------
 
 
-class QuickEncoder:
-    """Stands in for the models that embed."""
-
-    name = producer = "quick"
-    dimension = 3
-    image_size = 8
-
-    def prepare(self, image: Image.Image) -> NDArray[np.float32]:
-        return np.asarray(image, np.float32).mean((0, 1)) + 1
-
-    def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        vectors = np.stack(batch)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self.encode_prepared([np.array([len(text), 1, 1], np.float32) for text in texts])
-
-
 def make_album(root: Path, photos: int, hue: int = 0) -> None:
     root.mkdir(parents=True)
     for number in range(photos):
@@ -433,7 +415,7 @@ def library(
 ) -> Callable[[], Library]:
     """Two albums, of twelve and of three photos, in a library of which this is the door."""
     for load in ("load_encoder", "load_text_encoder"):
-        monkeypatch.setattr(f"pipeline.stages.{load}", lambda *_: QuickEncoder())
+        monkeypatch.setattr(f"pipeline.stages.{load}", lambda *_: QuickModel())
     monkeypatch.setenv("OLLAMA_HOST", ollama.host)
     monkeypatch.setenv("CAPTION_MODEL", VISION)
     make_album(tmp_path / "photos" / "A day", 12)
@@ -556,25 +538,13 @@ def test_a_photo_without_a_caption_is_tried_by_later_syncs_but_not_for_ever(
 def test_a_server_that_is_down_holds_up_nothing(
     ollama: OllamaStandIn,
     library: Callable[[], Library],
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    run: Run,
 ) -> None:
     library()
     ollama.stop()
-    monkeypatch.setattr(sys, "argv", ["albumscope", "sync"])
-    loggers = [logging.getLogger("dagster"), logging.getLogger("pipeline")]
-    before = [(logger.level, list(logger.handlers)) for logger in loggers]
-    loggers[1].handlers = []  # those of other tests' command lines
-    try:
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-    finally:
-        for logger, (level, handlers) in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-            logger.handlers = handlers
-    out, err = capfd.readouterr()
-    assert (end.value.code or 0, out) == (0, "")
-    warning, done = err.strip().splitlines()
+    result = run("sync")
+    assert (result.code, result.out) == (0, "")
+    warning, done = result.err.strip().splitlines()
     assert warning.startswith("Captions stay pending: Ollama at 127.0.0.1")
     assert "`ollama serve`" in warning
     assert done.startswith("2 albums brought up to date")

@@ -13,8 +13,6 @@ import html
 import io
 import json
 import random
-import socket
-import sys
 import threading
 import time
 import zlib
@@ -23,12 +21,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from PIL import Image, ImageOps
+
+from tests.standins.server import Server, StandIn
 
 API_KEY = "0123456789abcdef0123456789abcdef"
 REST = "/services/rest/"
@@ -475,7 +475,7 @@ class Request(NamedTuple):
     fault: str | None
 
 
-class FlickrStandIn:
+class FlickrStandIn(StandIn):
     """The server, as a context manager, and what it serves.
 
     Tests may change photos and albums, best under ``lock``; the methods that change something
@@ -494,8 +494,7 @@ class FlickrStandIn:
         self.user = user or User()
         self.users = [self.user, STRANGER]  # the albums are the first one's
         self.api_key = api_key
-        self.host = "127.0.0.1"
-        self.port = port  # 0: a free one, known once it is started
+        self.port = port
         self.lock = threading.RLock()
         self.faults = Faults()
         self.calls: list[Call] = []
@@ -508,38 +507,25 @@ class FlickrStandIn:
         self.unavailable_url = UNAVAILABLE  # where the pictures of removed photos redirect to
         self.verbose = False
         self.stopping = threading.Event()
-        self._server: _Server | None = None
         self._clock = 0
         self._photos: dict[str, Photo] = {}
         self._pictures: dict[Rendition, bytes] = {}
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        return _Handler
 
     def start(self) -> None:
-        """Serve, from a thread; after a stop again on the same port."""
         self.stopping.clear()
-        self._server = _Server((self.host, self.port), self)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        super().start()
 
     def stop(self) -> None:
-        """Stop at once, in the middle of answers too."""
         self.stopping.set()
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server.hang_up()
-            self._server = None
+        super().stop()
 
     @property
     def origin(self) -> str:
         """Where both the API and the pictures are."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     @property
     def api_url(self) -> str:
@@ -556,7 +542,7 @@ class FlickrStandIn:
         """The settings with which Albumscope takes this for Flickr."""
         return {
             "FLICKR_API_URL": self.api_url,
-            "FLICKR_IMAGE_HOSTS": self.host,
+            "FLICKR_IMAGE_HOSTS": self.address,
             "FLICKR_API_KEY": self.api_key,
             "FLICKR_USER_ID": self.user_id,
         }
@@ -747,35 +733,8 @@ def _change(thing: Photo | Album, **changes: object) -> None:
         setattr(thing, name, value)
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], standin: FlickrStandIn) -> None:
-        self.standin = standin
-        self._connections: set[Any] = set()
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """Kept-alive connections would go on being answered otherwise."""
-        for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # clients may go when they like
-            super().handle_error(request, client_address)
-
-
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: Server[FlickrStandIn]
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 1 << 16  # so that headers and body leave together

@@ -13,16 +13,17 @@ import io
 import json
 import random
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from PIL import Image
+
+from tests.standins.server import Server, StandIn
 
 VISION = "gemma3:4b"
 TEXT_ONLY = "llama3.2:3b"
@@ -71,10 +72,10 @@ class Chat:
 
 
 @dataclass
-class OllamaStandIn:
+class OllamaStandIn(StandIn):
     """The server, as a context manager, and what it was asked."""
 
-    port: int = 0  # 0: a free one, known once it is started
+    port: int = 0
     models: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(MODELS))
     seconds: float = 0.0  # that an answer takes
     late_seconds: float = 1.0
@@ -90,34 +91,14 @@ class OllamaStandIn:
         self._ordered: list[Fault] = []
         self._at_once = 0
         self._random = random.Random(0)
-        self._server: _Server | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        return _Handler
 
     @property
     def host(self) -> str:
         """The setting OLLAMA_HOST."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Serve, from a thread; after a stop again on the same port."""
-        self._server = _Server(("127.0.0.1", self.port), self)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop at once, in the middle of answers too."""
-        with self.lock:
-            server, self._server = self._server, None
-        if server:
-            server.shutdown()
-            server.server_close()
-            server.hang_up()
+        return f"http://{self.address}:{self.port}"
 
     def fail_next(self, kind: str, times: int = 1, match: str = "") -> None:
         """Let something go wrong with the next requests whose prompt contains ``match``."""
@@ -200,35 +181,8 @@ def colour_of(image: Image.Image) -> str:
     return max((red, "red"), (green, "green"), (blue, "blue"))[1]
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], standin: OllamaStandIn) -> None:
-        self.standin = standin
-        self._connections: set[Any] = set()
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """Kept-alive connections would go on being answered otherwise."""
-        for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # clients may go when they like
-            super().handle_error(request, client_address)
-
-
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: Server[OllamaStandIn]
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
