@@ -130,12 +130,14 @@ def refresh(
     *,
     checkpoint: int,
     progress: Callable[[int], object] = lambda photos: None,
+    run_id: str | None = None,
 ) -> Counts:
     """Bring one table of one album up to date, and return what that took.
 
     ``make`` turns photos into rows, lazily; it is not called when nothing is missing. A row that
     another album (or the same photo under another name) already has is copied, not made. The file
     is rewritten after every ``checkpoint`` rows, so that a killed run loses no more than those.
+    ``run_id`` is the Dagster run that the rows are made in, if any.
     """
     started = time.perf_counter()
     existing = store.read(table, album_id)
@@ -163,7 +165,8 @@ def refresh(
         missing = [item for item in planned.todo if item.image_id not in copied]
         try:
             for item, result in make(missing) if missing else ():
-                batch.append(_row(item, origin(item), result, attempts.get(item.image_id, 0)))
+                attempt = attempts.get(item.image_id, 0) + 1
+                batch.append(_row(item, origin(item), result, attempt, run_id))
                 progress(1)
                 if len(batch) >= checkpoint:
                     save()
@@ -251,13 +254,14 @@ def _made_before(
 
 
 def _row(
-    item: HasImageId, origin: Row, result: Row | PhotoError, attempts_before: int
+    item: HasImageId, origin: Row, result: Row | PhotoError, attempts: int, run_id: str | None
 ) -> dict[str, Any]:
     row: dict[str, Any] = {
         "image_id": item.image_id,
         **origin,
-        "attempts": attempts_before + 1,
+        "attempts": attempts,
         "created_at": utc_now(),
+        "run_id": run_id,
     }
     if isinstance(result, PhotoError):
         return row | {"error": str(result), "retryable": result.transient}

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from pipeline.encoders.loading import embed_producer
+from pipeline.encoders.text import text_producer
 from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.incremental import Row
 from pipeline.settings import Settings
@@ -30,7 +32,11 @@ class Library:
     def __init__(self, settings: Settings, on_progress: Progress = lambda *done: None) -> None:
         self.on_progress = on_progress
         self.settings = settings
-        self.store = Store(settings.data_dir)
+        producers = {
+            SiglipEmbeddings.table: embed_producer(settings.embed_model),
+            CaptionEmbeddings.table: text_producer(settings.text_model),
+        }
+        self.store = Store(settings.data_dir, producers)
 
     @property
     def raw_images(self) -> RawImages:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import AlbumscopeError
@@ -32,8 +32,9 @@ class Settings(BaseSettings):
     ollama_host: str = "http://localhost:11434"
     caption_language: str = "English"
     text_model: str = "embedded"
+    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.17
     device: Literal["auto", "cuda", "cpu"] = "auto"
-    batch_size: PositiveInt = 16
+    batch_size: PositiveInt | None = None
     flickr_api_key: SecretStr | None = None
     flickr_user_id: str | None = None
     flickr_api_url: str = "https://api.flickr.com/services/rest/"
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     flickr_size: FlickrSize = "b"
     sync_schedule: str | None = None
     sync_timezone: str = "UTC"
+    dagster_url: str = "http://127.0.0.1:3000"
 
     @field_validator("sync_timezone")
     @classmethod
@@ -51,17 +53,23 @@ class Settings(BaseSettings):
             raise ValueError("give the name of a time zone, such as Asia/Tokyo") from error
         return value
 
-    @field_validator("ollama_host")
+    @field_validator("ollama_host", "dagster_url")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _address(cls, value: str, info: ValidationInfo) -> str:
         try:
             parts = urlsplit(value if "://" in value else f"http://{value}")
             is_good = parts.scheme in {"http", "https"} and bool(parts.netloc) and parts.port != 0
         except ValueError:  # a port that is no number
             is_good = False
         if not is_good:
-            raise ValueError("give the address of an Ollama server, such as http://localhost:11434")
+            default = cls.model_fields[str(info.field_name)].default
+            raise ValueError(f"give the address of a server, such as {default}")
         return value
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _start_of_links(cls, value: str) -> str:
+        return (value if "://" in value else f"http://{value}").rstrip("/")
 
     @field_validator("flickr_image_hosts", mode="before")
     @classmethod

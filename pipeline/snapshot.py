@@ -14,11 +14,13 @@ the old snapshot or the new one, and needs no lock.
 
 import hashlib
 import json
+import platform
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ from pipeline.store import explain_disk_errors, flush_to_disk, replace_file
 from pipeline.tables import SCHEMAS
 from pipeline.vector_index import VectorIndex
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when the files of a snapshot change in a way that readers must know."""
 KEPT = 5
 """How many snapshots are kept, so that an older one can be published again."""
@@ -49,6 +51,7 @@ _CATALOG, _IMAGES, _CAPTIONS, _MANIFEST = (
 )
 _UNFINISHED = ".unfinished-"
 _BLOCK = 16_384  # rows read at a time
+_VERSIONED = ("albumscope", "torch", "sentence-transformers", "duckdb")
 _HASHED_UP_TO = 100_000_000  # bytes; opening must stay fast, so larger files are only measured
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
@@ -287,7 +290,12 @@ def _write(library: Library, connect: Connect, folder: Path, exact_up_to: int) -
             "caption": settings.caption_model,
             "text": settings.text_model,
         },
-        "versions": {"duckdb": duckdb.__version__, "faiss": faiss.__version__},
+        "versions": {
+            "python": platform.python_version(),
+            # the package of FAISS has a name for CPUs and another for CUDA
+            "faiss": faiss.__version__,
+            **{name: version(name) for name in _VERSIONED},
+        },
         "files": {
             name: {
                 "bytes": (folder / name).stat().st_size,
@@ -301,13 +309,40 @@ def _write(library: Library, connect: Connect, folder: Path, exact_up_to: int) -
 def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> dict[str, int]:
     """Write the tables of the catalogue; returns the dimension of each table of vectors.
 
-    A photo in several albums has a row in each album's file; the newest is taken.
+    A photo in several albums has a row in each album's file; the newest is taken. Table
+    ``provenance`` says of each row that was taken which asset made it, when and in which run, and
+    in the partition of which album it lies.
     """
 
     def create(table: str, source: str, query: str) -> None:
         connection.register("source", library.store.stream(source))
-        connection.execute(f"CREATE TABLE {table} AS {query}")
+        connection.execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
         connection.unregister("source")
+
+    def trace(asset: str, rows: str) -> None:
+        connection.execute(
+            f"""
+            INSERT INTO provenance BY NAME
+            SELECT '{asset}' AS asset, COLUMNS(lambda name: name IN (
+                'image_id', 'album_id', 'producer', 'model_name', 'run_id', 'created_at'
+            ))
+            FROM {rows} ORDER BY image_id
+            """
+        )
+
+    def choose(source: str, condition: str = "TRUE") -> None:
+        """Make table ``memory.made``: one row for each photo that has any."""
+        create(
+            "memory.made",
+            source,
+            f"""
+            SELECT *
+            FROM source JOIN (SELECT image_id, rowid AS row FROM images) USING (image_id)
+            WHERE error IS NULL AND {condition}
+            QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY album_id) = 1
+            """,
+        )
+        trace(source, "memory.made")
 
     create(
         "albums",
@@ -343,20 +378,20 @@ def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> di
                flickr_photo_id, title, description, tags, owner, license, image_format, width,
                height, file_size_bytes, sha256, uploaded_at, downloaded_at, created_at, path
         FROM memory.chosen ORDER BY album_number, position;
+
+        CREATE TABLE provenance (
+            image_id BIGINT, asset VARCHAR, album_id VARCHAR, producer VARCHAR,
+            model_name VARCHAR, run_id VARCHAR, created_at TIMESTAMP
+        );
         """
     )
+    trace("raw_images", "memory.chosen")
     # In the order of the photos, so that the same tables give the same catalogue.
-    of_photo = """
-        FROM source JOIN (SELECT image_id, rowid AS row FROM images) USING (image_id)
-        WHERE error IS NULL {condition}
-        QUALIFY row_number() OVER (PARTITION BY image_id) = 1
-        ORDER BY row
-    """
+    choose("exif_metadata")
     # Flickr takes EXIF out of all pictures but originals, but knows itself when and where.
-    create(
-        "exif",
-        "exif_metadata",
+    connection.execute(
         """
+        CREATE TABLE exif AS
         SELECT image_id, camera_make, camera_model, lens_model, exposure_time, f_number, iso,
                focal_length, flash, orientation,
                coalesce(exif.taken_at, chosen.taken_at) AS taken_at, taken_at_offset,
@@ -366,15 +401,17 @@ def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> di
         FROM (
             SELECT * REPLACE (raw::JSON AS raw),
                    latitude IS NOT NULL AND longitude IS NOT NULL AS has_place
+            FROM memory.made
+        ) exif JOIN memory.chosen USING (image_id) ORDER BY row
         """
-        + of_photo.format(condition="")
-        + ") exif JOIN memory.chosen USING (image_id) ORDER BY row",
     )
-    create(
-        "captions",
-        "llm_captions",
-        "SELECT image_id, model_name, caption, tags, visible_text, has_people, language, created_at"
-        + of_photo.format(condition=""),
+    choose("llm_captions")
+    connection.execute(
+        """
+        CREATE TABLE captions AS
+        SELECT image_id, model_name, caption, tags, visible_text, has_people, language, created_at
+        FROM memory.made ORDER BY row
+        """
     )
     dimensions = {}
     for table, source in (
@@ -382,21 +419,16 @@ def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> di
         ("caption_embeddings", "caption_embeddings"),
     ):
         producer = library.stages[source].producer.replace("'", "''")
-        create(
-            "memory.vectors",
-            source,
-            "SELECT image_id, model_name, embedding, created_at"
-            + of_photo.format(condition=f"AND producer = '{producer}'"),
-        )
-        longest = connection.execute("SELECT max(len(embedding)) FROM memory.vectors").fetchall()
+        choose(source, f"producer = '{producer}'")
+        longest = connection.execute("SELECT max(len(embedding)) FROM memory.made").fetchall()
         dimensions[table] = longest[0][0] or 1
         connection.execute(
             f"""
             CREATE TABLE {table} AS
             SELECT image_id, model_name, embedding::FLOAT[{dimensions[table]}] AS embedding,
                    created_at
-            FROM memory.vectors;
-            DROP TABLE memory.vectors;
+            FROM memory.made ORDER BY row;
+            DROP TABLE memory.made;
             """
         )
     return dimensions
@@ -411,7 +443,8 @@ def _write_search_words(connection: duckdb.DuckDBPyConnection) -> None:
     reader.execute(
         """
         SELECT images.rowid, title, description,
-               array_to_string(list_concat(images.tags, captions.tags), ' '), caption
+               array_to_string(list_concat(images.tags, captions.tags), ' '),
+               concat_ws(' ', caption, visible_text)
         FROM catalog.images LEFT JOIN catalog.captions USING (image_id) ORDER BY images.rowid
         """
     )

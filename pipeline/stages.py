@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import ClassVar, Generic, Protocol, cast
 
 import numpy as np
@@ -38,10 +38,12 @@ from pipeline.sources.folder import FolderPhoto
 from pipeline.store import Store
 
 _DECODING_THREADS = os.cpu_count() or 2
+_TEXTS_AT_ONCE = 256
 
 log = logging.getLogger("pipeline.stages")
 
 Made = Iterable[tuple[Item, Row | PhotoError]]
+Prepared = NDArray[np.float32] | PhotoError
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class CaptionText:
-    """A caption that is to be embedded."""
+    """A caption that is to be embedded, with the photo's title in front."""
 
     image_id: int
     text: str
@@ -78,6 +80,11 @@ def readable_photos(store: Store, album_id: str) -> list[Photo]:
         for row in store.read("raw_images", album_id, columns).to_pylist()
         if row["error"] is None
     ]
+
+
+def _said_of(title: str | None, caption: str) -> str:
+    """The text that stands for a photo's caption: with its title, which a person gave it."""
+    return f"{title}. {caption}" if title else caption
 
 
 class Stage(Generic[Item]):
@@ -124,9 +131,15 @@ class Stage(Generic[Item]):
         return incremental.plan(existing, wanted, self.origin)
 
     def refresh(
-        self, album: Row, progress: Callable[[int], object] = lambda photos: None
+        self,
+        album: Row,
+        progress: Callable[[int], object] = lambda photos: None,
+        run_id: str | None = None,
     ) -> Counts:
-        """Bring the album's file up to date; ``progress`` is told of photos as they are done."""
+        """Bring the album's file up to date; ``progress`` is told of photos as they are done.
+
+        ``run_id`` is the Dagster run that does so, if one does.
+        """
         return incremental.refresh(
             self.store,
             self.table,
@@ -136,6 +149,7 @@ class Stage(Generic[Item]):
             lambda items: self.make(album, items),
             checkpoint=self.checkpoint,
             progress=progress,
+            run_id=run_id,
         )
 
 
@@ -187,10 +201,13 @@ class RawImages(Stage[SourcePhoto]):
 
     @override
     def refresh(
-        self, album: Row, progress: Callable[[int], object] = lambda photos: None
+        self,
+        album: Row,
+        progress: Callable[[int], object] = lambda photos: None,
+        run_id: str | None = None,
     ) -> Counts:
         self.look(album)
-        return super().refresh(album, progress)
+        return super().refresh(album, progress, run_id)
 
     def plan_now(self, album: Row) -> Plan[SourcePhoto]:
         """What would be to do if the source were asked now; remembers nothing of it."""
@@ -256,7 +273,10 @@ class LlmCaptions(_OfPhotos):
 
     @override
     def refresh(
-        self, album: Row, progress: Callable[[int], object] = lambda photos: None
+        self,
+        album: Row,
+        progress: Callable[[int], object] = lambda photos: None,
+        run_id: str | None = None,
     ) -> Counts:
         """Bring the album's file up to date, as far as the captioner is there.
 
@@ -272,7 +292,7 @@ class LlmCaptions(_OfPhotos):
             progress(photos)
 
         try:
-            return super().refresh(album, count)
+            return super().refresh(album, count, run_id)
         except CaptionerError as error:
             if not self._has_warned:
                 log.warning("Captions stay pending: %s. A later sync makes them.", error)
@@ -369,33 +389,32 @@ class SiglipEmbeddings(_OfPhotos):
     @override
     def make(self, album: Row, items: Sequence[Photo]) -> Iterator[tuple[Photo, Row | PhotoError]]:
         encoder = load_encoder(self.settings.embed_model, self.settings.device)
-        size = self.settings.batch_size
-        batch: list[tuple[Photo, NDArray[np.float32]]] = []
+        size = self.settings.batch_size or encoder.batch_size
 
-        def embed() -> Iterator[tuple[Photo, Row]]:
-            vectors = encoder.encode_prepared([prepared for _, prepared in batch])
-            for (photo, _), vector in zip(batch, vectors, strict=True):
-                yield photo, {"model_name": encoder.name, "embedding": vector}
-            batch.clear()
+        def embed(batch: list[tuple[Photo, Prepared]]) -> list[tuple[Photo, Row | PhotoError]]:
+            good = [pixels for _, pixels in batch if not isinstance(pixels, PhotoError)]
+            vectors = iter(encoder.encode_prepared(good) if good else ())
+            return [
+                (photo, pixels)
+                if isinstance(pixels, PhotoError)
+                else (photo, {"model_name": encoder.name, "embedding": next(vectors)})
+                for photo, pixels in batch
+            ]
 
-        for photo, prepared in map_ahead(
+        prepared = map_ahead(
             lambda photo: encoder.prepare(open_photo(photo.path, encoder.image_size)),
             items,
             threads=_DECODING_THREADS,
-            look_ahead=2 * size,
-        ):
-            if isinstance(prepared, PhotoError):
-                yield photo, prepared
-                continue
-            batch.append((photo, prepared))
-            if len(batch) == size:
-                yield from embed()
-        if batch:
-            yield from embed()
+            look_ahead=size + _DECODING_THREADS,
+        )
+        batches = iter(lambda: list(islice(prepared, size)), [])
+        for _, rows in map_ahead(embed, batches, threads=2, look_ahead=2):
+            assert not isinstance(rows, PhotoError)
+            yield from rows
 
 
 class CaptionEmbeddings(Stage[CaptionText]):
-    """One text vector for each caption."""
+    """One text vector for each caption, together with the photo's title."""
 
     table = "caption_embeddings"
     checkpoint = 2048
@@ -407,11 +426,14 @@ class CaptionEmbeddings(Stage[CaptionText]):
 
     @override
     def wanted(self, album: Row) -> Sequence[CaptionText]:
+        titles = {
+            photo.image_id: photo.title for photo in readable_photos(self.store, album["album_id"])
+        }
         rows = self.store.read("llm_captions", album["album_id"], ["image_id", "caption"])
         return [
-            CaptionText(row["image_id"], row["caption"])
+            CaptionText(row["image_id"], _said_of(titles[row["image_id"]], row["caption"]))
             for row in rows.to_pylist()
-            if row["caption"]
+            if row["caption"] and row["image_id"] in titles
         ]
 
     @override
@@ -422,8 +444,8 @@ class CaptionEmbeddings(Stage[CaptionText]):
     @override
     def make(self, album: Row, items: Sequence[CaptionText]) -> Made[CaptionText]:
         encoder = load_text_encoder(self.settings.text_model, self.settings.device)
-        for start in range(0, len(items), self.settings.batch_size):
-            batch = items[start : start + self.settings.batch_size]
+        for start in range(0, len(items), _TEXTS_AT_ONCE):
+            batch = items[start : start + _TEXTS_AT_ONCE]
             vectors = encoder.encode_texts([item.text for item in batch])
             for item, vector in zip(batch, vectors, strict=True):
                 yield item, {"model_name": encoder.name, "embedding": vector}

@@ -3,6 +3,7 @@
 ::
 
     DATA_DIR/tables/<table>/<album id>.parquet
+    DATA_DIR/tables/<table>/<producer>/<album id>.parquet   vectors, kept for every model
     DATA_DIR/folders/<registration>.json     the folders that were added
     DATA_DIR/events.toml                     which events albums belong to
     DATA_DIR/flickr/albums/<album id>.json   the photos of an album as Flickr listed them
@@ -14,19 +15,23 @@ No file is ever changed in place, so readers need no lock and a killed writer le
 """
 
 import errno
+import glob
+import hashlib
 import os
+import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import AlbumscopeError
-from pipeline.tables import ALBUM_TABLES, SCHEMAS
+from pipeline.tables import ADDED_LATER, ALBUM_TABLES, SCHEMAS
 
 _LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
 _TEMPORARY = ".tmp"
@@ -36,22 +41,28 @@ _YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
 
 
 class Store:
-    """Reads and writes the tables under ``root``, which is DATA_DIR."""
+    """Reads and writes the tables under ``root``, which is DATA_DIR.
 
-    def __init__(self, root: Path) -> None:
+    Of a table named in ``producers`` every producer has files of its own, so that another model
+    leaves them alone and going back to the first costs nothing; those of the one named are used.
+    """
+
+    def __init__(self, root: Path, producers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.root = root
+        self._folders = {table: _folder_name(producer) for table, producer in producers.items()}
 
     def path(self, table: str, part: str) -> Path:
         """Where the file of one album (for ``albums``: of one source) lies."""
-        return self.root / "tables" / table / f"{part}.parquet"
+        own, earlier = (folder / f"{part}.parquet" for folder in self._places(table))
+        return own if own.exists() or not earlier.exists() else earlier
 
     def parts(self, table: str) -> list[str]:
         """The albums (for ``albums``: the sources) that have a file, sorted."""
-        folder = self.root / "tables" / table
-        try:
-            return sorted(file.stem for file in folder.iterdir() if file.suffix == ".parquet")
-        except FileNotFoundError:
-            return []
+        found = set()
+        for folder in self._places(table):
+            with suppress(FileNotFoundError):
+                found |= {file.stem for file in folder.iterdir() if file.suffix == ".parquet"}
+        return sorted(found)
 
     def read(self, table: str, part: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read one file, or some of its columns; without a file, an empty table."""
@@ -61,7 +72,10 @@ class Store:
             # One handle for all of it: the file may be replaced while it is read.
             with path.open("rb") as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                return parquet.read(schema.names).select(schema.names).cast(schema)
+                rows = parquet.read(schema.names)
+            for name in ADDED_LATER.difference(rows.column_names):
+                rows = rows.append_column(name, pa.nulls(rows.num_rows))
+            return rows.select(schema.names).cast(schema)
         except FileNotFoundError:
             return schema.empty_table()
         except PermissionError as error:
@@ -101,10 +115,19 @@ class Store:
     def write(self, table: str, part: str, rows: pa.Table) -> None:
         """Replace one file with these rows. Raises AlbumscopeError if the disk does not let it."""
         rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
+        folder, _ = self._places(table)
         replace_file(
-            self.path(table, part),
+            folder / f"{part}.parquet",
             lambda path: pq.write_table(rows, path, compression="zstd", write_page_checksum=True),
         )
+
+    def _places(self, table: str) -> tuple[Path, Path]:
+        """Where the files of a table are written, and where they lay before producers had folders.
+
+        The latter are read as long as the former are not there, and never changed.
+        """
+        folder = self.root / "tables" / table
+        return folder / self._folders.get(table, ""), folder
 
     def photos(self, album_id: str) -> Path:
         """The folder of an album's pictures; those of folder albums lie elsewhere."""
@@ -117,7 +140,8 @@ class Store:
     def drop_album(self, album_id: str) -> None:
         """Delete what the library holds of an album; photos in folders are left alone."""
         for table in ALBUM_TABLES:
-            self.path(table, album_id).unlink(missing_ok=True)
+            for file in (self.root / "tables" / table).rglob(f"{glob.escape(album_id)}.parquet"):
+                file.unlink(missing_ok=True)
         self.listing(album_id).unlink(missing_ok=True)
         shutil.rmtree(self.photos(album_id), ignore_errors=True)
 
@@ -184,6 +208,12 @@ def disk_advice(error: BaseException) -> str | None:
     if number in denied or any(words in text for words in _READ_ONLY):
         return f"it cannot be written to: {_YOURS}"
     return None
+
+
+def _folder_name(producer: str) -> str:
+    """A name that any file system takes, unlike that of any other producer, for people to read."""
+    readable = re.sub(r"[^\w.-]+", "-", producer)[-40:].lstrip(".-")
+    return f"{readable}-{hashlib.sha256(os.fsencode(producer)).hexdigest()[:8]}"
 
 
 def _selected(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:

@@ -2,6 +2,7 @@
 
 Times are UTC without a zone, but for ``taken_at``, which is what the camera's clock said. A table
 whose rows can fail has the columns of ``_OUTCOME``: a row with an ``error`` has nulls for the rest.
+``run_id`` is the Dagster run that made the row; a row that is copied keeps the one that made it.
 """
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ _OUTCOME = [
     ("attempts", pa.int32()),
     ("retryable", pa.bool_()),
     ("created_at", _TIME),
+    ("run_id", pa.string()),
 ]
 _OF_PHOTO = [("image_id", pa.int64()), ("sha256", pa.string()), ("producer", pa.string())]
 
@@ -132,3 +134,6 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 ALBUM_TABLES = tuple(name for name in SCHEMAS if name != "albums")
 """The tables with one file for each album, in the order in which they are made."""
+
+ADDED_LATER = frozenset({"run_id"})
+"""Columns that a file may lack because it was written before they were thought of: all null."""

@@ -75,7 +75,7 @@ def materialise_albums(
             if album["source"] in shut:
                 raise AlbumError(shut[album["source"]])
             progress = partial(library.on_progress, table, album["title"])
-            counts = stage.refresh(album, progress) if stage.active else Counts()
+            counts = stage.refresh(album, progress, context.run_id) if stage.active else Counts()
             metadata = _metadata(counts) | dict(describe(album))
         except (AlbumError, SourceError) as error:
             failed[album_id] = str(error)

@@ -27,11 +27,16 @@ class Encoder(TextEncoder, Protocol):
     """Embeds photos and texts into the same space.
 
     A photo is embedded in two steps, so that the first can run on the threads that decode while
-    the model works on the batch before: ``prepare`` (thread-safe) and ``encode_prepared``.
+    the model works on the batch before: ``prepare`` and ``encode_prepared``, both thread-safe.
     """
 
     image_size: int
     """Length in pixels that a decoded photo's short side should at least have."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many photos ``encode_prepared`` had best be given at a time."""
+        ...
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """Turn one upright RGB photo into the model's input; the shape is the model's own."""

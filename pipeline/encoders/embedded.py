@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -39,16 +40,18 @@ class EmbeddedEncoder:
     def __init__(self, device: str = "auto") -> None:
         """Load nothing yet. Raises AlbumscopeError if the device is not there."""
         self._device = torch_device(device)
+        self.batch_size = imagenet.PHOTOS_AT_ONCE[self._device]
+        self._embedding = threading.Lock()
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """Return two views of an RGB photo, shape (2, 3, 260, 260), float32. Thread-safe."""
         return imagenet.prepare(image)
 
     def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
-        """Return shape (len(batch), 384), float32, each row of length 1."""
-        return _unit_rows(
-            imagenet.probabilities(batch, self._device) @ _class_vectors(self._device)
-        )
+        """Return shape (len(batch), 384), float32, each row of length 1. Thread-safe."""
+        with self._embedding:  # two at a time would only get into each other's way
+            probabilities = imagenet.probabilities(batch, self._device)
+        return _unit_rows(probabilities @ _class_vectors(self._device))
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
         """Return shape (len(images), 384), float32, each row of length 1."""

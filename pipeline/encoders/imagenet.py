@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 IMAGE_SIZE = 260
 """Side in pixels of the square that EfficientNet-Lite2 was trained on."""
 CLASSES = 1000
+PHOTOS_AT_ONCE = {"cpu": 4, "cuda": 64}
+"""By device; more are slower on a CPU, whose caches the activations then leave."""
 
 # The lite models were trained on (pixel - 127) / 128, not on ImageNet's mean and deviation:
 # github.com/tensorflow/tpu, models/official/efficientnet/lite/efficientnet_lite_builder.py.
 _MEAN = 127.0
 _SCALE = 128.0
 _VIEWS = 2
-# More at once is slower on a CPU, whose caches the activations then leave.
-_PHOTOS_AT_ONCE = {"cpu": 4, "cuda": 64}
 
 
 def prepare(image: Image.Image) -> NDArray[np.float32]:
@@ -57,8 +57,8 @@ def probabilities(batch: Sequence[NDArray[np.float32]], device: str = "cpu") -> 
 
     rows = [np.empty((0, CLASSES), np.float32)]
     with torch.inference_mode():
-        for start in range(0, len(batch), _PHOTOS_AT_ONCE[device]):
-            photos = torch.from_numpy(np.stack(batch[start : start + _PHOTOS_AT_ONCE[device]]))
+        for start in range(0, len(batch), PHOTOS_AT_ONCE[device]):
+            photos = torch.from_numpy(np.stack(batch[start : start + PHOTOS_AT_ONCE[device]]))
             logits = _model(device)(photos.to(device).flatten(0, 1))
             rows.append(logits.softmax(1).unflatten(0, (-1, _VIEWS)).mean(1).cpu().numpy())
     return np.concatenate(rows)

@@ -2,18 +2,23 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
+import numpy as np
+
+from pipeline.encoders import Vectors
 from pipeline.errors import AlbumscopeError
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 _loading = threading.RLock()
 
@@ -83,6 +88,57 @@ def sentence_transformer(source: str, device: str, setting: str) -> "SentenceTra
         ) from error
     # Checkpoints in half precision would be slow and inexact on a CPU.
     return model.float().eval()
+
+
+def fastest_dtype(device: str) -> "torch.dtype":
+    """Return the type of number in which a device is through with photos soonest.
+
+    ``device`` is "cuda" or "cpu". On a CPU that is bfloat16 only if the CPU itself multiplies it.
+    benchmarks/embedding_speed.py compares them.
+    """
+    import torch
+
+    if device == "cuda":
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if is_native else torch.float16
+    return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16") else torch.float32
+
+
+class Batches(Generic[Item]):
+    """Runs a model on batches that are halved whenever the GPU's memory does not suffice."""
+
+    def __init__(
+        self, encode: Callable[[Sequence[Item]], Vectors], most: int | None = None
+    ) -> None:
+        """``encode`` returns one row for each item; ``most`` is how many it may be given."""
+        self._encode = encode
+        self._most = most
+
+    def encode(self, items: Sequence[Item]) -> Vectors:
+        """Return one row for each of ``items``, at least one, in order.
+
+        Once halved, batches stay small. Raises AlbumscopeError if there is no memory for one item.
+        """
+        import torch
+
+        rows: list[Vectors] = []
+        done = 0
+        while done < len(items):
+            batch = items[done : done + (self._most or len(items))]
+            try:
+                rows.append(self._encode(batch))
+                done += len(batch)
+                continue
+            except torch.OutOfMemoryError as error:
+                if len(batch) == 1:
+                    raise AlbumscopeError(
+                        "The GPU has no memory left for the model: end what else uses it"
+                        " (`nvidia-smi` lists it), take a smaller model, or set DEVICE to 'cpu'"
+                    ) from error
+            # Only now is nothing of the batch that failed in use any more.
+            self._most = len(batch) // 2
+            torch.cuda.empty_cache()
+        return np.concatenate(rows)
 
 
 def _first_line(error: Exception) -> str:

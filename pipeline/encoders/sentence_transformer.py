@@ -1,6 +1,8 @@
 """SigLIP and CLIP models, as sentence-transformers loads them."""
 
+import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.encoders import Vectors
-from pipeline.encoders.models import sentence_transformer, torch_device
+from pipeline.encoders.models import Batches, fastest_dtype, sentence_transformer, torch_device
 from pipeline.encoders.text import SentenceTransformerTextEncoder
 from pipeline.errors import AlbumscopeError
 
@@ -19,13 +21,20 @@ CODE_VERSION = 1
 """To be raised by any change that changes the vectors of a photo or a text."""
 
 
+_PHOTOS_AT_ONCE_ON_CPU = 8
+_MOST_PHOTOS_AT_ONCE = 128  # keeps a GPU busy, and photos that wait for it few
+
+
 def producer_of(name: str) -> str:
     """Return the producer of the encoder of that name without loading it."""
     return f"{name}:{CODE_VERSION}"
 
 
 class SentenceTransformerEncoder(SentenceTransformerTextEncoder):
-    """Embeds photos and texts with a SigLIP or CLIP model. Implements ``Encoder``."""
+    """Embeds photos and texts with a SigLIP or CLIP model. Implements ``Encoder``.
+
+    Photos go through the model in the numbers that the device is fastest with, texts in float32.
+    """
 
     def __init__(self, name: str, device: str = "auto") -> None:
         """Load the model: ``name`` is its name on the Hugging Face hub or its folder.
@@ -41,6 +50,28 @@ class SentenceTransformerEncoder(SentenceTransformerTextEncoder):
             raise _unsuitable(name, "does not take photos at one fixed size")
         self.image_size: int = min(inputs["pixel_values"].shape[-2:])
         self._logits = _scale_and_bias(model.transformers_model)
+        for part, module in model.transformers_model.named_children():
+            if part.startswith("vis"):  # vision_model, CLIP's visual_projection
+                module.to(fastest_dtype(model.device.type))
+        self._photos = Batches(self._embed_photos)
+        self._running = threading.Lock()
+
+    @cached_property
+    def batch_size(self) -> int:
+        """How many photos to give at a time; on a GPU as many as fit, by what a few take."""
+        import torch
+
+        if self._model.device.type == "cpu":
+            return _PHOTOS_AT_ONCE_ON_CPU
+        few = [self.prepare(Image.new("RGB", (self.image_size, self.image_size)))] * 4
+        self.encode_prepared(few)  # takes what is taken only once
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        self.encode_prepared(few)
+        each = (torch.cuda.max_memory_allocated() - before) / len(few)
+        free, _ = torch.cuda.mem_get_info()
+        # Two batches may be under way at a time, and memory falls into pieces.
+        return max(1, min(int(free / (3 * each)), _MOST_PHOTOS_AT_ONCE))
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """Return an RGB photo as the model takes it: channels × height × width. Thread-safe."""
@@ -48,16 +79,23 @@ class SentenceTransformerEncoder(SentenceTransformerTextEncoder):
         return pixels
 
     def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
-        """Return shape (len(batch), dimension), float32, each row of length 1."""
+        """Return shape (len(batch), dimension), float32, each row of length 1. Thread-safe.
+
+        While one thread waits for the GPU, another can copy the next batch there.
+        """
+        return self._photos.encode(batch) if batch else np.empty((0, self.dimension), np.float32)
+
+    def _embed_photos(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
         import torch
 
-        if not batch:
-            return np.empty((0, self.dimension), np.float32)
-        with torch.inference_mode():
-            pixels = torch.from_numpy(np.stack(batch)).to(self._model.device)
+        device = self._model.device
+        pinned = torch.empty((len(batch), *batch[0].shape), pin_memory=device.type == "cuda")
+        torch.stack([torch.from_numpy(photo) for photo in batch], out=pinned)
+        with self._running, torch.inference_mode():
+            pixels = pinned.to(device, non_blocking=True)
             features = self._model({"pixel_values": pixels, "modality": "image"})
-            unit = torch.nn.functional.normalize(features["sentence_embedding"], dim=1)
-            vectors: Vectors = unit.cpu().numpy()
+            unit = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
+        vectors: Vectors = unit.cpu().numpy()  # waits for the GPU, and lets others use it
         return vectors
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.encoders import TextEncoder, Vectors
-from pipeline.encoders.models import one_at_a_time, sentence_transformer, torch_device
+from pipeline.encoders.models import Batches, one_at_a_time, sentence_transformer, torch_device
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 CODE_VERSION = 1
 """To be raised by any change that changes the vectors of a text."""
+
+_TEXTS_AT_ONCE = 32
 
 
 class SentenceTransformerTextEncoder:
@@ -38,17 +40,22 @@ class SentenceTransformerTextEncoder:
             {"processing_kwargs": {"text": tokenizer_options}} if tokenizer_options else {}
         )
         self._encoding = threading.Lock()
-        self.dimension: int = self._encode([""]).shape[1]
+        self._texts = Batches(self._embed_texts, _TEXTS_AT_ONCE)
+        self.dimension: int = self._texts.encode([""]).shape[1]
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Return shape (len(texts), dimension), float32, each row of length 1. Thread-safe."""
-        return self._encode(texts) if texts else np.empty((0, self.dimension), np.float32)
+        return self._texts.encode(texts) if texts else np.empty((0, self.dimension), np.float32)
 
-    def _encode(self, texts: Sequence[str]) -> Vectors:
+    def _embed_texts(self, texts: Sequence[str]) -> Vectors:
         cased = [text.lower() if self._lower_case else text for text in texts]
         with self._encoding:  # the tokenizers of transformers serve one thread at a time
             vectors: Vectors = self._model.encode(
-                cased, normalize_embeddings=True, show_progress_bar=False, **self._options
+                cased,
+                batch_size=len(cased),
+                normalize_embeddings=True,
+                show_progress_bar=False,
+                **self._options,
             )
         return vectors.astype(np.float32, copy=False)
 

@@ -62,11 +62,12 @@ def add_folder(data_dir: Path, photos: Path) -> None:
 
 
 def contents(data_dir: Path) -> dict[str, object]:
-    """All that a library holds, without names of snapshots and times of making."""
-    store = Store(data_dir)
+    """All that a library holds, without names of snapshots, and when and in which run rows were
+    made."""
+    store = Library(Settings(data_dir=data_dir)).store
     found: dict[str, object] = {
         f"{table}/{part}": [
-            {name: value for name, value in row.items() if name not in {"created_at"}}
+            {name: value for name, value in row.items() if name not in {"created_at", "run_id"}}
             for row in store.read(table, part).to_pylist()
         ]
         for table in SCHEMAS
@@ -80,11 +81,10 @@ def contents(data_dir: Path) -> dict[str, object]:
     )
     with duckdb.connect(str(current / "catalog.duckdb"), read_only=True) as connection:
         for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
-            if table in {"albums", "images", "exif", "captions", "image_embeddings"}:
-                rows = (
-                    connection.execute(f"SELECT * EXCLUDE (created_at) FROM {table}")
-                    if (table != "exif")
-                    else connection.execute(f"SELECT * FROM {table}")
+            if table in {"albums", "images", "exif", "captions", "image_embeddings", "provenance"}:
+                rows = connection.execute(
+                    "SELECT COLUMNS(lambda name: name NOT IN ('created_at', 'run_id'))"
+                    f" FROM {table} ORDER BY rowid"
                 )
                 found[f"catalog/{table}"] = rows.fetchall()
     for index in ("images.faiss", "captions.faiss"):

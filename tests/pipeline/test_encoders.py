@@ -4,7 +4,9 @@ import inspect
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub.constants
 import numpy as np
@@ -12,15 +14,19 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.encoders import TextEncoder, Vectors, embedded, imagenet
+from pipeline.encoders import TextEncoder, Vectors, embedded, imagenet, sentence_transformer
 from pipeline.encoders.embedded import EmbeddedEncoder
 from pipeline.encoders.loading import embed_producer, load_encoder
 from pipeline.encoders.sentence_transformer import SentenceTransformerEncoder
 from pipeline.encoders.text import load_text_encoder, text_producer
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.photos import open_photo
+from pipeline.settings import Settings
+from pipeline.stages import Photo, SiglipEmbeddings
+from pipeline.store import Store
 from tests.conftest import SIGLIP_SIDE as SIDE
 from tests.conftest import SIGLIP_TEXT_LENGTH as TEXT_LENGTH
+from tests.pipeline import tiny_models
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = sorted((ROOT / "data" / "demo").glob("*/*.jpg"))
@@ -185,11 +191,16 @@ def test_class_vectors_need_no_cache_folder(tmp_path: Path) -> None:
 # --- SigLIP through sentence-transformers
 
 
+def load(folder: Path, dtype: torch.dtype) -> SentenceTransformerEncoder:
+    """The encoder as it is on a CPU that is fastest with numbers of this type."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentence_transformer, "fastest_dtype", lambda device: dtype)
+        return SentenceTransformerEncoder(str(folder), "cpu")
+
+
 @pytest.fixture(scope="module")
 def siglip(siglip_folder: Path) -> SentenceTransformerEncoder:
-    encoder = load_encoder(str(siglip_folder), "cpu")
-    assert isinstance(encoder, SentenceTransformerEncoder)
-    return encoder
+    return load(siglip_folder, torch.float32)
 
 
 def unit(rows: torch.Tensor) -> Vectors:
@@ -261,6 +272,150 @@ def test_siglip_describes_itself(siglip: SentenceTransformerEncoder, siglip_fold
     assert siglip.encode_texts([]).shape == siglip.encode_images([]).shape == (0, 16)
 
 
+@dataclass(frozen=True)
+class Tiny:
+    """A tiny model: by our encoder, by transformers, and what it must be given for a text."""
+
+    encoder: SentenceTransformerEncoder
+    folder: Path
+    model: Any
+    tokenize: tiny_models.Tokenize
+
+
+@pytest.fixture(
+    scope="module",
+    params=[tiny_models.save_siglip, tiny_models.save_siglip2, tiny_models.save_clip],
+    ids=["siglip", "siglip2", "clip"],
+)
+def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    from transformers import AutoModel
+
+    folder = tmp_path_factory.mktemp("tiny")
+    tokenize = request.param(folder)
+    model = AutoModel.from_pretrained(folder).eval()
+    return Tiny(load(folder, torch.float32), folder, model, tokenize)
+
+
+TEXTS = [
+    "oslo",
+    "A photo of a CAT",
+    "two people on the beach at sunset",
+    "the harbour of oslo in winter " * 9,
+]
+
+
+def test_texts_are_those_of_transformers(tiny: Tiny) -> None:
+    tokens = [torch.tensor([tiny.tokenize(text)]) for text in TEXTS]
+    expected = np.concatenate(
+        [unit(tiny.model.get_text_features(input_ids=row).pooler_output) for row in tokens]
+    )
+
+    np.testing.assert_allclose(tiny.encoder.encode_texts(TEXTS), expected, atol=1e-4)
+    for text, vector in zip(TEXTS, expected, strict=True):
+        np.testing.assert_allclose(tiny.encoder.encode_texts([text])[0], vector, atol=1e-4)
+
+
+def test_photos_are_those_of_transformers(tiny: Tiny, images: list[Image.Image]) -> None:
+    from transformers import AutoImageProcessor
+
+    inputs = AutoImageProcessor.from_pretrained(tiny.folder)(images, return_tensors="pt")
+    expected = unit(tiny.model.get_image_features(**inputs).pooler_output)
+
+    vectors = tiny.encoder.encode_images(images)
+    assert_unit_rows(vectors, len(images), 16)
+    np.testing.assert_allclose(vectors, expected, atol=1e-4)
+    np.testing.assert_allclose(tiny.encoder.encode_images(images[:1]), expected[:1], atol=1e-4)
+
+
+def test_siglip_1_hears_no_punctuation(tmp_path: Path) -> None:
+    tiny_models.save_siglip(tmp_path)
+    plain, marked = load(tmp_path, torch.float32).encode_texts(["a cat", "A cat!"])
+    np.testing.assert_array_equal(plain, marked)
+
+
+def test_only_siglip_says_how_likely_a_match_is(tiny: Tiny) -> None:
+    probabilities = tiny.encoder.match_probability(np.zeros(1, np.float32))
+    if tiny.model.config.model_type == "clip":
+        assert probabilities is None
+    else:
+        assert probabilities == pytest.approx(1 / (1 + np.exp(3)))  # the bias is -3
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_fewer_bits_for_photos_keep_their_vectors(
+    tiny: Tiny, images: list[Image.Image], dtype: torch.dtype
+) -> None:
+    exact = tiny.encoder.encode_images(images)
+    encoder = load(tiny.folder, dtype)
+    vectors = encoder.encode_images(images)
+    assert_unit_rows(vectors, len(images), 16)
+    assert not np.array_equal(vectors, exact)
+    assert (vectors * exact).sum(axis=1).min() >= 0.99
+    np.testing.assert_array_equal(encoder.encode_texts(TEXTS), tiny.encoder.encode_texts(TEXTS))
+
+
+def too_many(allowed: int, seen: list[int]) -> Callable[..., None]:
+    """Stands in for a GPU with memory for so many rows: called before the model's real forward."""
+
+    def check(module: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        rows = len(next(value for value in [*args, *kwargs.values()] if value is not None))
+        seen.append(rows)
+        if rows > allowed:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    return check
+
+
+@pytest.mark.parametrize("tower", ["vision_model", "text_model"])
+def test_out_of_memory_halves_the_batch(
+    siglip_folder: Path, images: list[Image.Image], tower: str
+) -> None:
+    encoder = load(siglip_folder, torch.float32)
+
+    def embed() -> Vectors:
+        if tower == "text_model":
+            return encoder.encode_texts(["a cat", "a dog", "photo of a cat"] * 2)
+        return encoder.encode_images(images)
+
+    undisturbed = embed()
+    module = getattr(encoder._model.transformers_model, tower)
+    seen: list[int] = []
+    with module.register_forward_pre_hook(too_many(2, seen), with_kwargs=True):
+        np.testing.assert_allclose(embed(), undisturbed, atol=1e-6)
+        assert seen == [6, 3, 1, 1, 1, 1, 1, 1]
+        seen.clear()
+        np.testing.assert_allclose(embed(), undisturbed, atol=1e-6)
+        assert seen == [1] * 6  # it has learnt
+    with (
+        module.register_forward_pre_hook(too_many(0, seen), with_kwargs=True),
+        pytest.raises(AlbumscopeError, match=r"The GPU has no memory left.*DEVICE to 'cpu'"),
+    ):
+        embed()
+
+
+def test_each_photo_gets_its_own_vector(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence_transformer, "fastest_dtype", lambda device: torch.float32)
+    tiny_models.save_siglip(tmp_path)
+    (tmp_path / "damaged.jpg").write_bytes(CAT.read_bytes()[:5000])
+    paths = [*PHOTOS[:2], tmp_path / "damaged.jpg", *PHOTOS[2:5]]
+    photos = [Photo(number, str(number), str(path), "") for number, path in enumerate(paths)]
+    settings = Settings(embed_model=str(tmp_path), device="cpu", batch_size=2)
+
+    made = list(SiglipEmbeddings(Store(data_dir), settings).make({}, photos))
+
+    assert [photo for photo, _ in made] == photos
+    encoder = load_encoder(str(tmp_path), "cpu")
+    for photo, row in made:
+        if photo.image_id == 2:
+            assert isinstance(row, PhotoError)
+        else:
+            assert not isinstance(row, PhotoError)
+            (alone,) = encoder.encode_images([open_photo(photo.path, encoder.image_size)])
+            np.testing.assert_allclose(row["embedding"], alone, atol=1e-5)
+
+
 def test_loading_is_silent(siglip_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     SentenceTransformerEncoder(str(siglip_folder), "cpu")
     assert capfd.readouterr() == ("", "")
@@ -285,6 +440,13 @@ def test_unknown_model(setting: str, load: Callable[[str, str], TextEncoder], na
 
 def test_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(AlbumscopeError, match="in that folder cannot be loaded") as caught:
+        load_encoder(str(tmp_path), "cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_photos_of_any_shape_are_refused(tmp_path: Path) -> None:
+    tiny_models.save_naflex(tmp_path)
+    with pytest.raises(AlbumscopeError, match="does not take photos at one fixed size") as caught:
         load_encoder(str(tmp_path), "cpu")
     assert "\n" not in str(caught.value)
 

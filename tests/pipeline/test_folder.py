@@ -34,6 +34,7 @@ class CountingEncoder:
     name = producer = "embedded"
     dimension = 3
     image_size = 8
+    batch_size = 16
 
     def __init__(self) -> None:
         self.embedded = 0

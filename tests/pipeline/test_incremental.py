@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import AlbumscopeError, PhotoError
@@ -51,6 +52,7 @@ def run(
     album: str = "album",
     producer: str = "m:1",
     checkpoint: int = 100,
+    run_id: str | None = None,
 ) -> Counts:
     return refresh(
         store,
@@ -60,11 +62,17 @@ def run(
         lambda photo: {"sha256": photo.sha256, "producer": producer},
         maker,
         checkpoint=checkpoint,
+        run_id=run_id,
     )
 
 
 def ids(store: Store, album: str = "album") -> list[int]:
     found: list[int] = store.read(TABLE, album)["image_id"].to_pylist()
+    return found
+
+
+def run_ids(store: Store, album: str = "album") -> list[str | None]:
+    found: list[str | None] = store.read(TABLE, album)["run_id"].to_pylist()
     return found
 
 
@@ -136,6 +144,41 @@ def test_a_passing_failure_is_tried_again_but_not_for_ever(store: Store) -> None
     recovered = Maker()
     run(store, [Photo(2, "b")], recovered, album="fresh")
     assert recovered.made == [2]
+
+
+def test_a_row_tells_the_run_that_made_it(store: Store) -> None:
+    busy = Maker({2: PhotoError("server busy", transient=True)})
+    run(store, PHOTOS, busy, run_id="first")
+    assert run_ids(store) == ["first", "first", "first"]
+    run(store, [*PHOTOS, Photo(4, "d")], Maker(), run_id="second")
+    assert run_ids(store) == ["first", "second", "first", "second"]
+    run(store, [PHOTOS[2], Photo(5, "e")], Maker(), album="other", run_id="third")
+    assert run_ids(store, "other") == ["first", "third"]  # the former is copied
+    run(store, [Photo(6, "f")], Maker(), album="by hand")
+    assert run_ids(store, "by hand") == [None]
+
+
+def test_files_from_before_runs_were_noted_are_as_good_as_others(store: Store) -> None:
+    run(store, PHOTOS, Maker(), run_id="first")
+    file = store.path(TABLE, "album")
+    pq.write_table(pq.read_table(file).drop_columns("run_id"), file)
+    before = file.stat()
+    again = Maker()
+    assert run(store, PHOTOS, again, run_id="second").kept == 3
+    assert (again.made, run_ids(store)) == ([], [None] * 3)
+    assert store.read(TABLE, "album", ["run_id"]).num_rows == 3
+    after = file.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    run(store, [*PHOTOS, Photo(4, "d")], again, run_id="second")
+    assert (again.made, run_ids(store)) == ([4], [None, None, None, "second"])
+
+
+def test_a_file_that_lacks_another_column_is_damaged(store: Store) -> None:
+    run(store, PHOTOS, Maker())
+    file = store.path(TABLE, "album")
+    pq.write_table(pq.read_table(file).drop_columns("producer"), file)
+    with pytest.raises(AlbumscopeError, match=r"cannot be read \(.*producer.*\); delete it"):
+        store.read(TABLE, "album")
 
 
 def test_what_was_done_before_a_failure_is_kept(store: Store) -> None:

@@ -1,20 +1,25 @@
 """Snapshots are whole, immutable, published atomically, and can be taken back."""
 
 import json
+import platform
 import shutil
 import threading
+from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
 import faiss
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline import snapshot
 from pipeline.errors import AlbumscopeError
+from pipeline.incremental import utc_now
 from pipeline.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot import Published, Snapshot
+from pipeline.tables import ALBUM_TABLES, SCHEMAS
 
 
 def publish(data_dir: Path) -> Published:
@@ -48,6 +53,7 @@ def test_tables_and_columns_of_the_design(demo_library: Path) -> None:
         "captions": "image_id, model_name, caption, tags, visible_text, has_people, language,"
         " created_at",
         "image_embeddings": "image_id, model_name, embedding, created_at",
+        "provenance": "image_id, asset, album_id, producer, model_name, run_id, created_at",
     }
     opened = snapshot.open_current(demo_library)
     for table, columns in expected.items():
@@ -77,6 +83,40 @@ def test_the_manifest_tells_what_is_inside(demo_library: Path) -> None:
     assert manifest["indexes"]["images.faiss"]["recall"] >= 0.99
     assert set(manifest["files"]) == {"catalog.duckdb", "images.faiss", "captions.faiss"}
     assert len(manifest["run_id"]) == 36
+    assert manifest["versions"] == {
+        "python": platform.python_version(),
+        "faiss": faiss.__version__,
+        **{name: version(name) for name in ("albumscope", "torch", "sentence-transformers")},
+        "duckdb": duckdb.__version__,
+    }
+
+
+def test_provenance_is_of_the_very_rows_that_were_taken(demo_copy: Path) -> None:
+    """Also of a photo that is in two albums, whose rows were made in two runs."""
+    library = Library(Settings(data_dir=demo_copy))
+    one, other, *_ = library.store.parts("exif_metadata")
+    for table in ALBUM_TABLES:
+        rows = library.store.read(table, one)
+        for name, value in {"run_id": "another", "created_at": utc_now()}.items():
+            column = pa.array([value] * rows.num_rows, SCHEMAS[table].field(name).type)
+            rows = rows.set_column(rows.column_names.index(name), name, column)
+        both = [library.store.read(table, other), rows]
+        library.store.write(table, other, pa.concat_tables(both))
+    publish(demo_copy)
+    opened = snapshot.open_current(demo_copy)
+    made = {
+        "images": "raw_images",
+        "captions": "llm_captions",
+        "image_embeddings": "siglip_embeddings",
+        "caption_embeddings": "caption_embeddings",
+    }
+    for table, asset in made.items():
+        rows = opened.cursor().execute(
+            f"SELECT * FROM {table} JOIN provenance USING (image_id, created_at) WHERE asset = ?",
+            [asset],
+        )
+        assert len(rows.fetchall()) == opened.manifest["tables"][table] == 28
+    opened.close()
 
 
 def test_index_ids_are_the_rows_of_images(demo_library: Path) -> None:
