@@ -1,6 +1,8 @@
 """Dagster's instance: where it keeps runs, events and partitions."""
 
 import os
+import sqlite3
+from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import dagster as dg
 import psutil
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.runs import SqliteRunStorage
+from filelock import FileLock
 
 from pipeline.settings import PROJECT_ROOT, Settings
 from pipeline.store import explain_disk_errors, replace_file
@@ -36,7 +39,27 @@ def dagster_home(settings: Settings) -> Path:
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Open the instance that ``dagster dev`` uses too; close it by using it in a ``with``."""
-    return dg.DagsterInstance.from_config(str(dagster_home(settings)))
+    home = dagster_home(settings)
+    with FileLock(home / ".opening.lock"):
+        _drop_half_made_events(home / "history" / "runs" / "index.db")
+        return dg.DagsterInstance.from_config(str(home))
+
+
+def _drop_half_made_events(database: Path) -> None:
+    """Delete the database of events if whoever was making it was killed before it was done.
+
+    Dagster would take it for whole, and never find its tables. Its version is written last.
+    """
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database, timeout=60)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        is_whole = ("alembic_version",) in tables and connection.execute(
+            "SELECT version_num FROM alembic_version"
+        ).fetchall()
+    if not is_whole:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
 def process_tag() -> dict[str, str]:

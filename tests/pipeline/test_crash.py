@@ -3,6 +3,8 @@
 import multiprocessing
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +14,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from PIL import Image
 
 from pipeline import snapshot, sync
-from pipeline.instance import open_instance
+from pipeline.instance import dagster_home, open_instance
 from pipeline.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
@@ -124,6 +126,20 @@ def test_killed_at_any_moment(photos: Path, undisturbed: dict[str, object], data
         sync_and_wait(data_dir)
         assert contents(data_dir) == undisturbed
     assert killed > KILLS / 2, "most syncs were through before they could be killed"
+
+
+@pytest.mark.parametrize("made", ["", "CREATE TABLE event_logs (id INTEGER)"])
+def test_killed_while_dagster_makes_its_database(data_dir: Path, made: str) -> None:
+    settings = Settings(data_dir=data_dir)
+    database = dagster_home(settings) / "history" / "runs" / "index.db"
+    database.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(made)
+    database.touch()
+    for _ in range(2):
+        with open_instance(settings) as instance:
+            instance.add_dynamic_partitions("albums", ["a"])
+            assert instance.get_dynamic_partitions("albums") == ["a"]  # and it is kept
 
 
 def test_eight_albums_by_eight_processes(data_dir: Path, tmp_path: Path) -> None:
