@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -34,9 +34,12 @@ from pipeline.terminal import (
 )
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from pipeline.captioners import Captioner
     from pipeline.library import Library
-    from search_app.engine import Filters, SearchEngine
+    from search_app.engine import SearchEngine
+    from search_app.filters import Filters
 
 app = typer.Typer(
     help="Search Flickr albums and photo folders by words, by picture and by part of a picture.",
@@ -268,9 +271,12 @@ def images(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="What the photo shows.", show_default=False)] = "",
+    text: Annotated[
+        str, typer.Argument(help="What the photo shows; see docs/search.md.", show_default=False)
+    ] = "",
     image: Annotated[
-        str | None, typer.Option(help="A photo file, or the image_id of a photo in the library.")
+        list[str] | None,
+        typer.Option(help="A photo file, or the image_id of a photo in the library; repeatable."),
     ] = None,
     event: EventOption = None,
     year: YearOption = None,
@@ -280,30 +286,55 @@ def search(
         str | None,
         typer.Option(help="visual, caption, text or hybrid [default: hybrid; with --image visual]"),
     ] = None,
+    min_probability: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Only what matches with this probability, from 0 to 1 [default: MIN_PROBABILITY]",
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what found each photo, and what made its rows.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Search the current snapshot by words, by picture, or by both."""
-    from pipeline.photos import open_photo
     from search_app.engine import Mode, Query
+    from search_app.query import parse
 
     if mode is not None and mode not in get_args(Mode):
         raise typer.BadParameter(f"--mode is one of {', '.join(get_args(Mode))}")
-    is_id = image is not None and image.isdigit() and not Path(image).exists()
-    photo = None
-    if image and not is_id:
-        with _about(image):
-            photo = open_photo(image, QUERY_SIDE)
+    ids, photos = _pictures(image or [])
+    least = load_settings().min_probability if min_probability is None else min_probability
     query = Query(
-        text=text,
-        image=photo,
-        image_id=int(image) if image and is_id else None,
+        # in front, where no quotation that is left open swallows them
+        text=" ".join([*(f"photo:{image_id}" for image_id in ids), text]),
+        images=photos,
         filters=_filters(event, year, album_id),
         mode=mode,  # type: ignore[arg-type]  # checked above
         k=k,
+        min_probability=least,
     )
-    rows = [asdict(hit) for hit in _engine().search(query)]
-    columns = ("rank", "score", "title", "album_title", "caption", "path")
-    print_rows(rows, as_json=as_json, columns=columns, empty="Nothing found")
+    engine = _engine()
+    warn(parse(query.text).problems)
+    hits = engine.search(query)
+    rows = [asdict(hit) for hit in hits]
+    empty = "Nothing found"
+    if not hits and (nearest := engine.search(replace(query, k=1, min_probability=0))):
+        empty = (
+            f"Nothing matches. The nearest photo does with a probability of"
+            f" {nearest[0].probability:.2f}: `--min-probability 0` shows it"
+        )
+        if as_json:
+            say(empty)
+    if explain:
+        rows = [row | asdict(engine.provenance(row["image_id"])) for row in rows]
+    if explain and hits and not as_json:
+        _print_explained(rows)
+        return
+    columns = ("rank", "probability", "title", "album_title", "caption", "path")
+    print_rows(rows, as_json=as_json, columns=columns, empty=empty)
 
 
 @app.command()
@@ -420,11 +451,12 @@ def demo(
     settings = load_settings()
     home = dagster_home(settings)
     environment = {**servers.environment(settings), "DAGSTER_HOME": str(home)}
+    links = {"DAGSTER_URL": f"http://{host}:{dagster_port}"}
     page_command = servers.page_command(host, port)
     dagster_command = servers.dagster_command(host, dagster_port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that both are stopped then too
     with (
-        servers.running(page_command, environment, PROJECT_ROOT) as page,
+        servers.running(page_command, environment | links, PROJECT_ROOT) as page,
         servers.running(dagster_command, environment, home) as dagster,
     ):
         try:
@@ -486,12 +518,18 @@ def _engine() -> "SearchEngine":
     return SearchEngine(load_settings())
 
 
+def _is_file(path: str | Path) -> bool:
+    with suppress(OSError):  # a name may be too long to ask for
+        return Path(path).is_file()
+    return False
+
+
 @contextmanager
 def _about(file: str | Path) -> Iterator[None]:
     """Name the file that a PhotoError is about."""
     from pipeline.sources.folder import printable
 
-    if not Path(file).is_file():
+    if not _is_file(file):
         raise AlbumscopeError(f"{printable(file)} is not a file: give the path of a photo")
     try:
         yield
@@ -524,13 +562,51 @@ def _aloud(captioner: "Captioner") -> Iterator[None]:
 
 
 def _filters(event: str | None, year: int | None, album_id: str | None) -> "Filters":
-    from search_app.engine import Filters
+    from search_app.filters import Filters
 
     return Filters(
         events=[event] if event is not None else [],
         years=[year] if year is not None else [],
         album_ids=[album_id] if album_id is not None else [],
     )
+
+
+def _pictures(named: list[str]) -> "tuple[list[str], list[Image]]":
+    """The ids of photos in the library, and the photos that are files."""
+    from pipeline.photos import open_photo
+
+    ids, photos = [], []
+    for name in named:
+        if name.isdecimal() and not _is_file(name):
+            ids.append(name)
+            continue
+        with _about(name):
+            photos.append(open_photo(name, QUERY_SIDE))
+    return ids, photos
+
+
+def _print_explained(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        found_by = [f"{f['part']} (rank {f['rank']}, {f['score']:.3f})" for f in row["found_by"]]
+        print_fields(
+            {
+                "rank": row["rank"],
+                "photo": row["path"],
+                "probability": row["probability"],
+                "found by": found_by,
+                "matching words": row["words"],
+                "albums": [album["title"] for album in row["albums"]],
+                "on Flickr": row["page_url"],
+                "snapshot": row["snapshot"],
+                **{
+                    origin["asset"]: " ".join(
+                        filter(None, [origin["producer"], origin["run_url"] or "no run is known"])
+                    )
+                    for origin in row["origins"]
+                },
+            }
+        )
+        typer.echo()
 
 
 def _print_what_is_to_do(library: "Library", album_ids: list[str], as_json: bool) -> None:

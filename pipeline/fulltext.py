@@ -9,6 +9,7 @@ runs of Chinese, Japanese and Korean characters, which have no spaces, cut to ov
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,9 @@ import duckdb_extension_fts
 import snowballstemmer
 
 TABLE = "search_words"
+SEPARATOR = "\x1f"
+"""Stands between texts that have nothing to do with each other, such as tags."""
+_MARK = " | "  # is looked for by no query
 _COLUMNS = ("title", "description", "tags", "caption")
 
 _CJK = "\u2e80-\u2fdf\u3005-\u3007\u3031-\u3035\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -30,12 +34,22 @@ _LATIN_ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 
 
 def words(text: str | None) -> str:
-    """Return the words of a text, separated by spaces, as they are indexed and looked up."""
-    folded = unicodedata.normalize("NFKC", text or "").lower()
+    """Return the words of a text, separated by spaces, as they are indexed and looked up.
+
+    A ``SEPARATOR`` in the text stays as a mark that no phrase goes across.
+    """
+    parts = (text or "").split(SEPARATOR)
+    return _MARK.join(
+        " ".join(word for run in _runs(part) for word in _words_of_run(run)) for part in parts
+    )
+
+
+def _runs(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", text).lower()
     plain = unicodedata.normalize(
         "NFC", _LATIN_ACCENTS.sub("", unicodedata.normalize("NFD", folded))
     )
-    return " ".join(word for run in _RUNS.findall(plain) for word in _words_of_run(run))
+    return _RUNS.findall(plain)
 
 
 def query_words(text: str) -> str:
@@ -53,6 +67,20 @@ def query_words(text: str) -> str:
         and not (has_pairs and len(word) == 1 and _IS_CJK.match(word))
     ]
     return " ".join(telling or found)
+
+
+def phrase(text: str) -> list[str]:
+    """Return what an indexed text has to contain, each between spaces, to have this phrase.
+
+    That is its words one after the other; of a run of CJK characters, the single characters.
+    """
+    pieces = []
+    for is_cjk, runs in groupby(_runs(text), lambda run: bool(_IS_CJK.match(run))):
+        if is_cjk:
+            pieces += [" ".join(run) for run in runs]
+        else:
+            pieces.append(" ".join(word for run in runs for word in _words_of_run(run)))
+    return pieces
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection) -> None:

@@ -441,10 +441,10 @@ def _write_search_words(connection: duckdb.DuckDBPyConnection) -> None:
     )
     reader = connection.cursor()
     reader.execute(
-        """
+        f"""
         SELECT images.rowid, title, description,
-               array_to_string(list_concat(images.tags, captions.tags), ' '),
-               concat_ws(' ', caption, visible_text)
+               array_to_string(list_concat(images.tags, captions.tags), '{fulltext.SEPARATOR}'),
+               concat_ws('{fulltext.SEPARATOR}', caption, visible_text)
         FROM catalog.images LEFT JOIN catalog.captions USING (image_id) ORDER BY images.rowid
         """
     )

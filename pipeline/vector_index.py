@@ -62,6 +62,18 @@ class VectorIndex:
         found = rows[0] >= 0
         return rows[0][found], cosines[0][found]
 
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return these rows' vectors, shape (len(rows), dimension), as precise as the index."""
+        if not len(rows):
+            return np.empty((0, self._index.d), np.float32)
+        found: NDArray[np.float32] = self._index.reconstruct_batch(rows)
+        return found
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which rows hold a vector at all, shape (n,)."""
+        return self._present
+
 
 def build(
     blocks: Blocks, dimension: int, count: int, *, exact_up_to: int = EXACT_UP_TO

@@ -5,7 +5,7 @@ import secrets
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,8 +18,20 @@ from pipeline import snapshot
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.settings import load_settings
 from search_app import pictures
-from search_app.engine import Filters, Hit, Mode, Query, SearchEngine
-from search_app.wording import album_facts, exif_facts, literal, map_link, with_code
+from search_app.engine import Hit, Mode, Query, SearchEngine
+from search_app.filters import Filters
+from search_app.query import parse
+from search_app.wording import (
+    album_facts,
+    came_from,
+    exif_facts,
+    found_by,
+    literal,
+    made_by,
+    map_link,
+    percent,
+    with_code,
+)
 
 PAGE = 20  # photos shown at first, and added by "Load more"
 COLUMNS = 4
@@ -44,6 +56,7 @@ _STYLE = """
     content: ""; position: absolute; inset: 0;
 }
 [role="dialog"] img { max-height: 75vh; object-fit: contain; }
+[role="dialog"] table { display: block; overflow-x: auto; white-space: nowrap; }
 </style>
 """
 _log = logging.getLogger("albumscope.page")
@@ -57,6 +70,8 @@ class Card:
     path: str
     title: str
     note: str
+    hit: Hit | None = None
+    """What a search says about it."""
 
 
 @dataclass(frozen=True)
@@ -115,23 +130,49 @@ def _welcome(data_dir: Path) -> None:
 
 
 def _search_page(engine: SearchEngine) -> None:
-    filters, mode = _sidebar(engine)
+    filters, mode, least = _sidebar(engine)
     text, upload = _search_bar()
+    asked = parse(text)
+    if asked.problems:
+        st.warning("  \n".join(map(literal, asked.problems)), icon=":material/info:")
     source = _source(engine, upload)
-    shown = _number_shown((text, upload and upload.file_id, source.image_id, filters, mode))
-    if text or source != Source():
+    shown = _number_shown((text, upload and upload.file_id, source.image_id, filters, mode, least))
+    by_picture = source != Source() or bool(asked.photos)
+    if by_picture or not asked.is_empty:
         # Captions and words can only be compared with words.
-        by = mode if source == Source() else "visual"
-        query = Query(text, source.image, source.image_id, filters, by, shown + 1)
+        by = "visual" if by_picture else mode
+        images = () if source.image is None else (source.image,)
+        query = Query(text, images, source.image_id, filters, by, shown + 1, least)
         with st.spinner("Searching… the first search also loads the models"):
-            cards = [_card_of_hit(hit) for hit in engine.search(query)]
+            cards = [_card_of_hit(hit, by_picture) for hit in engine.search(query)]
+        if not cards and _nothing_matches(engine, query):
+            return
     else:
         cards = [_card_of_photo(photo) for photo in engine.newest(filters, shown + 1)]
         st.subheader("Newest photos", anchor=False)
     _results(engine, cards, shown)
 
 
-def _sidebar(engine: SearchEngine) -> tuple[Filters, Mode]:
+def _nothing_matches(engine: SearchEngine, query: Query) -> bool:
+    """Say so, and how near the nearest photo comes; False if not even that is to be had."""
+    nearest = engine.search(replace(query, k=1, min_probability=0))
+    if not nearest or nearest[0].probability is None:
+        return False
+    st.info(
+        f"Nothing matches. The nearest photo has a probability of"
+        f" {literal(percent(nearest[0].probability))}; those below {query.min_probability:.0%} are"
+        " not shown.",
+        icon=":material/search_off:",
+    )
+    st.button("Show the nearest photos", icon=":material/expand_more:", on_click=_show_all)
+    return True
+
+
+def _show_all() -> None:
+    st.session_state.least = 0
+
+
+def _sidebar(engine: SearchEngine) -> tuple[Filters, Mode, float]:
     albums = engine.albums()
     labels = _album_labels(albums)
     events = sorted({album["event_name"] for album in albums if album["event_name"]})
@@ -154,7 +195,17 @@ def _sidebar(engine: SearchEngine) -> tuple[Filters, Mode]:
             format_func=_MODES.__getitem__,
             help="How words are searched for. A picture is always compared by what it shows.",
         )
-    return filters, mode
+        st.session_state.setdefault("least", round(100 * load_settings().min_probability))
+        least = st.slider(
+            "Minimum probability",
+            0,
+            100,
+            key="least",
+            format="%d%%",
+            help="Photos that match the words with less are not shown. At 0 all are, as they are"
+            " in a search by picture.",
+        )
+    return filters, mode, least / 100
 
 
 def _album_labels(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -263,9 +314,14 @@ def _results(engine: SearchEngine, cards: Sequence[Card], shown: int) -> None:
         st.button("Load more", icon=":material/expand_more:", on_click=_load_more, width="stretch")
 
 
-def _card_of_hit(hit: Hit) -> Card:
-    score = f"{hit.score:.3f}" if hit.probability is None else f"{hit.probability:.0%}"
-    return Card(hit.image_id, hit.path, _title(hit.title), f"{score} · {hit.album_title}")
+def _card_of_hit(hit: Hit, by_picture: bool) -> Card:
+    if hit.probability is not None:
+        note = f"{percent(hit.probability)} · {hit.album_title}"
+    elif by_picture:
+        note = f"{hit.score:.3f} · {hit.album_title}"
+    else:
+        note = hit.album_title
+    return Card(hit.image_id, hit.path, _title(hit.title), note, hit)
 
 
 def _card_of_photo(photo: Mapping[str, Any]) -> Card:
@@ -305,10 +361,11 @@ def _placeholder(error: PhotoError) -> None:
 
 
 def _open_preview(engine: SearchEngine, card: Card) -> None:
-    st.dialog(literal(card.title), width="large")(_preview)(engine, card.image_id)
+    st.dialog(literal(card.title), width="large")(_preview)(engine, card)
 
 
-def _preview(engine: SearchEngine, image_id: int) -> None:
+def _preview(engine: SearchEngine, card: Card) -> None:
+    image_id = card.image_id
     with errors_shown():
         photo = engine.details(image_id)
         left, right = st.columns([5, 2], gap="medium")
@@ -323,6 +380,21 @@ def _preview(engine: SearchEngine, image_id: int) -> None:
                 args=(image_id,),
             ):
                 st.rerun()  # the whole page, which closes the preview
+        label = "Explain this result" if card.hit else "Where it comes from"
+        with st.expander(label, on_change="rerun") as more:
+            if more.open:
+                _explain(engine, card)
+
+
+def _explain(engine: SearchEngine, card: Card) -> None:
+    """What found the photo, and where it and all that is known of it come from."""
+    if card.hit:
+        st.text(found_by(card.hit))
+        if card.hit.words:
+            st.text(f"Matching words: {', '.join(card.hit.words)}")
+    origin = engine.provenance(card.image_id)
+    st.markdown(came_from(origin))
+    st.markdown(made_by(origin))
 
 
 def _large_picture(photo: Mapping[str, Any]) -> None:

@@ -16,12 +16,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline import fulltext, snapshot
-from pipeline.encoders import Encoder, TextEncoder
+from pipeline.encoders import Encoder, TextEncoder, Vectors
 from pipeline.encoders.loading import load_encoder
 from pipeline.encoders.text import load_text_encoder
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
+from pipeline.vector_index import VectorIndex
+from search_app import evidence
+from search_app.evidence import Chance, Evidence, Values
+from search_app.filters import Filters, allowed_albums, allowed_rows
+from search_app.provenance import Provenance, provenance
+from search_app.query import Fields, ParsedQuery, Text, parse
 
 Mode = Literal["visual", "caption", "text", "hybrid"]
 MODES: tuple[Mode, ...] = ("visual", "caption", "text", "hybrid")
@@ -29,37 +35,48 @@ MAX_QUERY = 1000
 """The longest text query, in characters."""
 
 _log = logging.getLogger("albumscope.engine")
-_RRF_K = 60  # the constant of reciprocal rank fusion, as in Cormack et al. (2009)
-_FUSED_DEPTH = 200  # how far down each ranking is fused, at the least
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Photos of albums that meet all of these; an empty one lets every photo through."""
-
-    events: Sequence[str] = ()
-    years: Sequence[int] = ()
-    album_ids: Sequence[str] = ()
+_DEPTH = 200  # how far down each part of a hybrid search looks, at the least
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is searched for: a text, a picture, a photo of the library, or several of them.
+    """What is searched for: a text (docs/search.md), pictures, a photo of the library, or several.
 
-    ``mode`` None is hybrid for a text alone and visual as soon as a picture is given.
+    ``mode`` None is hybrid for a text alone and visual as soon as a picture is given. What matches
+    with less than ``min_probability`` is left out; photos that were found by a picture have no
+    probability and stay.
     """
 
     text: str = ""
-    image: Image.Image | None = None
+    images: Sequence[Image.Image] = ()
     image_id: int | None = None
     filters: Filters = field(default_factory=Filters)
     mode: Mode | None = None
     k: int = 20
+    min_probability: float = 0.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """One part of a search that found a photo: "visual", "caption" or "text".
+
+    ``rank`` is the photo's in that part alone, ``score`` its cosine, or BM25 for "text".
+    """
+
+    part: str
+    rank: int
+    score: float
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One photo found. ``score`` is a cosine (visual, caption), BM25 (text) or a fused rank."""
+    """One photo found.
+
+    ``score`` is a cosine (visual, caption), BM25 (text) or the log odds of a match, up to a
+    constant (hybrid, and of several texts). ``probability``: that it matches; None for a query with
+    a picture, or that says only what is not wanted. ``words`` are those of the query that the
+    photo's texts have.
+    """
 
     rank: int
     image_id: int
@@ -74,6 +91,8 @@ class Hit:
     probability: float | None
     image_url: str | None
     page_url: str | None
+    found_by: Sequence[Found]
+    words: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,19 @@ class Ranking:
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A text or a picture that is searched for, or with a negative weight searched away from.
+
+    ``visual`` and ``caption`` are its vectors in the two spaces, None where it has none there.
+    """
+
+    weight: float
+    text: str | None
+    visual: Vectors | None
+    caption: Vectors | None
 
 
 class SearchEngine:
@@ -93,6 +125,8 @@ class SearchEngine:
         self._snapshot = snapshot.open_current(settings.data_dir)
         self._opening = threading.Lock()
         self._passed_over: str | None = None  # the name of a snapshot that could not be opened
+        self._measuring = threading.Lock()
+        self._chances: tuple[str, dict[str, Chance]] = ("", {})
 
     @property
     def current(self) -> Snapshot:
@@ -108,35 +142,66 @@ class SearchEngine:
         return self._snapshot
 
     def search(self, query: Query) -> list[Hit]:
-        """Return the best ``query.k`` photos. Raises AlbumscopeError if the query is no query."""
-        text = query.text.strip()
-        if len(text) > MAX_QUERY:
-            raise AlbumscopeError(
-                f"The query has {len(text):,} characters; shorten it to {MAX_QUERY:,} or fewer"
-            )
-        has_image = query.image is not None or query.image_id is not None
-        if not text and not has_image:
-            raise AlbumscopeError("Nothing to search for: give a text or a picture")
-        mode: Mode = query.mode or ("visual" if has_image else "hybrid")
-        if mode in {"caption", "text"} and not text:
-            raise AlbumscopeError(f"Mode {mode!r} searches with words: give a text")
-        if query.k < 1:
-            raise AlbumscopeError(f"Cannot return {query.k} photos: ask for one or more")
+        """Return the best ``query.k`` photos. Raises AlbumscopeError if the query is no query.
 
+        A query of fields alone lists the photos that fit them. What ``parse`` finds wrong with the
+        text is left out here.
+        """
+        asked = parse(query.text)
+        has_picture = bool(query.images or asked.photos or query.image_id is not None)
+        mode = _checked_mode(query, asked, has_picture)
         now = self.current
-        allowed = _allowed(now, query.filters)
-        if query.image_id is not None:
-            allowed = _without(now, query.image_id, allowed)
-        depth = query.k if mode != "hybrid" else max(query.k, _FUSED_DEPTH)
-        rankings = []
-        if mode in {"visual", "hybrid"}:
-            rankings.append(self._visual(now, query, text, depth, allowed))
-        if text and mode in {"caption", "hybrid"}:
-            rankings.append(self._caption(now, text, depth, allowed))
-        if text and mode in {"text", "hybrid"}:
-            rankings.append(_full_text(now, text, depth, allowed))
-        ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
-        return self._hits(now, Ranking(ranking.rows[: query.k], ranking.scores[: query.k]), query)
+        albums = allowed_albums(now, query.filters, asked.only)
+        allowed = allowed_rows(now, albums, asked)
+        for image_id in _ids(query, asked):
+            allowed = _without(now, image_id, allowed)
+        terms = self._terms(now, query, asked, mode)
+        is_wanted = any(term.weight > 0 for term in terms)
+        if not terms or (mode == "text" and not is_wanted):
+            every = np.arange(now.manifest["tables"]["images"])
+            rows = (every if allowed is None else np.flatnonzero(allowed))[: query.k]
+            listed = Ranking(rows, np.zeros(len(rows), np.float32))
+            return self._hits(now, listed, [None] * len(rows), {}, asked, albums)
+
+        depth = max(query.k, _DEPTH)
+        parts = self._rankings(now, terms, mode, depth, allowed)
+        if mode == "hybrid":
+            rows = np.unique(np.concatenate([ranking.rows for ranking in parts.values()]))
+        else:
+            rows = parts[mode].rows
+        odds = self._evidence(now, terms, mode, rows)
+        chances: Sequence[float | None] = [None] * len(rows)
+        is_mixed = mode == "hybrid"
+        if is_wanted and not has_picture:
+            photos = now.manifest["tables"]["images"]
+            chances = [float(chance) for chance in evidence.probability(odds, photos)]
+            is_mixed |= mode != "text" and len(terms) > 1
+        scores = odds.astype(np.float32) if is_mixed else parts[mode].scores
+        order = [
+            at
+            for at in np.lexsort((rows, -scores)).tolist()
+            if chances[at] is None or chances[at] >= query.min_probability
+        ][: query.k]
+        return self._hits(
+            now,
+            Ranking(rows[order], scores[order]),
+            [chances[at] for at in order],
+            parts,
+            asked,
+            albums,
+        )
+
+    def evidence(self, text: str) -> Evidence:
+        """What speaks for a match of a text and each row of table ``images``, of each kind."""
+        now = self.current
+        rows = np.arange(now.manifest["tables"]["images"])
+        (term,) = self._terms(now, Query(text), ParsedQuery((Text(text, 1.0),)), "hybrid")
+        photos = {part: _vectors(index, rows) for part, index in self._indexes(now).items()}
+        return self._kinds(now, term, rows, photos)
+
+    def provenance(self, image_id: int) -> Provenance:
+        """Where a photo comes from. Raises AlbumscopeError for an unknown id."""
+        return provenance(self.current, image_id, self._settings.dagster_url)
 
     def details(self, image_id: int) -> dict[str, Any]:
         """The columns of ``images`` for one photo, with its ``exif``, ``caption`` and ``albums``.
@@ -176,9 +241,10 @@ class SearchEngine:
 
     def newest(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
         """The photos of the newest albums, each once: what there is to see before a search."""
-        condition, values = _album_condition(filters)
+        now = self.current
+        condition, values = _in_albums(allowed_albums(now, filters, Fields()))
         rows = _rows(
-            self.current.cursor(),
+            now.cursor(),
             f"""
             SELECT image_id, path, images.title, album_id, albums.title AS album_title
             FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
@@ -195,9 +261,10 @@ class SearchEngine:
 
     def images(self, filters: Filters) -> list[dict[str, Any]]:
         """The photos of the library, one row for each album that a photo is in."""
-        condition, values = _album_condition(filters)
+        now = self.current
+        condition, values = _in_albums(allowed_albums(now, filters, Fields()))
         rows = _rows(
-            self.current.cursor(),
+            now.cursor(),
             f"""
             SELECT images.*, album_id, albums.title AS album_title, event_name, event_year,
                    event_type
@@ -221,28 +288,113 @@ class SearchEngine:
     def _text_encoder(self, now: Snapshot) -> TextEncoder:
         return load_text_encoder(now.manifest["models"]["text"], self._settings.device)
 
-    def _visual(
-        self, now: Snapshot, query: Query, text: str, k: int, allowed: NDArray[np.bool_] | None
-    ) -> Ranking:
-        vectors = []
-        if query.image_id is not None:
-            vectors.append(_stored_vector(now, query.image_id))
-        if text:
-            vectors.append(self._encoder(now).encode_texts([text])[0])
-        if query.image is not None:
-            vectors.append(self._encoder(now).encode_images([query.image])[0])
-        mean = np.sum(vectors, axis=0)
-        mean /= max(float(np.linalg.norm(mean)), 1e-12)
-        return Ranking(*now.images.search(np.asarray(mean, np.float32), k, allowed))
+    def _terms(self, now: Snapshot, query: Query, asked: ParsedQuery, mode: Mode) -> list[_Term]:
+        """What is searched for, embedded into the spaces that the mode needs."""
+        texts = [text.text for text in asked.texts]
+        unknown = [None] * len(texts)
+        visual: Sequence[Vectors | None] = unknown
+        caption: Sequence[Vectors | None] = unknown
+        if texts and mode in {"visual", "hybrid"}:
+            visual = list(self._encoder(now).encode_texts(texts))
+        if texts and mode in {"caption", "hybrid"}:
+            caption = list(self._text_encoder(now).encode_texts(texts))
+        terms = [
+            _Term(text.weight, text.text, *vectors)
+            for text, *vectors in zip(asked.texts, visual, caption, strict=True)
+        ]
+        if mode in {"visual", "hybrid"}:
+            if query.images:
+                pictures = self._encoder(now).encode_images(query.images)
+                terms += [_Term(1.0, None, picture, None) for picture in pictures]
+            photos = [(photo.image_id, photo.weight) for photo in asked.photos]
+            if query.image_id is not None:
+                photos.append((query.image_id, 1.0))
+            terms += [
+                _Term(weight, None, _stored_vector(now, image_id), None)
+                for image_id, weight in photos
+            ]
+        return terms
 
-    def _caption(
-        self, now: Snapshot, text: str, k: int, allowed: NDArray[np.bool_] | None
-    ) -> Ranking:
-        vector = self._text_encoder(now).encode_texts([text])[0]
-        return Ranking(*now.captions.search(vector, k, allowed))
+    def _rankings(
+        self,
+        now: Snapshot,
+        terms: Sequence[_Term],
+        mode: Mode,
+        depth: int,
+        allowed: NDArray[np.bool_] | None,
+    ) -> dict[str, Ranking]:
+        """What each part of the mode finds by itself; ``depth`` photos at the most."""
+        rankings = {}
+        for part, index in (("visual", now.images), ("caption", now.captions)):
+            if mode in {part, "hybrid"} and (mixed := _mixed(terms, part)) is not None:
+                rankings[part] = Ranking(*index.search(mixed, depth, allowed))
+        text = " ".join(term.text for term in terms if term.text and term.weight > 0)
+        if mode in {"text", "hybrid"} and (text or mode == "text"):
+            rankings["text"] = _full_text(now, text, depth, allowed)
+        return rankings
 
-    def _hits(self, now: Snapshot, ranking: Ranking, query: Query) -> list[Hit]:
-        condition, values = _album_condition(query.filters)
+    def _evidence(
+        self, now: Snapshot, terms: Sequence[_Term], mode: Mode, rows: NDArray[np.int64]
+    ) -> Values:
+        """The log odds, up to the prior, that each row matches, shape (len(rows),).
+
+        Wanted texts and pictures count by their weights. Whatever speaks for an unwanted one
+        speaks against the photo.
+        """
+        wanted = sum(term.weight for term in terms if term.weight > 0)
+        photos = {part: _vectors(index, rows) for part, index in self._indexes(now).items()}
+        odds = np.zeros(len(rows))
+        for term in terms:
+            found = evidence.log_odds(self._kinds(now, term, rows, photos).only(mode))
+            if term.weight > 0:
+                odds += term.weight / wanted * found
+            else:
+                odds += term.weight * np.maximum(found, 0.0)
+        return odds
+
+    def _kinds(
+        self,
+        now: Snapshot,
+        term: _Term,
+        rows: NDArray[np.int64],
+        photos: Mapping[str, NDArray[np.float32]],
+    ) -> Evidence:
+        visual = caption = np.full(len(rows), np.nan)
+        if term.visual is not None and now.images.present.any():
+            chance, encoder = self._chance(now, "visual"), self._encoder(now)
+            visual = (
+                evidence.visual_of_picture(chance, term.visual, photos["visual"])
+                if term.text is None
+                else evidence.visual_of_text(encoder, chance, term.visual, photos["visual"])
+            )
+        if term.caption is not None and now.captions.present.any():
+            caption = self._chance(now, "caption").of_text(term.caption, photos["caption"])
+        return Evidence(visual, caption, evidence.word_share(now, term.text or "", rows))
+
+    def _indexes(self, now: Snapshot) -> dict[str, VectorIndex]:
+        return {"visual": now.images, "caption": now.captions}
+
+    def _chance(self, now: Snapshot, part: str) -> Chance:
+        """How photos score by chance; measured once for a snapshot."""
+        with self._measuring:
+            if self._chances[0] != now.name:
+                self._chances = now.name, {}
+            if part not in self._chances[1]:
+                encoder = self._encoder(now) if part == "visual" else self._text_encoder(now)
+                index = self._indexes(now)[part]
+                self._chances[1][part] = evidence.measure_chance(index, encoder)
+            return self._chances[1][part]
+
+    def _hits(
+        self,
+        now: Snapshot,
+        ranking: Ranking,
+        probabilities: Sequence[float | None],
+        parts: Mapping[str, Ranking],
+        asked: ParsedQuery,
+        albums: Sequence[str] | None,
+    ) -> list[Hit]:
+        condition, values = _in_albums(albums)
         rows = _rows(
             now.cursor(),
             f"""
@@ -257,26 +409,73 @@ class SearchEngine:
             *values,
         )
         by_row = {row.pop("row"): row for row in rows}
-        found = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+        ranks = {
+            part: {row: rank for rank, row in enumerate(found.rows.tolist(), start=1)}
+            for part, found in parts.items()
+        }
+        typed = " ".join(text.text for text in asked.texts if text.weight > 0)
+        telling = set(fulltext.query_words(typed).split())
+        has = evidence.words_of(now, ranking.rows)
         return [
-            Hit(rank=rank, score=score, probability=None, **_with_path(by_row[row]))
-            for rank, (row, score) in enumerate(found, start=1)
+            Hit(
+                rank=rank,
+                score=score,
+                probability=chance,
+                found_by=[
+                    Found(part, in_part[row], float(parts[part].scores[in_part[row] - 1]))
+                    for part, in_part in ranks.items()
+                    if row in in_part
+                ],
+                words=[
+                    word
+                    for word in dict.fromkeys(typed.split())
+                    if telling & has[row].intersection(fulltext.words(word).split())
+                ],
+                **_with_path(by_row[row]),
+            )
+            for rank, (row, score, chance) in enumerate(
+                zip(ranking.rows.tolist(), ranking.scores.tolist(), probabilities, strict=True), 1
+            )
         ]
 
 
-def fuse(rankings: Sequence[Ranking]) -> Ranking:
-    """Fuse rankings by reciprocal rank (Cormack, Clarke and Büttcher, SIGIR 2009).
+def _checked_mode(query: Query, asked: ParsedQuery, has_picture: bool) -> Mode:
+    if len(query.text.strip()) > MAX_QUERY:
+        raise AlbumscopeError(
+            f"The query has {len(query.text.strip()):,} characters; shorten it to"
+            f" {MAX_QUERY:,} or fewer"
+        )
+    if asked.is_empty and not has_picture:
+        raise AlbumscopeError("Nothing to search for: give a text or a picture")
+    if query.k < 1:
+        raise AlbumscopeError(f"Cannot return {query.k} photos: ask for one or more")
+    mode: Mode = query.mode or ("visual" if has_picture else "hybrid")
+    if mode in {"caption", "text"} and has_picture and not asked.texts:
+        raise AlbumscopeError(f"Mode {mode!r} searches with words: give a text")
+    return mode
 
-    A row's score is the sum of 1 / (60 + its rank) over the rankings that have it.
-    """
-    scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, row in enumerate(ranking.rows.tolist(), start=1):
-            scores[row] = scores.get(row, 0.0) + 1.0 / (_RRF_K + rank)
-    order = sorted(scores, key=lambda row: (-scores[row], row))
-    return Ranking(
-        np.asarray(order, np.int64), np.asarray([scores[row] for row in order], np.float32)
-    )
+
+def _mixed(terms: Sequence[_Term], part: str) -> Vectors | None:
+    """One vector for all terms, by their weights, of length 1; None if none has one."""
+    vectors = [(term.weight, getattr(term, part)) for term in terms]
+    known = [weight * vector for weight, vector in vectors if vector is not None]
+    if not known:
+        return None
+    mixed: Vectors = np.sum(known, axis=0, dtype=np.float32)
+    return mixed / max(float(np.linalg.norm(mixed)), 1e-12)
+
+
+def _vectors(index: VectorIndex, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The vectors of these rows, NaN for those that have none."""
+    vectors = index.vectors(rows)
+    vectors[~index.present[rows]] = np.nan
+    return vectors
+
+
+def _ids(query: Query, asked: ParsedQuery) -> list[int]:
+    """The photos of the library that are searched with."""
+    ids = [photo.image_id for photo in asked.photos]
+    return ids if query.image_id is None else [*ids, query.image_id]
 
 
 def _full_text(now: Snapshot, text: str, k: int, allowed: NDArray[np.bool_] | None) -> Ranking:
@@ -301,24 +500,6 @@ def _full_text(now: Snapshot, text: str, k: int, allowed: NDArray[np.bool_] | No
     return Ranking(rows[:k], scores[:k])
 
 
-def _allowed(now: Snapshot, filters: Filters) -> NDArray[np.bool_] | None:
-    condition, values = _album_condition(filters)
-    if not values:
-        return None
-    allowed = np.zeros(now.manifest["tables"]["images"], bool)
-    rows = now.cursor().execute(
-        f"""
-        SELECT images.rowid AS row
-        FROM images SEMI JOIN (
-            FROM album_images JOIN albums USING (album_id) WHERE {condition}
-        ) USING (image_id)
-        """,
-        values,
-    )
-    allowed[rows.fetchnumpy()["row"]] = True
-    return allowed
-
-
 def _without(now: Snapshot, image_id: int, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     if allowed is None:
         allowed = np.ones(now.manifest["tables"]["images"], bool)
@@ -327,18 +508,9 @@ def _without(now: Snapshot, image_id: int, allowed: NDArray[np.bool_] | None) ->
     return allowed
 
 
-def _album_condition(filters: Filters) -> tuple[str, list[Any]]:
-    """A condition on table ``albums`` with its values; without filters TRUE and none."""
-    conditions, values = ["TRUE"], []
-    for column, wanted in (
-        ("event_name", filters.events),
-        ("event_year", filters.years),
-        ("albums.album_id", filters.album_ids),
-    ):
-        if wanted:
-            conditions.append(f"list_contains(?, {column})")
-            values.append(list(wanted))
-    return " AND ".join(conditions), values
+def _in_albums(albums: Sequence[str] | None) -> tuple[str, list[Any]]:
+    """A condition on a column ``album_id`` with its values; without a choice TRUE and none."""
+    return ("TRUE", []) if albums is None else ("list_contains(?::VARCHAR[], album_id)", [albums])
 
 
 def _stored_vector(now: Snapshot, image_id: int) -> NDArray[np.float32]:

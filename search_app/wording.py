@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from search_app.engine import Hit
+from search_app.provenance import Provenance
+
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # What Streamlit turns into a symbol even where it is escaped: ->, --, >= and the like.
 _SHORTHAND = re.compile(r"(?<=[<>=~-])(?=[<>=~-])|(?<=:)(?=streamlit:)")
@@ -54,6 +57,42 @@ def exposure(seconds: float) -> str:
     if seconds < 0.3:
         return f"1/{round(1 / seconds):,} s"
     return f"{round(seconds, 1):g} s"
+
+
+def percent(probability: float) -> str:
+    """A probability in percent, rounded down: what was cut never looks as if it were enough."""
+    return f"{int(100 * probability)}%" if probability >= 0.01 else "<1%"
+
+
+def found_by(hit: Hit) -> str:
+    """Put into words which parts of a search found a photo; none has to for fields alone."""
+    if not hit.found_by:
+        return "It fits the fields of the query"
+    names = {"visual": "what it shows", "caption": "its caption", "text": "its words"}
+    parts = [f"{names[found.part]} (place {found.rank:,})" for found in hit.found_by]
+    return f"Found by {', '.join(parts)}"
+
+
+def came_from(origin: Provenance) -> str:
+    """Markdown that names a photo's albums, with links to what is on Flickr."""
+    albums = ", ".join(
+        f"[{literal(album.title)}]({album.url})" if album.url else literal(album.title)
+        for album in origin.albums
+    )
+    page = f" · [the photo on Flickr]({origin.page_url})" if origin.page_url else ""
+    return f"From {albums}{page}"
+
+
+def made_by(origin: Provenance) -> str:
+    """A Markdown table of what made a photo's rows, with links to Dagster's UI."""
+    lines = ["| asset | by | run | when |", "|---|---|---|---|"]
+    for made in origin.origins:
+        run = f"[{(made.run_id or '')[:8]}]({made.run_url})" if made.run_url else "not known"
+        by = literal(made.producer or "")
+        when = f"{made.created_at:%Y-%m-%d %H:%M} UTC"
+        lines.append(f"| [{made.asset}]({made.asset_url}) | {by} | {run} | {when} |")
+    versions = ", ".join(f"{name} {number}" for name, number in origin.versions.items())
+    return "\n".join(lines) + f"\n\nSnapshot {origin.snapshot}, made with {literal(versions)}"
 
 
 def map_link(exif: Mapping[str, Any]) -> str | None:

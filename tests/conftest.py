@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEMO_PHOTOS = PROJECT_ROOT / "data" / "demo"
@@ -71,18 +72,24 @@ def albumscope() -> Albumscope:
 
 @pytest.fixture(scope="session")
 def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The DATA_DIR of the demo photos, synced; for reading only."""
+    """The DATA_DIR of the demo photos, synced once for all workers; for reading only."""
     from pipeline import sync
     from pipeline.instance import open_instance
     from pipeline.library import Library
     from pipeline.settings import Settings
     from pipeline.sources import folder
 
-    library = Library(Settings(data_dir=tmp_path_factory.mktemp("demo") / "library"))
-    folder.register(library.store, folder.Registration(str(DEMO_PHOTOS), recursive=True))
-    with open_instance(library.settings) as instance:
-        report = sync.sync(library, instance)
-    assert not report.failed
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    library = Library(Settings(data_dir=root / "demo" / "library"))
+    with FileLock(root / "demo.lock"):
+        if not (root / "demo" / "is_synced").exists():
+            folder.register(library.store, folder.Registration(str(DEMO_PHOTOS), recursive=True))
+            with open_instance(library.settings) as instance:
+                report = sync.sync(library, instance)
+            assert not report.failed
+            (root / "demo" / "is_synced").touch()
     return library.settings.data_dir
 
 

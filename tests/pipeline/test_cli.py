@@ -23,8 +23,10 @@ from PIL import Image
 from pipeline import cli, snapshot
 from pipeline.errors import AlbumscopeError
 from pipeline.exif import EXIF_COLUMNS
+from pipeline.instance import open_instance
 from pipeline.library import Library
 from pipeline.settings import Settings
+from pipeline.tables import ALBUM_TABLES
 from tests.pipeline.command_line import Result, Run
 from tests.pipeline.quick_model import QuickModel
 
@@ -108,18 +110,152 @@ def test_search_finds_the_cat(albumscope: Callable[..., Any], demo: Path) -> Non
     hits = json.loads(result.stdout)
     assert list(hits[0]) == [
         "rank", "image_id", "path", "album_id", "album_title", "event_name", "event_year", "title",
-        "caption", "score", "probability", "image_url", "page_url",
+        "caption", "score", "probability", "image_url", "page_url", "found_by", "words",
     ]  # fmt: skip
     assert hits[0]["path"] == str(CAT)
     assert hits[0]["title"] == "cat portrait"
-    assert [hit["rank"] for hit in hits] == list(range(1, 21))
+    assert hits[0]["words"] == ["cat"]
+    assert [found["part"] for found in hits[0]["found_by"]] == ["visual", "caption", "text"]
+    assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
+    assert all(0.17 <= hit["probability"] <= 1 for hit in hits)
 
 
 def test_search_for_people(run: Run, demo: Path) -> None:
     result = run("search", "a cat", "-k", "3")
     assert (result.code, result.err) == (0, "")
-    assert "cat portrait" in result.out
-    assert len(run("search", "a cat", "-k", "3", "--json").json) == 3
+    columns, _, best, *_ = result.out.strip("\n").split("\n")[1:]
+    assert columns.split() == ["rank", "probability", "title", "album", "title", "caption", "path"]
+    assert best.split()[0] == "1"
+    assert "cat portrait" in best
+
+
+def test_k_photos_at_the_most(run: Run, demo: Path) -> None:
+    everything = run("search", "a cat", "-k", "100", "--min-probability", "0", "--json").json
+    assert len(everything) == 28
+    three = run("search", "a cat", "-k", "3", "--min-probability", "0", "--json").json
+    assert three == everything[:3]
+
+
+def test_what_does_not_match_is_not_shown(
+    run: Run, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = run("search", "a cat", "-k", "100", "--min-probability", "0", "--json").json
+    for least in (0.17, 0.01, 0.5, 1.0):
+        matching = [hit for hit in everything if hit["probability"] >= least]
+        monkeypatch.setenv("MIN_PROBABILITY", str(least))
+        by_setting = run("search", "a cat", "-k", "100", "--json")
+        assert json.loads(by_setting.out) == matching
+        monkeypatch.setenv("MIN_PROBABILITY", "0")
+        by_option = run("search", "a cat", "-k", "100", "--min-probability", str(least), "--json")
+        assert json.loads(by_option.out) == matching
+
+
+def test_nothing_matches(run: Run, demo: Path) -> None:
+    nonsense = "quarterly tax return"
+    (nearest,) = run("search", nonsense, "-k", "1", "--min-probability", "0", "--json").json
+    assert 0 < nearest["probability"] < 0.17
+    for options in ([], ["--json"], ["--explain"], ["--explain", "--json"]):
+        result = run("search", nonsense, *options)
+        assert (result.code, result.out) == (0, "[]\n" if "--json" in options else "")
+        assert result.err == (
+            "Nothing matches. The nearest photo does with a probability of"
+            f" {nearest['probability']:.2f}: `--min-probability 0` shows it\n"
+        )
+    # where no photo fits the fields there is no nearest one
+    assert run("search", f"{nonsense} camera:leica", "--json").json == []
+    assert run("search", f"{nonsense} camera:leica").err == "Nothing found\n"
+
+
+def test_messages_on_a_query_go_to_standard_error(run: Run, demo: Path) -> None:
+    query = "a cat colour:red year:2016..2013"
+    result = run("search", query, "--json")
+    assert json.loads(result.out)[0]["path"] == str(CAT)
+    field, year = result.err.splitlines()
+    assert field.startswith("Warning: No field colour, so its words are searched for: ")
+    assert year.startswith("Warning: year:2016..2013 was left out: write a year, or from..to")
+    assert run("search", query).err == result.err
+
+
+def test_why_there_is_nothing_to_search_for(run: Run, demo: Path) -> None:
+    for arguments, wrong in ((["taken:2015-13"], "taken:"), (["--image", "9" * 30], "photo:")):
+        result = run("search", *arguments)
+        message, error = result.err.splitlines()
+        assert (result.code, result.out) == (1, "")
+        assert message.startswith(f"Warning: {wrong}")
+        assert " was left out: write " in message
+        assert error == "Error: Nothing to search for: give a text or a picture"
+
+
+def test_fields_alone_list_what_fits(run: Run, demo: Path) -> None:
+    (hit,) = run("search", "camera:canon", "--json").json
+    assert (hit["title"], hit["probability"], hit["found_by"]) == ("maple leaves", None, [])
+    narrowed = run("search", "camera:olympus taken:2015-06", "--year", "2015", "--json").json
+    assert {hit["title"] for hit in narrowed} == {"blue hour", "wooden pier"}
+    assert run("search", "camera:olympus", "--year", "2018", "--json").json == []
+
+
+def test_a_query_may_begin_with_a_hyphen(run: Run, demo: Path) -> None:
+    hits = run("search", "-k", "50", "--json", "--", "-mountain").json
+    assert len(hits) == 26
+    assert "mountain" not in " ".join(f"{hit['title']} {hit['caption']}" for hit in hits).lower()
+    fitting = run("search", "--json", "--", '-camera:olympus album:"northern light"').json
+    assert len(fitting) == 4
+
+
+def test_search_by_several_pictures(run: Run, demo: Path) -> None:
+    """Files and photos of the library, with words; those of the library are not found again."""
+    ids = {image["title"]: image["image_id"] for image in run("images", "--json").json}
+    pier, sunset = ids["wooden pier"], ids["sunset"]
+    by_two = run("search", "--image", pier, "--image", sunset, "-k", "50", "--json").json
+    assert {hit["image_id"] for hit in by_two} == set(ids.values()) - {pier, sunset}
+    by_one = run("search", "--image", pier, "-k", "50", "--json").json
+    assert [hit["image_id"] for hit in by_one[:9]] != [hit["image_id"] for hit in by_two[:9]]
+    assert run("search", f"photo:{pier} photo:{sunset}", "-k", "50", "--json").json == by_two
+    mixed = run("search", "a cat", "--image", CAT, "--image", pier, "--json").json
+    assert mixed[0]["path"] == str(CAT)
+    assert pier not in {hit["image_id"] for hit in mixed}
+    assert {hit["probability"] for hit in (*by_two, *mixed)} == {None}
+    assert_one_line(run("search", "--image", pier, "--image", "12"), "Photo 12 is not in the lib")
+
+
+def test_an_open_quotation_swallows_no_picture(run: Run, demo: Path) -> None:
+    (cat,) = run("search", "a cat", "-k", "1", "--json").json
+    result = run("search", '"tabby cat', "--image", cat["image_id"], "--json")
+    assert json.loads(result.out) == []  # the one with these words is the one searched with
+    assert result.err.startswith('Warning: "tabby cat has no closing quote')
+
+
+def test_explain_says_what_found_a_photo_and_what_made_its_rows(
+    run: Run, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_URL", "https://dagster.example.org/ui")
+    plain = run("search", "a cat", "-k", "2", "--min-probability", "0", "--json").json
+    explained = run(
+        "search", "a cat", "-k", "2", "--min-probability", "0", "--explain", "--json"
+    ).json
+    assert [{name: hit[name] for name in plain[0]} for hit in explained] == plain
+    cat = explained[0]
+    assert [album["title"] for album in cat["albums"]] == ["Things and Places"]
+    assert cat["snapshot"] == snapshot.current_name(demo)
+    assert cat["versions"]["albumscope"]
+    assert [origin["asset"] for origin in cat["origins"]] == [*ALBUM_TABLES, "faiss_index"]
+    with open_instance(Settings(data_dir=demo)) as instance:
+        for origin in cat["origins"]:
+            assert instance.get_run_by_id(origin["run_id"])
+            assert origin["run_url"] == f"https://dagster.example.org/ui/runs/{origin['run_id']}"
+
+    result = run("search", "a cat", "-k", "2", "--min-probability", "0", "--explain")
+    assert (result.code, result.err) == (0, "")
+    first, second = result.out.strip().split("\n\n")
+    text = " ".join(first.split())
+    assert str(CAT) in text
+    assert "matching words cat albums Things and Places" in text
+    for found in cat["found_by"]:
+        assert f"{found['part']} (rank {found['rank']}, {found['score']:.3f})" in text
+    for origin in cat["origins"]:
+        assert origin["asset"].replace("_", " ") in text
+        assert origin["run_url"] in text
+    assert "rank 2" in " ".join(second.split())
 
 
 @pytest.mark.parametrize("mode", ["visual", "caption", "text", "hybrid"])
@@ -309,7 +445,8 @@ def test_stopping_a_sync_keeps_what_is_done(data_dir: Path, run: Run) -> None:
         (["search", "--image", __file__], ["test_cli.py: not a photo in a format that can be"]),
         (["search", "--image", str(DEMO)], ["is not a file: give the path of a photo"]),
         (["search", "--image", "12345"], ["Photo 12345 is not in the library"]),
-        (["search", "--image", "9" * 30], ["is not in the library"]),
+        (["search", "--image", "²"], ["² is not a file: give the path of a photo"]),
+        (["search", "--image", "x" * 5000], ["xx is not a file: give the path of a photo"]),
         (["search", "--mode", "text", "--image", str(CAT)], ["Mode 'text' searches with words"]),
         (["sync", "nope"], ["No album 'nope': `albumscope albums` lists the ids"]),
         (["sync", "--dry-run", "nope"], ["No album 'nope': `albumscope albums` lists the ids"]),
@@ -339,6 +476,9 @@ def test_trouble_with_arguments(
         ["add-folder", str(DEMO), "--year", "soon"],
         ["search", "cat", "--mode", "nope"],
         ["search", "cat", "-k", "0"],
+        ["search", "cat", "--min-probability", "2"],
+        ["search", "cat", "--min-probability", "nan"],
+        ["search", "-cat"],
         ["search", "cat", "--year", "soon"],
         ["sync", "--all", "an-album"],
         ["serve", "--port", "99999"],
@@ -359,6 +499,8 @@ def test_wrong_usage(run: Run, data_dir: Path, arguments: list[str]) -> None:
         ("DEVICE", "tpu", "DEVICE='tpu' in the environment or .env is wrong: Input should be"),
         ("BATCH_SIZE", "0", "BATCH_SIZE='0' in the environment or .env is wrong: Input should be"),
         ("BATCH_SIZE", "many", "BATCH_SIZE='many' in the environment or .env is wrong"),
+        ("MIN_PROBABILITY", "x", "MIN_PROBABILITY='x' in the environment or .env is wrong"),
+        ("MIN_PROBABILITY", "2", "MIN_PROBABILITY='2' in the environment or .env is wrong"),
         ("DATA_DIR", __file__, "test_cli.py is a file: give a folder"),
         ("DATA_DIR", f"{__file__}/below/it", "test_cli.py is a file: give a folder"),
         ("DATA_DIR", "~nobody-of-this-name/library", "in the environment or .env is wrong: "),

@@ -100,7 +100,7 @@ def contents(data_dir: Path) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("photos")
-    make_photos(root, albums=3, photos=3)
+    make_photos(root, albums=2, photos=2)
     return root
 
 
@@ -119,7 +119,7 @@ def test_killed_at_any_moment(photos: Path, undisturbed: dict[str, object], data
         shutil.rmtree(data_dir, ignore_errors=True)
         add_folder(data_dir, photos)
         process = start_sync(data_dir)
-        process.join(moments.uniform(0.05, 4.0))
+        process.join(moments.uniform(0.05, 3.0))
         process.kill()
         process.join()
         killed += process.exitcode == -9

@@ -67,6 +67,24 @@ def test_a_long_word_is_not_found_by_one_of_its_characters(
     assert TITLES.index("PyCon mini 東海 2025") not in matches(connection, "東京駅")
 
 
+@pytest.mark.parametrize(
+    ("phrase", "text", "is_in_it"),
+    [
+        ("paper boats", "A Paper Boat!", True),
+        ("paper boat", "a boat of paper", False),
+        ("東京駅", "京都の東京駅", True),
+        ("東京都", "京都の東京駅", False),  # both its pairs are there, but apart
+        ("PyCon mini 東海", "PyCon mini 東海 2025", True),
+        ("mini PyCon", "PyCon mini 東海 2025", False),
+        ("harbour night", fulltext.SEPARATOR.join(["harbour", "night"]), False),
+        ("night market", fulltext.SEPARATOR.join(["harbour", "night market"]), True),
+    ],
+)
+def test_a_phrase_is_words_one_after_the_other(phrase: str, text: str, is_in_it: bool) -> None:
+    indexed = f" {fulltext.words(text)} "
+    assert all(f" {piece} " in indexed for piece in fulltext.phrase(phrase)) == is_in_it
+
+
 def matches(connection: duckdb.DuckDBPyConnection, query: str) -> list[int]:
     rows = connection.execute(
         f"SELECT row FROM (SELECT row, fts_main_{fulltext.TABLE}.match_bm25(row, ?) AS score"

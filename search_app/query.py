@@ -1,0 +1,327 @@
+"""The query language of the page and the command line; docs/search.md shows it by example.
+
+Every text is a query: what cannot be understood is reported, and the rest is searched for.
+"""
+
+import difflib
+import math
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+_QUOTES = (('"“”„‟＂', '"“”‟＂'), ("«»", "«»"), ("「", "」"), ("『", "』"))
+_CLOSING = {opening: closing for openings, closing in _QUOTES for opening in openings}
+_QUOTED = "|".join(rf"[{opening}][^{closing}]*(?:[{closing}]|\Z)" for opening, closing in _QUOTES)
+# Chinese and Japanese have no spaces: a quotation may begin in the middle of a word.
+_QUOTED_WITHIN = "“[^“”]*”|「[^「」]*」|『[^『』]*』"
+_WEIGHT = r"[\^＾][^\s\^＾]+(?!\S)"  # neither ^^ nor ^_^ is one
+_TOKEN = re.compile(
+    rf"""
+    (?P<space>\s*)(?=\S)
+    (?P<minus>(?<!\S)(?:NOT\s+[-－−]?|[-－−])(?=[^\W_]|[{"".join(_CLOSING)}]))?
+    (?:
+        (?P<name>[^\W\d_]+)[:：](?P<value>{_QUOTED}|(?:(?!{_WEIGHT})\S)+)
+      | (?P<quoted>{_QUOTED})
+      | (?P<word>(?:(?!{_WEIGHT}|{_QUOTED_WITHIN})\S)+)
+    )?
+    (?:\s*(?P<weight>{_WEIGHT}))?
+    """,
+    re.VERBOSE,
+)
+_MAX_WEIGHT = 10
+_MAX_SHOWN = 60  # characters of a query that a message repeats
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that is searched for; one with a negative weight pushes away."""
+
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class PhotoRef:
+    """A photo of the library that is searched with; one with a negative weight pushes away."""
+
+    image_id: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The times from ``start`` on and before ``before``; None is no limit."""
+
+    start: datetime | None
+    before: datetime | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """The places within ``radius_km`` of a point in degrees, south and west negative."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Values for fields of a photo; a field without any lets every photo through.
+
+    ``years`` are pairs of the first and the last year, None being no limit. Words are NFKC-folded.
+    """
+
+    cameras: tuple[str, ...] = ()
+    lenses: tuple[str, ...] = ()
+    albums: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    years: tuple[tuple[int | None, int | None], ...] = ()
+    taken: tuple[Interval, ...] = ()
+    near: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class ParsedQuery:
+    """A query taken apart.
+
+    ``texts`` has those that push away last. ``phrases`` must occur in the words of a photo, what is
+    in ``without`` must not; each has a letter or a digit. A photo fits if it has, of every field in
+    ``only``, one of the values, and none in ``never``. ``problems`` are sentences for people.
+    """
+
+    texts: tuple[Text, ...] = ()
+    photos: tuple[PhotoRef, ...] = ()
+    phrases: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    only: Fields = Fields()
+    never: Fields = Fields()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked; a query of fields alone asks for the photos that fit."""
+        return self == ParsedQuery(problems=self.problems)
+
+
+def parse(text: str) -> ParsedQuery:
+    """Take a query apart. Every text is one: what is wrong with it is told in ``problems``."""
+    reader = _Reader()
+    # Bytes of a command line that are no UTF-8 come as surrogates, which no tokenizer takes.
+    text = text.encode("utf-8", "replace").decode()
+    for token in _TOKEN.finditer(text.strip()):
+        reader.read(token)
+    reader.end_text()
+    return ParsedQuery(
+        texts=(*reader.wanted, *reader.unwanted),
+        photos=tuple(reader.photos),
+        phrases=tuple(reader.phrases),
+        without=tuple(text.text for text in reader.unwanted),
+        only=Fields(**{field: tuple(values) for field, values in reader.only.items()}),
+        never=Fields(**{field: tuple(values) for field, values in reader.never.items()}),
+        problems=tuple(reader.problems),
+    )
+
+
+class _Reader:
+    """Reads the tokens of a query, one after the other."""
+
+    def __init__(self) -> None:
+        self.wanted: list[Text] = []
+        self.unwanted: list[Text] = []
+        self.photos: list[PhotoRef] = []
+        self.phrases: list[str] = []
+        self.only: dict[str, list[Any]] = defaultdict(list)
+        self.never: dict[str, list[Any]] = defaultdict(list)
+        self.problems: list[str] = []
+        self._text = ""  # as far as it has been read
+
+    def read(self, token: re.Match[str]) -> None:
+        weight, minus = self._weight(token["weight"]), token["minus"]
+        name = _folded(token["name"] or "").lower()
+        if name in _FIELDS:
+            value = self._value(name, token)
+            if name == "photo":
+                if value is not None:
+                    self.photos.append(PhotoRef(value, (weight or 1.0) * (-1 if minus else 1)))
+                return
+            if value is not None:
+                (self.never if minus else self.only)[_FIELDS[name].attribute].append(value)
+        elif token["word"] in {"+", "＋"}:
+            self.end_text()
+        else:
+            words = self._words(token)
+            if minus:
+                if _has(words, "L", "N"):
+                    self.unwanted.append(Text(words.rstrip(",;"), -(weight or 1.0)))
+                return
+            self._text += (" " if token["space"] else "") + words
+        if weight is not None:
+            self.end_text(weight)
+
+    def end_text(self, weight: float | None = None) -> None:
+        words = self._text.split()
+        self._text = ""
+        while words and words[-1] in {"AND", "OR"}:  # between a text and a field
+            words.pop()
+        while words and words[0] in {"AND", "OR"}:
+            words.pop(0)
+        text = " ".join(words)
+        if _has(text, "L", "N", "So"):  # punctuation says nothing, an emoji does
+            self.wanted.append(Text(text, weight or 1.0))
+        elif weight is not None:
+            self.problems.append("A weight belongs behind a text or a photo, such as a dog ^2")
+
+    def _weight(self, typed: str | None) -> float | None:
+        if typed is None:
+            return None
+        try:
+            weight = float(_folded(typed)[1:])
+        except ValueError:
+            weight = 0.0
+        if 0 < weight <= _MAX_WEIGHT:
+            return weight
+        self.problems.append(
+            f"{_shown(typed)} is no weight: write a number above 0 and up to {_MAX_WEIGHT}, such"
+            " as ^2 or ^0.5"
+        )
+        return 1.0
+
+    def _value(self, name: str, token: re.Match[str]) -> Any:
+        """The value of a known field; None, and a problem, if it is none."""
+        try:
+            return _FIELDS[name].read(_folded(self._unquoted(token["value"])).rstrip(",;"))
+        except (ValueError, OverflowError):
+            typed = _shown(f"{token['name']}:{token['value']}")
+            self.problems.append(f"{typed} was left out: write {_FIELDS[name].form}")
+            return None
+
+    def _words(self, token: re.Match[str]) -> str:
+        name, value = token["name"], token["value"]
+        if token["quoted"]:
+            phrase = " ".join(self._unquoted(token["quoted"]).split())
+            if not token["minus"] and _has(phrase, "L", "N"):
+                self.phrases.append(phrase)
+            return phrase
+        if name is None:
+            return token["word"] or ""
+        if (
+            not value[0].isalnum() and value[0] not in _CLOSING
+        ):  # https://…, std::vector, an emoticon
+            return f"{name}:{value}"
+        similar = difflib.get_close_matches(_folded(name).lower(), _FIELDS, n=1)
+        advice = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(_FIELDS)}"
+        self.problems.append(f"No field {_shown(name)}, so its words are searched for: {advice}")
+        return " ".join(f"{name} {self._unquoted(value)}".split())
+
+    def _unquoted(self, typed: str) -> str:
+        if typed[0] not in _CLOSING:
+            return typed
+        if len(typed) > 1 and typed[-1] in _CLOSING[typed[0]]:
+            return typed[1:-1]
+        self.problems.append(f"{_shown(typed)} has no closing quote, so it runs to the end")
+        return typed[1:]
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).replace("−", "-").strip()
+
+
+def _has(text: str, *categories: str) -> bool:
+    """Whether a text has a character of one of these Unicode categories."""
+    folded = unicodedata.normalize("NFKC", text)
+    return any(unicodedata.category(character).startswith(categories) for character in folded)
+
+
+def _shown(typed: str) -> str:
+    typed = " ".join(typed.split())
+    return typed if len(typed) <= _MAX_SHOWN else typed[: _MAX_SHOWN - 1] + "…"
+
+
+def _name(value: str) -> str:
+    if not _has(value, "L", "N"):
+        raise ValueError(value)
+    return " ".join(value.split())
+
+
+def _image_id(value: str) -> int:
+    if not value.isdecimal() or int(value) >= 2**63:
+        raise ValueError(value)
+    return int(value)
+
+
+def _years(value: str) -> tuple[int | None, int | None]:
+    first, last = (datetime.strptime(end, "%Y").year if end else None for end in _ends(value))
+    if first and last and first > last:
+        raise ValueError(value)
+    return first, last
+
+
+def _taken(value: str) -> Interval:
+    first, last = _ends(value)
+    start = _period(first)[0] if first else None
+    before = _period(last)[1] if last else None
+    if start and before and start >= before:
+        raise ValueError(value)
+    return Interval(start, before)
+
+
+def _ends(value: str) -> tuple[str, str]:
+    """The ends of a range, one of which may be empty; both are the value where it is no range."""
+    first, dots, last = value.partition("..")
+    if not first and not last:
+        raise ValueError(value)
+    return first, last if dots else first
+
+
+def _period(text: str) -> tuple[datetime, datetime]:
+    """The start of a year, a month or a day, and of the next one."""
+    match text.count("-"):
+        case 0:
+            start = datetime.strptime(text, "%Y")
+            return start, start.replace(year=start.year + 1)
+        case 1:
+            start = datetime.strptime(text, "%Y-%m")
+            return start, (start + timedelta(days=31)).replace(day=1)
+        case _:
+            start = datetime.strptime(text, "%Y-%m-%d")
+            return start, start + timedelta(days=1)
+
+
+def _place(value: str) -> Place:
+    latitude, longitude, radius = value.lower().split(",")
+    unit = 0.001 if re.search(r"(?<!k)m$", radius) else 1.0
+    place = Place(float(latitude), float(longitude), float(radius.rstrip("km")) * unit)
+    if abs(place.latitude) <= 90 and abs(place.longitude) <= 180 and 0 < place.radius_km < math.inf:
+        return place
+    raise ValueError(value)
+
+
+class _Field(NamedTuple):
+    """The attribute of Fields that a field goes to, what reads its value, and how to write it."""
+
+    attribute: str
+    read: Callable[[str], Any]
+    form: str
+
+
+_FIELDS = {
+    "photo": _Field("", _image_id, "the number of a photo, such as photo:123"),
+    "camera": _Field("cameras", _name, "a make or a model, such as camera:canon"),
+    "lens": _Field("lenses", _name, "a part of its name, such as lens:50mm"),
+    "taken": _Field(
+        "taken", _taken, "a day, month or year, or from..to, such as taken:2015-06..2015-09"
+    ),
+    "near": _Field(
+        "near", _place, "latitude,longitude,radius without spaces, such as near:56.1,12.3,5km"
+    ),
+    "album": _Field("albums", _name, 'a part of its title, such as album:"PyCon JP 2024"'),
+    "event": _Field("events", _name, 'a part of its name, such as event:"PyCon JP"'),
+    "year": _Field("years", _years, "a year, or from..to, such as year:2015 or year:2013..2016"),
+    "tag": _Field("tags", _name, "a word, such as tag:harbour"),
+}

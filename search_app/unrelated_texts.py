@@ -1,0 +1,26 @@
+"""Texts that say nothing about a library: what photos score for them is chance.
+
+A hundred things that people photograph, drawn at random from a thousand that were written down
+without a look at any library or query (benchmarks/search_quality.py measures what they are good
+for).
+"""
+
+UNRELATED_TEXTS = tuple(
+    """
+accordion, airport runway, anchor, archaeological dig, auditorium, balcony, bar counter,
+beetle, birch trees, black and white, blue, breakfast, broom, business suit, camel, carrots,
+cherries, chocolate cake, christmas market, coconut, construction site, coral reef, costume
+parade, cottage, courtyard, crow, crown, doctor, earrings, elderly man, elderly woman,
+embroidery, empty room, face mask, fern, ferry, football match, fountain, fresh herbs,
+geyser, grass, guitar, handbag, handwritten letter, hiking, hotel, hotel room, kayak,
+kitchen, ladybug, laundry line, lizard, lotus flower, macro photograph, medical scan,
+meeting room, milky way, mineral specimen, mist, motion blur, nightclub, office worker,
+orange juice, origami, ornate ceiling, ostrich, panel discussion, parking lot, pilot, pizza,
+police car, pottery, power lines, puddle, railway tracks, red rose, rescue workers, river
+delta, rooftops, rowing, saw, sheepdog, shopping, stairs, star trails, sunbeams, sushi,
+tornado, trade fair, tree trunk, underwater, vegetable market, warship, wasp, waterfall,
+weaving loom, wild boar, wind turbine, winter landscape, wolf
+""".strip()
+    .replace("\n", " ")
+    .split(", ")
+)
