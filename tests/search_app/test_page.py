@@ -20,6 +20,9 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_play
 
 from pipeline import snapshot
 from pipeline.servers import page_command
+from pipeline.settings import Settings
+from search_app.engine import SearchEngine
+from search_app.filters import Filters
 
 from .conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
 
@@ -130,6 +133,11 @@ def photos(page: Page) -> Locator:
     return page.locator("[class*=st-key-open-] button")
 
 
+def notes(page: Page) -> Locator:
+    """What stands below the titles, in order: the score, if there is one, and the album."""
+    return page.locator("[class*=st-key-card-]").get_by_test_id("stCaptionContainer")
+
+
 def settled(page: Page) -> None:
     """Wait until what is left of the view before is gone."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
@@ -176,6 +184,23 @@ def choose_mode(page: Page, mode: str) -> None:
     choose(page, "Search mode", mode)
 
 
+def slider(page: Page) -> Locator:
+    """How probable a match has to be in order to be shown."""
+    return page.get_by_role("slider", name="Minimum probability")
+
+
+def show_all(page: Page) -> None:
+    """Show what hardly matches, too."""
+    settled(page)
+    slider(page).press("Home")
+    expect(slider(page)).to_have_attribute("aria-valuetext", "0%")
+
+
+def photo_id(data_dir: Path, title: str) -> int:
+    photos = SearchEngine(Settings(data_dir=data_dir)).images(Filters())
+    return next(int(photo["image_id"]) for photo in photos if photo["title"] == title)
+
+
 def expect_pictures(page: Page) -> None:
     """Every thumbnail on the page has arrived and can be seen."""
     settled(page)
@@ -195,7 +220,7 @@ def test_words_find_the_photo(demo: Page) -> None:
     search(demo, "a cat")
     expect(demo.get_by_text("Newest photos")).to_have_count(0)
     expect(photos(demo).first).to_have_text("cat portrait")
-    expect(demo.get_by_text(re.compile(r"^0\.\d{3} · Things and Places$")).first).to_be_visible()
+    expect(notes(demo).first).to_have_text(re.compile(r"^\d\d% · Things and Places$"))
     search(demo, "two dogs")
     expect(photos(demo).first).to_have_text("two dogs")
     search(demo, "")
@@ -205,6 +230,10 @@ def test_words_find_the_photo(demo: Page) -> None:
 def test_load_more_grows_the_grid_until_all_are_shown(demo: Page) -> None:
     search(demo, "kite in the sky")
     expect(photos(demo).first).to_have_text("kite")
+    settled(demo)
+    assert photos(demo).count() < 20
+    expect(demo.get_by_role("button", name="Load more")).to_have_count(0)
+    show_all(demo)
     expect(photos(demo)).to_have_count(20)
     demo.get_by_role("button", name="Load more").click()
     expect(photos(demo)).to_have_count(28)
@@ -216,9 +245,55 @@ def test_load_more_grows_the_grid_until_all_are_shown(demo: Page) -> None:
     expect(photos(demo)).to_have_count(20)
 
 
+def test_nonsense_matches_nothing_until_one_insists(demo: Page) -> None:
+    least = f"{Settings.model_fields['min_probability'].default:.0%}"
+    expect(slider(demo)).to_have_attribute("aria-valuetext", least)
+    search(demo, "mxyzptlk grumphous")
+    nothing = demo.get_by_text(re.compile(r"^Nothing matches\. The nearest photo .* of \d+%;"))
+    expect(nothing).to_contain_text(f"those below {least} are not shown.")
+    settled(demo)
+    expect(photos(demo)).to_have_count(0)
+    expect(demo.get_by_role("button", name="Load more")).to_have_count(0)
+    nearest = re.findall(r"of (\d+%)", nothing.inner_text())[0]
+
+    demo.get_by_role("button", name="Show the nearest photos").click()
+    expect(photos(demo)).to_have_count(20)
+    expect(notes(demo).first).to_have_text(re.compile(f"^{nearest} · "))
+    expect(slider(demo)).to_have_attribute("aria-valuetext", "0%")
+    expect(nothing).to_have_count(0)
+
+    slider(demo).press("End")
+    expect(nothing).to_contain_text("those below 100% are not shown.")
+    expect(photos(demo)).to_have_count(0)
+
+
+def test_what_is_wrong_with_a_query_is_told_and_the_rest_is_searched_for(demo: Page) -> None:
+    search(demo, "colour:cat taken:*b*:red[x]")
+    message = demo.get_by_role("alert")
+    expect(message).to_contain_text("No field colour, so its words are searched for")
+    expect(message).to_contain_text("taken:*b*:red[x] was left out: write a day")
+    expect(photos(demo).first).to_have_text("cat portrait")
+    settled(demo)
+    search(demo, "year:soon")
+    expect(message).to_contain_text("year:soon was left out")
+    expect(message).to_have_count(1)
+    expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+    search(demo, "")
+    expect(message).to_have_count(0)
+
+
+def test_photos_that_are_not_scored_show_no_score(demo: Page) -> None:
+    search(demo, "camera:olympus")
+    expect(notes(demo)).to_have_text(["Northern Light 2015"] * 4)
+    search(demo, "-people")
+    expect(photos(demo)).to_have_count(20)
+    expect(notes(demo).filter(has_text="·")).to_have_count(0)
+
+
 def test_filters_narrow_and_add_up(demo: Page) -> None:
     choose(demo, "Album", "Space and Flight")
     expect(photos(demo)).to_have_count(3)
+    show_all(demo)
     search(demo, "two dogs")
     choose(demo, "Album", "Nature Walks 2018")
     expect(photos(demo)).to_have_count(12)
@@ -234,6 +309,7 @@ def test_the_mode_decides_what_words_are_compared_with(demo: Page) -> None:
     search(demo, "dragonfly")
     expect(photos(demo)).to_have_text(["dragonfly"])
     choose_mode(demo, "Visual")
+    show_all(demo)
     expect(photos(demo)).to_have_count(20)
     expect(photos(demo).first).to_have_text("dragonfly")
 
@@ -242,10 +318,22 @@ def test_a_picture_finds_the_photo_and_can_be_cleared(demo: Page) -> None:
     upload(demo, DEMO_PHOTOS / "Things and Places" / "drum.jpg")
     expect(demo.get_by_text("Photos like your picture drum.jpg")).to_be_visible()
     expect(photos(demo).first).to_have_text("drum")
+    expect(notes(demo).first).to_have_text(re.compile(r"^(1\.000|0\.99\d) · Things and Places$"))
+    expect(photos(demo)).to_have_count(20)
     clear(demo)
     expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
     upload(demo, DEMO_PHOTOS / "Things and Places" / "espresso.jpg")
     expect(photos(demo).first).to_have_text("espresso")
+
+
+def test_a_photo_of_the_query_is_compared_by_what_it_shows(demo: Page, demo_library: Path) -> None:
+    """In any mode, as an upload is; and what is like it is not cut."""
+    choose_mode(demo, "Text")
+    search(demo, f"photo:{photo_id(demo_library, 'kite')}")
+    expect(photos(demo)).to_have_count(20)
+    expect(notes(demo).filter(has_text=re.compile(r"^0\.\d{3} · "))).to_have_count(20)
+    demo.get_by_role("button", name="Load more").click()
+    expect(photos(demo)).to_have_count(27)
 
 
 def test_a_large_picture_is_searched_by_without_touching_the_disk(
@@ -284,7 +372,6 @@ def test_too_long_a_query_is_refused_in_words(demo: Page) -> None:
 def test_find_similar_keeps_the_filters_and_can_be_cleared(demo: Page) -> None:
     choose(demo, "Year", "2018")
     search(demo, "two dogs")
-    expect(photos(demo)).to_have_count(9)
     expect(photos(demo).first).to_have_text("two dogs")
     find_similar(demo, 0)
     expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
@@ -332,6 +419,60 @@ def test_a_click_on_the_picture_opens_it_and_leads_on_to_similar_ones(demo: Page
     expect(dialog).to_have_count(0)
     expect(demo.get_by_text("Photos like colorful cups")).to_be_visible()
     expect(photos(demo).first).not_to_have_text("colorful cups")
+
+
+def test_a_result_is_explained_and_followed_back_to_its_runs(
+    demo: Page, demo_library: Path
+) -> None:
+    search(demo, "boats")
+    expect(photos(demo).first).to_have_text("rowing boats")
+    dialog = open_photo(demo, "rowing boats")
+    expect(dialog.get_by_role("img", name="rowing boats")).to_be_visible()
+    expect(dialog.locator("table")).to_have_count(0)
+    dialog.get_by_text("Explain this result").click()
+    for text in (
+        "Found by what it shows (place 1), its caption (place 1), its words (place 1)",
+        "Matching words: boats",
+        "From Northern Light 2015",
+    ):
+        expect(dialog.get_by_text(text, exact=True)).to_be_visible()
+    engine = SearchEngine(Settings(data_dir=demo_library))
+    origin = engine.provenance(photo_id(demo_library, "rowing boats"))
+    rows = dialog.get_by_role("row")
+    expect(rows).to_have_count(1 + len(origin.origins))
+    for row, made in zip(rows.all()[1:], origin.origins, strict=True):
+        expect(row).to_contain_text(made.producer or made.asset)
+        expect(row.get_by_role("link", name=made.asset)).to_have_attribute("href", made.asset_url)
+        run = row.get_by_role("link", name=str(made.run_id)[:8])
+        expect(run).to_have_attribute("href", f"http://127.0.0.1:3000/runs/{made.run_id}")
+    versions = f"Snapshot {origin.snapshot}, made with "
+    expect(dialog.get_by_text(versions)).to_contain_text(f"faiss {origin.versions['faiss']}")
+
+
+def test_a_photo_that_no_search_found_tells_where_it_comes_from(demo: Page) -> None:
+    dialog = open_photo(demo, "cat portrait")
+    dialog.get_by_text("Where it comes from").click()
+    expect(dialog.get_by_text("From Things and Places")).to_be_visible()
+    expect(dialog.get_by_role("table")).to_be_visible()
+    expect(dialog.get_by_text("Found by")).to_have_count(0)
+
+
+def test_the_page_goes_by_the_settings(
+    page: Page, odd_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIN_PROBABILITY", "0.4")
+    monkeypatch.setenv("DAGSTER_URL", "http://dagster.example:8080")
+    with serving(odd_library, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(slider(page)).to_have_attribute("aria-valuetext", "40%")
+        page.get_by_test_id("stSlider").get_by_test_id("stTooltipIcon").hover()
+        expect(page.get_by_text("Photos that match the words with less")).to_be_visible()
+        dialog = open_photo(page, "京都の東京駅")
+        dialog.get_by_text("Where it comes from").click()
+        expect(shown_as(dialog, f"From {ODD_ALBUM}")).to_be_visible()
+        expect(dialog.get_by_role("link", name="faiss_index")).to_have_attribute(
+            "href", "http://dagster.example:8080/assets/faiss_index"
+        )
 
 
 def test_names_are_shown_as_they_are_and_a_lost_file_is_told(

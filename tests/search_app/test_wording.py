@@ -5,7 +5,20 @@ from typing import Any
 
 import pytest
 
-from search_app.wording import album_facts, exif_facts, exposure, literal, map_link, with_code
+from search_app.engine import Found, Hit
+from search_app.provenance import Album, Origin, Provenance
+from search_app.wording import (
+    album_facts,
+    came_from,
+    exif_facts,
+    exposure,
+    found_by,
+    literal,
+    made_by,
+    map_link,
+    percent,
+    with_code,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +93,78 @@ def test_albums_and_their_events() -> None:
         "Event": "Walks 2018",
     }
     assert album_facts([{"title": "Walks", "event_name": "Walks"}]) == {"Album": "Walks"}
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(0.9978, "99%"), (0.17, "17%"), (0.1699, "16%"), (0.01, "1%"), (0.004, "<1%")],
+)
+def test_a_probability_below_a_cut_does_not_look_like_it(probability: float, words: str) -> None:
+    assert percent(probability) == words
+
+
+def test_what_found_a_photo() -> None:
+    def hit(*parts: Found) -> Hit:
+        return Hit(
+            rank=1,
+            image_id=1,
+            path="a.jpg",
+            album_id="a",
+            album_title="A",
+            event_name=None,
+            event_year=None,
+            title=None,
+            caption=None,
+            score=0.5,
+            probability=0.5,
+            image_url=None,
+            page_url=None,
+            found_by=parts,
+            words=(),
+        )
+
+    by_two = hit(Found("caption", 2, 0.5), Found("text", 1200, 3.0))
+    assert found_by(by_two) == "Found by its caption (place 2), its words (place 1,200)"
+    assert found_by(hit()) == "It fits the fields of the query"
+
+
+def test_where_a_photo_comes_from() -> None:
+    at = datetime(2024, 5, 6, 7, 8, 9)
+    tools = "http://tools/assets"
+    origin = Provenance(
+        page_url="https://www.flickr.com/photos/pycon/1",
+        albums=[
+            Album("1", "PyCon [JP]", "https://www.flickr.com/photos/pycon/albums/1"),
+            Album("2", "*Best*", None),
+        ],
+        origins=[
+            Origin(
+                asset="llm_captions",
+                producer="a|b:2",
+                model_name="a|b",
+                run_id="0123456789",
+                created_at=at,
+                run_url="http://tools/runs/0123456789",
+                asset_url=f"{tools}/llm_captions",
+            ),
+            Origin("raw_images", None, None, None, at, None, f"{tools}/raw_images"),
+        ],
+        snapshot="20240506",
+        versions={"python": "3.11.7", "sentence-transformers": "5.0"},
+    )
+    assert came_from(origin) == (
+        r"From [PyCon \[JP\]](https://www.flickr.com/photos/pycon/albums/1), \*Best\*"
+        " · [the photo on Flickr](https://www.flickr.com/photos/pycon/1)"
+    )
+    assert made_by(origin).splitlines() == [
+        "| asset | by | run | when |",
+        "|---|---|---|---|",
+        rf"| [llm_captions]({tools}/llm_captions) | a\|b\:2"
+        " | [01234567](http://tools/runs/0123456789) | 2024-05-06 07:08 UTC |",
+        f"| [raw_images]({tools}/raw_images) |  | not known | 2024-05-06 07:08 UTC |",
+        "",
+        r"Snapshot 20240506, made with python 3\.11\.7\, sentence\-transformers 5\.0",
+    ]
 
 
 def test_markdown_is_escaped_but_for_code() -> None:
