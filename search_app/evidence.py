@@ -7,9 +7,10 @@ null distribution: Efron, 2004, doi 10.1198/016214504000000089), in standard dev
 mean; and a text that the typical photo scores highly for loses as much. Where the model has learnt
 itself how its cosines turn into odds, as SigLIP has, those are taken instead.
 
-The evidence of caption and words is added, and all of it is weighed by logistic regression on
-judged queries. benchmarks/search_quality.py measures this against other ways and fits ``WEIGHTS``;
-that there is a Platt scaling (Platt, 1999) at the end makes a probability of it.
+To it is added what the photo's caption says, measured against chance as well, and how many of the
+text's words the photo has. Logistic regression on judged queries turns the sum into a probability
+(Platt scaling: Platt, 1999). benchmarks/search_quality.py fits the ``WEIGHTS``, and compares this
+with other ways.
 """
 
 from dataclasses import dataclass

@@ -537,6 +537,8 @@ def test_an_edited_title_comes_in_without_the_picture(
     synced_once.assert_same_as_flickr()
     after = {table: synced_once.rows(table, album)[photo.id] for table in ALBUM_TABLES}
     assert after.pop("raw_images")["downloaded_at"] == before.pop("raw_images")["downloaded_at"]
+    titled, untitled = after.pop("caption_embeddings"), before.pop("caption_embeddings")
+    assert titled["caption_sha256"] != untitled["caption_sha256"]
     assert after == before
     published = f"SELECT title, tags FROM images WHERE image_id = {photo.id}"
     assert synced_once.published(published) == [("Another title", ["new", "words"])]
