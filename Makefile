@@ -22,7 +22,7 @@ demo: setup
 	@$(BIN)/albumscope demo
 
 test: setup chromium lint
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .
