@@ -301,7 +301,6 @@ def search(
 ) -> None:
     """Search the current snapshot by words, by picture, or by both."""
     from search_app.engine import Mode, Query
-    from search_app.query import parse
 
     if mode is not None and mode not in get_args(Mode):
         raise typer.BadParameter(f"--mode is one of {', '.join(get_args(Mode))}")
@@ -317,17 +316,17 @@ def search(
         min_probability=least,
     )
     engine = _engine()
-    warn(parse(query.text).problems)
+    warn(engine.understand(query.text).problems)
     hits = engine.search(query)
     rows = [asdict(hit) for hit in hits]
-    empty = "Nothing found"
+    empty = "Nothing found: no photo fits the words, fields and filters of the query"
     if not hits and (nearest := engine.search(replace(query, k=1, min_probability=0))):
         empty = (
             f"Nothing matches. The nearest photo has a probability of"
             f" {nearest[0].probability:.3f}, below {least:g}: `--min-probability 0` shows it"
         )
-        if as_json:
-            say(empty)
+    if as_json and not hits:
+        say(empty)
     if explain:
         rows = [row | asdict(engine.provenance(row["image_id"])) for row in rows]
     if explain and hits and not as_json:

@@ -20,7 +20,6 @@ from pipeline.settings import load_settings
 from search_app import pictures
 from search_app.engine import Hit, Mode, Query, SearchEngine
 from search_app.filters import Filters
-from search_app.query import parse
 from search_app.wording import (
     album_facts,
     came_from,
@@ -132,7 +131,7 @@ def _welcome(data_dir: Path) -> None:
 def _search_page(engine: SearchEngine) -> None:
     filters, mode, least = _sidebar(engine)
     text, upload = _search_bar()
-    asked = parse(text)
+    asked = engine.understand(text)
     if asked.problems:
         st.warning("  \n".join(map(literal, asked.problems)), icon=":material/info:")
     source = _source(engine, upload)

@@ -7,8 +7,9 @@ published snapshot with the next query.
 import logging
 import os
 import threading
+import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -72,10 +73,9 @@ class Found:
 class Hit:
     """One photo found.
 
-    ``score`` is a cosine (visual, caption), BM25 (text) or the log odds of a match, up to a
-    constant (hybrid, and of several texts). ``probability``: that it matches; None for a query with
-    a picture, or that says only what is not wanted. ``words`` are those of the query that the
-    photo's texts have.
+    ``score`` is a cosine (visual, caption), BM25 (text) or the log odds of a match (hybrid, and
+    several texts). ``probability``: that it matches; None for a query with a picture, or that says
+    only what is not wanted. ``words`` are those of the query that the photo's texts have.
     """
 
     rank: int
@@ -144,10 +144,10 @@ class SearchEngine:
     def search(self, query: Query) -> list[Hit]:
         """Return the best ``query.k`` photos. Raises AlbumscopeError if the query is no query.
 
-        A query of fields alone lists the photos that fit them. What ``parse`` finds wrong with the
-        text is left out here.
+        A query of fields alone lists the photos that fit them. What ``understand`` finds wrong with
+        the text is left out.
         """
-        asked = parse(query.text)
+        asked = self.understand(query.text)
         has_picture = bool(query.images or asked.photos or query.image_id is not None)
         mode = _checked_mode(query, asked, has_picture)
         now = self.current
@@ -173,8 +173,7 @@ class SearchEngine:
         chances: Sequence[float | None] = [None] * len(rows)
         is_mixed = mode == "hybrid"
         if is_wanted and not has_picture:
-            photos = now.manifest["tables"]["images"]
-            chances = [float(chance) for chance in evidence.probability(odds, photos)]
+            chances = evidence.probability(odds).tolist()
             is_mixed |= mode != "text" and len(terms) > 1
         scores = odds.astype(np.float32) if is_mixed else parts[mode].scores
         order = [
@@ -189,6 +188,26 @@ class SearchEngine:
             parts,
             asked,
             albums,
+        )
+
+    def understand(self, text: str) -> ParsedQuery:
+        """Take a text query apart; photos that the library has no vector of are a problem of it."""
+        asked = parse(text)
+        if not asked.photos:
+            return asked
+        ids = [photo.image_id for photo in asked.photos]
+        rows = _rows(
+            self.current.cursor(),
+            "SELECT image_id FROM image_embeddings WHERE list_contains(?::BIGINT[], image_id)",
+            ids,
+        )
+        known = {row["image_id"] for row in rows}
+        unknown = [f"photo:{one} was left out: the library has no such photo" for one in ids
+                   if one not in known]  # fmt: skip
+        return replace(
+            asked,
+            photos=tuple(photo for photo in asked.photos if photo.image_id in known),
+            problems=(*asked.problems, *unknown),
         )
 
     def evidence(self, text: str) -> Evidence:
@@ -290,7 +309,7 @@ class SearchEngine:
 
     def _terms(self, now: Snapshot, query: Query, asked: ParsedQuery, mode: Mode) -> list[_Term]:
         """What is searched for, embedded into the spaces that the mode needs."""
-        texts = [text.text for text in asked.texts]
+        texts = [unicodedata.normalize("NFKC", text.text) for text in asked.texts]
         unknown = [None] * len(texts)
         visual: Sequence[Vectors | None] = unknown
         caption: Sequence[Vectors | None] = unknown
@@ -336,20 +355,25 @@ class SearchEngine:
     def _evidence(
         self, now: Snapshot, terms: Sequence[_Term], mode: Mode, rows: NDArray[np.int64]
     ) -> Values:
-        """The log odds, up to the prior, that each row matches, shape (len(rows),).
+        """The log odds that each row matches, shape (len(rows),).
 
-        Wanted texts and pictures count by their weights. Whatever speaks for an unwanted one
-        speaks against the photo.
+        It has to match every wanted text and picture, each as much as it weighs. Whatever speaks
+        for an unwanted one speaks against the photo.
         """
-        wanted = sum(term.weight for term in terms if term.weight > 0)
         photos = {part: _vectors(index, rows) for part, index in self._indexes(now).items()}
-        odds = np.zeros(len(rows))
-        for term in terms:
-            found = evidence.log_odds(self._kinds(now, term, rows, photos).only(mode))
-            if term.weight > 0:
-                odds += term.weight / wanted * found
-            else:
-                odds += term.weight * np.maximum(found, 0.0)
+        found = [
+            evidence.log_odds(self._kinds(now, term, rows, photos).only(mode)) for term in terms
+        ]
+        prior = evidence.prior(now.manifest["tables"]["images"])
+        wanted = [
+            (term.weight, one + prior)
+            for term, one in zip(terms, found, strict=True)
+            if term.weight > 0
+        ]
+        odds = evidence.all_match(wanted) if wanted else np.zeros(len(rows))
+        for term, one in zip(terms, found, strict=True):
+            if term.weight < 0:
+                odds += term.weight * (np.maximum(one, 0.0) if wanted else one)
         return odds
 
     def _kinds(

@@ -13,6 +13,7 @@ text's words the photo has. Logistic regression on judged queries turns the sum 
 with other ways.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -190,7 +191,25 @@ def log_odds(kinds: Evidence) -> Values:
     return np.asarray((weights * values).sum(axis=1))
 
 
-def probability(evidence: Values, photos: int) -> Values:
-    """The probability of a match in a library of so many photos."""
-    odds = evidence + PRIOR - 0.5 * np.log(max(photos, 1))
+def prior(photos: int) -> float:
+    """The log odds of a match before anything is known, in a library of so many photos."""
+    return PRIOR - 0.5 * float(np.log(max(photos, 1)))
+
+
+def all_match(terms: Sequence[tuple[float, Values]]) -> Values:
+    """The log odds that a photo matches all terms, given the weight and the log odds of each.
+
+    The probability is the geometric mean of theirs, by their weights: near none if one is, and not
+    the smaller the more is wanted.
+    """
+    if len(terms) == 1:
+        return terms[0][1]
+    total = sum(weight for weight, _ in terms)
+    logs = np.sum([-weight / total * np.logaddexp(0, -odds) for weight, odds in terms], axis=0)
+    logs = np.minimum(logs, -1e-12)  # as certain as the arithmetic can tell
+    return np.asarray(logs - np.log(-np.expm1(logs)))
+
+
+def probability(odds: Values) -> Values:
+    """Turn log odds into probabilities."""
     return np.asarray(1 / (1 + np.exp(-odds)))

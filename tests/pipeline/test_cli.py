@@ -162,8 +162,12 @@ def test_nothing_matches(run: Run, demo: Path) -> None:
             f" {nearest['probability']:.3f}, below 0.17: `--min-probability 0` shows it\n"
         )
     # where no photo fits the fields there is no nearest one
-    assert run("search", f"{nonsense} camera:leica", "--json").json == []
-    assert run("search", f"{nonsense} camera:leica").err == "Nothing found\n"
+    for options, out in (([], ""), (["--json"], "[]\n")):
+        result = run("search", f"{nonsense} camera:leica", *options)
+        assert (result.code, result.out) == (0, out)
+        assert result.err == (
+            "Nothing found: no photo fits the words, fields and filters of the query\n"
+        )
 
 
 def test_messages_on_a_query_go_to_standard_error(run: Run, demo: Path) -> None:
@@ -215,7 +219,12 @@ def test_search_by_several_pictures(run: Run, demo: Path) -> None:
     assert mixed[0]["path"] == str(CAT)
     assert pier not in {hit["image_id"] for hit in mixed}
     assert {hit["probability"] for hit in (*by_two, *mixed)} == {None}
-    assert_one_line(run("search", "--image", pier, "--image", "12"), "Photo 12 is not in the lib")
+    one_unknown = run("search", "--image", pier, "--image", "12", "-k", "50", "--json")
+    assert json.loads(one_unknown.out) == by_one
+    assert one_unknown.err == "Warning: photo:12 was left out: the library has no such photo\n"
+    warning, error = run("search", "--image", "12").err.splitlines()
+    assert warning == one_unknown.err.strip()
+    assert error == "Error: Nothing to search for: give a text or a picture"
 
 
 def test_an_open_quotation_swallows_no_picture(run: Run, demo: Path) -> None:

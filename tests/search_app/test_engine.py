@@ -144,6 +144,24 @@ def test_a_weight_draws_the_results_to_its_text(engine: SearchEngine) -> None:
     assert best("a cat + a drum ^9") == "drum"
 
 
+def test_a_photo_that_is_not_in_the_library_is_left_out(engine: SearchEngine) -> None:
+    asked = engine.understand("a cat photo:123")
+    assert asked.problems == ("photo:123 was left out: the library has no such photo",)
+    assert titles(engine.search(Query(text="a cat photo:123")))[0] == "cat portrait"
+
+
+def test_all_texts_have_to_match(engine: SearchEngine) -> None:
+    least = Settings().min_probability
+    both = engine.search(Query(text="boats + lake", min_probability=least))
+    assert titles(both)[:1] == ["rowing boats"]
+    assert engine.search(Query(text="a dog + mountains", min_probability=least)) == []
+
+
+def test_full_width_letters_are_letters(engine: SearchEngine) -> None:
+    wide, plain = (engine.search(Query(text=text))[0] for text in ("ａ ｃａｔ", "a cat"))
+    assert (wide.title, wide.probability) == (plain.title, plain.probability)
+
+
 def test_what_is_not_wanted_is_left_out_and_pushed_away(engine: SearchEngine) -> None:
     """No photo of mountains says "peaks": they are pushed down by what they show alone."""
     plain = titles(engine.search(Query(text="hiking in nature", k=100)))
@@ -160,6 +178,7 @@ def test_only_what_is_not_wanted(engine: SearchEngine) -> None:
     hits = engine.search(Query(text="-feline", k=100, min_probability=0.9))
     assert {hit.probability for hit in hits} == {None}
     assert len(hits) == PHOTOS and hits[-1].title == "cat portrait"
+    assert len({hit.score for hit in hits}) == PHOTOS
 
 
 # How good it is: the benchmark, and what it found when it chose what ships

@@ -106,10 +106,21 @@ def test_what_a_photo_lacks_does_not_count() -> None:
 
 
 def test_a_match_is_less_likely_in_a_larger_library() -> None:
-    found = np.array([3.0])
-    small, large = (evidence.probability(found, photos)[0] for photos in (100, 10_000))
-    odds = [p / (1 - p) for p in (small, large)]
+    odds = [np.exp(evidence.prior(photos)) for photos in (100, 10_000)]
     assert odds[0] / odds[1] == pytest.approx(10)  # by the square root
+
+
+def test_a_photo_has_to_match_all_that_is_wanted() -> None:
+    one, other = np.array([4.0, 4.0, -3.0]), np.array([4.0, -3.0, -3.0])
+
+    def chances(first: float, second: float) -> list[float]:
+        odds = evidence.all_match([(first, one), (second, other)])
+        return list(evidence.probability(odds))
+
+    yes, no = evidence.probability(np.array([4.0, -3.0]))
+    assert chances(1, 1) == pytest.approx([yes, (yes * no) ** 0.5, no])
+    assert chances(2, 2) == pytest.approx(chances(1, 1))
+    assert chances(3, 1) == pytest.approx([yes, yes**0.75 * no**0.25, no])
 
 
 def test_without_captions_the_photos_and_their_titles_speak(
