@@ -316,8 +316,8 @@ def search(
         min_probability=least,
     )
     engine = _engine()
-    warn(engine.understand(query.text).problems)
     hits = engine.search(query)
+    warn(engine.understand(query.text).problems)
     rows = [asdict(hit) for hit in hits]
     empty = "Nothing found: no photo fits the words, fields and filters of the query"
     if not hits and (nearest := engine.search(replace(query, k=1, min_probability=0))):

@@ -470,7 +470,8 @@ def _checked_mode(query: Query, asked: ParsedQuery, has_picture: bool) -> Mode:
             f" {MAX_QUERY:,} or fewer"
         )
     if asked.is_empty and not has_picture:
-        raise AlbumscopeError("Nothing to search for: give a text or a picture")
+        why = "; ".join(asked.problems) or "give a text or a picture"
+        raise AlbumscopeError(f"Nothing to search for: {why}")
     if query.k < 1:
         raise AlbumscopeError(f"Cannot return {query.k} photos: ask for one or more")
     mode: Mode = query.mode or ("visual" if has_picture else "hybrid")
