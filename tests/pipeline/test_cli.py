@@ -192,7 +192,7 @@ def test_fields_alone_list_what_fits(run: Run, demo: Path) -> None:
     assert (hit["title"], hit["probability"], hit["found_by"]) == ("maple leaves", None, [])
     narrowed = run("search", "camera:olympus taken:2015-06", "--year", "2015", "--json").json
     assert {hit["title"] for hit in narrowed} == {"blue hour", "wooden pier"}
-    assert run("search", "camera:olympus", "--year", "2018", "--json").json == []
+    assert json.loads(run("search", "camera:olympus", "--year", "2018", "--json").out) == []
 
 
 def test_a_query_may_begin_with_a_hyphen(run: Run, demo: Path) -> None:
@@ -283,7 +283,7 @@ def test_filters_narrow(run: Run, demo: Path) -> None:
         (["--year", "1066"], set()),
     ):
         for command in (["search", "a photo", "-k", "50"], ["images"]):
-            found = run(*command, *filters, "--json").json
+            found = json.loads(run(*command, *filters, "--json").out)
             assert {row["album_title"] for row in found} == albums
 
 
