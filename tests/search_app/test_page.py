@@ -90,9 +90,12 @@ def _wait_until_healthy(url: str, process: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("the page did not come up")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(demo_library: Path) -> Iterator[BrowserContext]:
-    """Started after the library is built: Dagster wants no event loop but its own."""
+    """Started after the library is built, and stopped before other tests build theirs.
+
+    Dagster wants no event loop but its own.
+    """
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
@@ -102,7 +105,7 @@ def browser(demo_library: Path) -> Iterator[BrowserContext]:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(demo_library, tmp_path_factory.mktemp("page") / "log") as server:
         yield server
