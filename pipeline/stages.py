@@ -130,6 +130,9 @@ class Stage(Generic[Item]):
         existing = self.store.read(self.table, album["album_id"], list(columns))
         return incremental.plan(existing, wanted, self.origin)
 
+    def look(self, album: Row) -> None:
+        """Ask what there is to make rows for, where that is not known from other tables."""
+
     def refresh(
         self,
         album: Row,
@@ -140,6 +143,7 @@ class Stage(Generic[Item]):
 
         ``run_id`` is the Dagster run that does so, if one does.
         """
+        self.look(album)
         return incremental.refresh(
             self.store,
             self.table,
@@ -184,6 +188,7 @@ class RawImages(Stage[SourcePhoto]):
         """Whether the source has to be asked before anyone can say what there is to do."""
         return album["source"] == FLICKR and self.flickr.needs_look(album)
 
+    @override
     def look(self, album: Row) -> None:
         """Ask the source what the album holds now. Photos that it refused get another chance."""
         if album["source"] != FLICKR:
@@ -198,16 +203,6 @@ class RawImages(Stage[SourcePhoto]):
         kept = rows.filter(pc.invert(refused))
         if kept.num_rows < rows.num_rows:
             self.store.write(self.table, album["album_id"], kept)
-
-    @override
-    def refresh(
-        self,
-        album: Row,
-        progress: Callable[[int], object] = lambda photos: None,
-        run_id: str | None = None,
-    ) -> Counts:
-        self.look(album)
-        return super().refresh(album, progress, run_id)
 
     def plan_now(self, album: Row) -> Plan[SourcePhoto]:
         """What would be to do if the source were asked now; remembers nothing of it."""

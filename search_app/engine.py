@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -153,8 +153,8 @@ class SearchEngine:
         now = self.current
         albums = allowed_albums(now, query.filters, asked.only)
         allowed = allowed_rows(now, albums, asked)
-        for image_id in _ids(query, asked):
-            allowed = _without(now, image_id, allowed)
+        if searched_with := _ids(query, asked):
+            allowed = _without(now, searched_with, allowed)
         terms = self._terms(now, query, asked, mode)
         is_wanted = any(term.weight > 0 for term in terms)
         if not terms or (mode == "text" and not is_wanted):
@@ -214,9 +214,9 @@ class SearchEngine:
         """What speaks for a match of a text and each row of table ``images``, of each kind."""
         now = self.current
         rows = np.arange(now.manifest["tables"]["images"])
-        (term,) = self._terms(now, Query(text), ParsedQuery((Text(text, 1.0),)), "hybrid")
-        photos = {part: _vectors(index, rows) for part, index in self._indexes(now).items()}
-        return self._kinds(now, term, rows, photos)
+        terms = self._terms(now, Query(text), ParsedQuery((Text(text, 1.0),)), "hybrid")
+        (found,) = self._kinds(now, terms, "hybrid", rows)
+        return found
 
     def provenance(self, image_id: int) -> Provenance:
         """Where a photo comes from. Raises AlbumscopeError for an unknown id."""
@@ -344,7 +344,7 @@ class SearchEngine:
     ) -> dict[str, Ranking]:
         """What each part of the mode finds by itself; ``depth`` photos at the most."""
         rankings = {}
-        for part, index in (("visual", now.images), ("caption", now.captions)):
+        for part, index in _indexes(now).items():
             if mode in {part, "hybrid"} and (mixed := _mixed(terms, part)) is not None:
                 rankings[part] = Ranking(*index.search(mixed, depth, allowed))
         text = " ".join(term.text for term in terms if term.text and term.weight > 0)
@@ -360,10 +360,7 @@ class SearchEngine:
         It has to match every wanted text and picture, each as much as it weighs. Whatever speaks
         for an unwanted one speaks against the photo.
         """
-        photos = {part: _vectors(index, rows) for part, index in self._indexes(now).items()}
-        found = [
-            evidence.log_odds(self._kinds(now, term, rows, photos).only(mode)) for term in terms
-        ]
+        found = [evidence.log_odds(kinds) for kinds in self._kinds(now, terms, mode, rows)]
         prior = evidence.prior(now.manifest["tables"]["images"])
         wanted = [
             (term.weight, one + prior)
@@ -377,26 +374,29 @@ class SearchEngine:
         return odds
 
     def _kinds(
-        self,
-        now: Snapshot,
-        term: _Term,
-        rows: NDArray[np.int64],
-        photos: Mapping[str, NDArray[np.float32]],
-    ) -> Evidence:
-        visual = caption = np.full(len(rows), np.nan)
-        if term.visual is not None and now.images.present.any():
-            chance, encoder = self._chance(now, "visual"), self._encoder(now)
-            visual = (
-                evidence.visual_of_picture(chance, term.visual, photos["visual"])
-                if term.text is None
-                else evidence.visual_of_text(encoder, chance, term.visual, photos["visual"])
-            )
-        if term.caption is not None and now.captions.present.any():
-            caption = self._chance(now, "caption").of_text(term.caption, photos["caption"])
-        return Evidence(visual, caption, evidence.word_share(now, term.text or "", rows))
-
-    def _indexes(self, now: Snapshot) -> dict[str, VectorIndex]:
-        return {"visual": now.images, "caption": now.captions}
+        self, now: Snapshot, terms: Sequence[_Term], mode: Mode, rows: NDArray[np.int64]
+    ) -> Iterator[Evidence]:
+        """For each term, the evidence of the kinds that the mode looks at."""
+        unknown, none = np.full(len(rows), np.nan), np.zeros(len(rows))
+        photos = {
+            part: _vectors(index, rows)
+            for part, index in _indexes(now).items()
+            if mode in {part, "hybrid"}
+        }
+        words = evidence.words_of(now, rows) if mode in {"text", "hybrid"} else None
+        for term in terms:
+            visual = caption = unknown
+            if term.visual is not None and now.images.present.any():
+                chance, encoder = self._chance(now, "visual"), self._encoder(now)
+                visual = (
+                    evidence.visual_of_picture(chance, term.visual, photos["visual"])
+                    if term.text is None
+                    else evidence.visual_of_text(encoder, chance, term.visual, photos["visual"])
+                )
+            if term.caption is not None and now.captions.present.any():
+                caption = self._chance(now, "caption").of_text(term.caption, photos["caption"])
+            share = none if words is None else evidence.word_share(now, term.text or "", words)
+            yield Evidence(visual, caption, share)
 
     def _chance(self, now: Snapshot, part: str) -> Chance:
         """How photos score by chance; measured once for a snapshot."""
@@ -405,7 +405,7 @@ class SearchEngine:
                 self._chances = now.name, {}
             if part not in self._chances[1]:
                 encoder = self._encoder(now) if part == "visual" else self._text_encoder(now)
-                index = self._indexes(now)[part]
+                index = _indexes(now)[part]
                 self._chances[1][part] = evidence.measure_chance(index, encoder)
             return self._chances[1][part]
 
@@ -439,7 +439,7 @@ class SearchEngine:
         }
         typed = " ".join(text.text for text in asked.texts if text.weight > 0)
         telling = set(fulltext.query_words(typed).split())
-        has = evidence.words_of(now, ranking.rows)
+        has = dict(zip(ranking.rows.tolist(), evidence.words_of(now, ranking.rows), strict=True))
         return [
             Hit(
                 rank=rank,
@@ -490,6 +490,11 @@ def _mixed(terms: Sequence[_Term], part: str) -> Vectors | None:
     return mixed / max(float(np.linalg.norm(mixed)), 1e-12)
 
 
+def _indexes(now: Snapshot) -> dict[str, VectorIndex]:
+    """The index of each part that has vectors."""
+    return {"visual": now.images, "caption": now.captions}
+
+
 def _vectors(index: VectorIndex, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """The vectors of these rows, NaN for those that have none."""
     vectors = index.vectors(rows)
@@ -525,10 +530,13 @@ def _full_text(now: Snapshot, text: str, k: int, allowed: NDArray[np.bool_] | No
     return Ranking(rows[:k], scores[:k])
 
 
-def _without(now: Snapshot, image_id: int, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _without(
+    now: Snapshot, image_ids: Sequence[int], allowed: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
     if allowed is None:
         allowed = np.ones(now.manifest["tables"]["images"], bool)
-    for row in _rows(now.cursor(), "SELECT rowid FROM images WHERE image_id = ?", image_id):
+    query = "SELECT rowid FROM images WHERE list_contains(?::BIGINT[], image_id)"
+    for row in _rows(now.cursor(), query, image_ids):
         allowed[row["rowid"]] = False
     return allowed
 

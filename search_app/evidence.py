@@ -55,18 +55,6 @@ class Evidence(NamedTuple):
     caption: Values
     words: Values
 
-    def only(self, mode: str) -> "Evidence":
-        """The kinds that a search mode looks at."""
-        unknown, none = np.full_like(self.visual, np.nan), np.zeros_like(self.words)
-        match mode:
-            case "visual":
-                return Evidence(self.visual, unknown, none)
-            case "caption":
-                return Evidence(unknown, self.caption, none)
-            case "text":
-                return Evidence(unknown, unknown, self.words)
-        return self
-
 
 # Fitted by `benchmarks/search_quality.py --fit`, by which of visual and caption a photo has.
 WEIGHTS = {
@@ -141,14 +129,14 @@ def _median(values: NDArray[Any]) -> float:
     return float(np.median(values)) if len(values) else 0.0
 
 
-def word_share(now: Snapshot, text: str, rows: NDArray[np.int64]) -> Values:
-    """How much of a text's words each row of ``images`` has, 0 to 1, rare words counting more.
+def word_share(now: Snapshot, text: str, photos: Sequence[frozenset[str]]) -> Values:
+    """How much of a text's words each photo has among its own, 0 to 1, rare words counting more.
 
     A word counts by its inverse document frequency, as in BM25 (Robertson and Zaragoza, 2009).
     """
     wanted = sorted(set(fulltext.query_words(text).split()))
-    if not wanted or not len(rows):
-        return np.zeros(len(rows))
+    if not wanted:
+        return np.zeros(len(photos))
     known = dict(
         now.cursor()
         .execute(
@@ -157,20 +145,19 @@ def word_share(now: Snapshot, text: str, rows: NDArray[np.int64]) -> Values:
         )
         .fetchall()
     )
-    photos = now.manifest["tables"]["images"]
+    count = now.manifest["tables"]["images"]
     weight = {
-        word: np.log1p((photos - known.get(word, 0) + 0.5) / (known.get(word, 0) + 0.5))
+        word: np.log1p((count - known.get(word, 0) + 0.5) / (known.get(word, 0) + 0.5))
         for word in wanted
     }
-    has = words_of(now, rows)
     total = sum(weight.values())
     return np.asarray(
-        [sum(weight[word] for word in wanted if word in has[row]) / total for row in rows.tolist()]
+        [sum(weight[word] for word in wanted if word in has) / total for has in photos]
     )
 
 
-def words_of(now: Snapshot, rows: NDArray[np.int64]) -> dict[int, frozenset[str]]:
-    """By row of ``images``, the words of a photo's title, description, tags and caption."""
+def words_of(now: Snapshot, rows: NDArray[np.int64]) -> list[frozenset[str]]:
+    """The words of title, description, tags and caption of each of these rows of ``images``."""
     texts = now.cursor().execute(
         f"""
         SELECT row, concat_ws(' ', title, description, tags, caption)
@@ -178,7 +165,8 @@ def words_of(now: Snapshot, rows: NDArray[np.int64]) -> dict[int, frozenset[str]
         """,
         [rows.tolist()],
     )
-    return {row: frozenset(text.split()) for row, text in texts.fetchall()}
+    words = {row: frozenset(text.split()) for row, text in texts.fetchall()}
+    return [words[row] for row in rows.tolist()]
 
 
 def log_odds(kinds: Evidence) -> Values:

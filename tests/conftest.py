@@ -14,7 +14,6 @@ from filelock import FileLock
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEMO_PHOTOS = PROJECT_ROOT / "data" / "demo"
-SIGLIP_SIDE, SIGLIP_TEXT_LENGTH = 32, 64  # of the tiny SigLIP: pixels, tokens
 
 # No test may talk to the real Flickr with the key in a developer's .env.
 os.environ["ENV_FILE"] = os.devnull
@@ -115,15 +114,11 @@ def demo_copy(demo_library: Path, data_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SigLIP with random weights and a tokenizer of eight words, as transformers saves them."""
-    import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import (
-        PreTrainedTokenizerFast,
-        SiglipConfig,
-        SiglipModel,
-        SiglipProcessor,
-    )
+    from transformers import PreTrainedTokenizerFast, SiglipProcessor
     from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    from tests.pipeline.tiny_models import SIDE, save_siglip_model
 
     words = ["<pad>", "<eos>", "<unk>", "a", "cat", "dog", "photo", "of"]
     vocabulary = {word: index for index, word in enumerate(words)}
@@ -132,28 +127,10 @@ def siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A <eos>", special_tokens=[("<eos>", 1)]
     )
-    tower = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-    }
-    special = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0}
-    text = {"vocab_size": 8, "max_position_embeddings": SIGLIP_TEXT_LENGTH, "projection_size": 16}
-    config = SiglipConfig(
-        text_config=tower | text | special,
-        vision_config=tower | {"image_size": SIGLIP_SIDE, "patch_size": 8},
-    )
-    torch.manual_seed(0)
-    model = SiglipModel(config)
-    with torch.no_grad():
-        model.logit_scale.fill_(2.0)
-        model.logit_bias.fill_(-3.0)
-
     folder = tmp_path_factory.mktemp("siglip")
-    model.save_pretrained(folder)
+    save_siglip_model(folder, len(words), eos=1, pad=0)
     SiglipProcessor(
-        SiglipImageProcessorPil(size={"height": SIGLIP_SIDE, "width": SIGLIP_SIDE}),
+        SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}),
         PreTrainedTokenizerFast(
             tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
         ),

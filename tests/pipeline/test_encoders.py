@@ -24,9 +24,8 @@ from pipeline.photos import open_photo
 from pipeline.settings import Settings
 from pipeline.stages import Photo, SiglipEmbeddings
 from pipeline.store import Store
-from tests.conftest import SIGLIP_SIDE as SIDE
-from tests.conftest import SIGLIP_TEXT_LENGTH as TEXT_LENGTH
 from tests.pipeline import tiny_models
+from tests.pipeline.tiny_models import SIDE, TEXT_LENGTH
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = sorted((ROOT / "data" / "demo").glob("*/*.jpg"))

@@ -62,7 +62,7 @@ def save_siglip(folder: Path) -> Tokenize:
         pad_id=0, eos_id=1, unk_id=2, bos_id=-1, minloglevel=2,
     )  # fmt: skip
     pieces = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
-    _save_siglip_model(folder, len(pieces), eos=1, pad=1)
+    save_siglip_model(folder, len(pieces), eos=1, pad=1)
     (folder / "spiece.model").write_bytes(trained.getvalue())
     _save_siglip_processor(folder, resample=3)
     _write(
@@ -99,7 +99,7 @@ def save_siglip2(folder: Path) -> Tokenize:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A <eos>", special_tokens=[("<eos>", 1)]
     )
-    _save_siglip_model(folder, tokenizer.get_vocab_size(), eos=1, pad=0)
+    save_siglip_model(folder, tokenizer.get_vocab_size(), eos=1, pad=0)
     tokenizer.save(str(folder / "tokenizer.json"))
     _save_siglip_processor(folder, resample=2)
     _write(
@@ -167,7 +167,8 @@ def save_naflex(folder: Path) -> None:
     )
 
 
-def _save_siglip_model(folder: Path, words: int, *, eos: int, pad: int) -> None:
+def save_siglip_model(folder: Path, words: int, *, eos: int, pad: int) -> None:
+    """Save a SigLIP that knows so many words, without tokenizer and processor."""
     text = {"vocab_size": words, "max_position_embeddings": TEXT_LENGTH, "projection_size": 16}
     special = {"bos_token_id": None, "eos_token_id": eos, "pad_token_id": pad}
     torch.manual_seed(0)
