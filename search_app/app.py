@@ -1,6 +1,7 @@
 """The search page: `albumscope serve`, or `streamlit run search_app/app.py`."""
 
 import logging
+import re
 import secrets
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from pipeline.settings import load_settings
 from search_app import pictures
 from search_app.engine import Hit, Mode, Query, SearchEngine
 from search_app.filters import Filters
+from search_app.query import ParsedQuery
 from search_app.wording import (
     album_facts,
     came_from,
@@ -41,6 +43,9 @@ _MODES: dict[Mode, str] = {
     "caption": "Caption – what its caption means",
     "text": "Text – the very words",
 }
+# Widgets that are bound to the page's address keep their state there, so that it can be shared.
+_URL: Literal["query-params"] = "query-params"
+_WANTED_PHOTO = re.compile(r"(?i)(?<!\S)photo:\d+\s*")
 # A photo's title is a button; its ::after lets a click on the picture count as one on the title.
 _STYLE = """
 <style>
@@ -71,14 +76,6 @@ class Card:
     note: str
     hit: Hit | None = None
     """What a search says about it."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """The picture that is searched by: an upload, or a photo of the library."""
-
-    image: Image.Image | None = None
-    image_id: int | None = None
 
 
 def main() -> None:
@@ -134,14 +131,14 @@ def _search_page(engine: SearchEngine) -> None:
     asked = engine.understand(text)
     if asked.problems:
         st.warning("  \n".join(map(literal, asked.problems)), icon=":material/info:")
-    source = _source(engine, upload)
-    shown = _number_shown((text, upload and upload.file_id, source.image_id, filters, mode, least))
-    by_picture = source != Source() or bool(asked.photos)
+    picture = _searched_by(engine, asked, upload)
+    shown = _number_shown((text, upload and upload.file_id, filters, mode, least))
+    by_picture = picture is not None or bool(asked.photos)
     if by_picture or not asked.is_empty:
         # Captions and words can only be compared with words.
         by = "visual" if by_picture else mode
-        images = () if source.image is None else (source.image,)
-        query = Query(text, images, source.image_id, filters, by, shown + 1, least)
+        images = () if picture is None else (picture,)
+        query = Query(text, images, None, filters, by, shown + 1, least)
         with st.spinner("Searching… the first search also loads the models"):
             cards = [_card_of_hit(hit, by_picture) for hit in engine.search(query)]
         if not cards and _nothing_matches(engine, query):
@@ -179,11 +176,18 @@ def _sidebar(engine: SearchEngine) -> tuple[Filters, Mode, float]:
     with st.sidebar:
         st.subheader("Only from", anchor=False)
         filters = Filters(
-            events=tuple(st.multiselect("Event", events, key="events", placeholder="Any")),
-            years=tuple(st.multiselect("Year", years, key="years", placeholder="Any")),
+            events=tuple(
+                st.multiselect("Event", events, key="event", placeholder="Any", bind=_URL)
+            ),
+            years=tuple(st.multiselect("Year", years, key="year", placeholder="Any", bind=_URL)),
             album_ids=tuple(
                 st.multiselect(
-                    "Album", labels, key="albums", placeholder="Any", format_func=labels.__getitem__
+                    "Album",
+                    labels,
+                    key="album",
+                    placeholder="Any",
+                    format_func=labels.__getitem__,
+                    bind=_URL,
                 )
             ),
         )
@@ -192,15 +196,17 @@ def _sidebar(engine: SearchEngine) -> tuple[Filters, Mode, float]:
             list(_MODES),
             key="mode",
             format_func=_MODES.__getitem__,
+            bind=_URL,
             help="How words are searched for. A picture is always compared by what it shows.",
         )
-        st.session_state.setdefault("least", round(100 * load_settings().min_probability))
         least = st.slider(
             "Minimum probability",
             0,
             100,
+            round(100 * load_settings().min_probability),
             key="least",
             format="%d%%",
+            bind=_URL,
             help="Photos that match the words with less are not shown. At 0 all are, as they are"
             " in a search by picture.",
         )
@@ -223,8 +229,9 @@ def _search_bar() -> tuple[str, UploadedFile | None]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Search",
-            key="text",
+            key="q",
             type="search",
+            bind=_URL,
             placeholder="What is in the photo? Try “boats on a lake shore”",
             label_visibility="collapsed",
         )
@@ -242,39 +249,46 @@ def _search_bar() -> tuple[str, UploadedFile | None]:
 
 def _take_upload() -> None:
     st.session_state.uploads += 1
-    st.session_state.similar_to = None
+    _forget_photos()
 
 
-def _clear_source() -> None:
+def _clear_pictures() -> None:
     st.session_state.cleared += 1  # a new key empties the uploader
-    st.session_state.similar_to = None
+    _forget_photos()
+
+
+def _forget_photos() -> None:
+    st.session_state.q = _WANTED_PHOTO.sub("", st.session_state.q)
 
 
 def _find_similar(image_id: int) -> None:
-    _clear_source()
-    st.session_state.text = ""
-    st.session_state.similar_to = image_id
+    _clear_pictures()
+    # The query language has a word for it, so the page's address tells it, too.
+    st.session_state.q = f"photo:{image_id}"
 
 
-def _source(engine: SearchEngine, upload: UploadedFile | None) -> Source:
-    """Show the picture that is searched by, if any, with a way to be rid of it."""
-    image_id: int | None = st.session_state.get("similar_to")
-    if upload is None and image_id is None:
-        return Source()
+def _searched_by(
+    engine: SearchEngine, asked: ParsedQuery, upload: UploadedFile | None
+) -> Image.Image | None:
+    """Show the pictures that are searched by, with a way to be rid of them; returns the upload."""
+    wanted = [photo.image_id for photo in asked.photos if photo.weight > 0]
+    if upload is None and not wanted:
+        return None
     with _row(border=True):
-        what = _row()
-        st.button("Clear", icon=":material/close:", on_click=_clear_source)
-    with what:
-        if image_id is None:
-            assert upload is not None
+        what = st.container()
+        st.button("Clear", icon=":material/close:", on_click=_clear_pictures)
+    picture = None
+    if upload is not None:
+        with what, _row():
             picture = _read_upload(upload)
             st.image(pictures.square(picture), width=72, alt="Your picture")
             st.text(f"Photos like your picture {upload.name}")
-            return Source(image=picture)
+    for image_id in wanted:
         photo = engine.details(image_id)
-        _thumbnail(photo["path"], _title(photo["title"]), width=72)
-        st.text(f"Photos like {_title(photo['title'])}")
-        return Source(image_id=image_id)
+        with what, _row():
+            _thumbnail(photo["path"], _title(photo["title"]), width=72)
+            st.text(f"Photos like {_title(photo['title'])}")
+    return picture
 
 
 def _read_upload(upload: UploadedFile) -> Image.Image:

@@ -307,6 +307,39 @@ def test_filters_narrow_and_add_up(demo: Page) -> None:
     expect(demo.get_by_text("No photo fits")).to_be_visible()
 
 
+def test_the_address_holds_the_search(demo: Page, browser: BrowserContext) -> None:
+    """It brings another browser to the same photos, and the back button to those before."""
+    search(demo, "two dogs")
+    expect(photos(demo).first).to_have_text("two dogs")
+    choose(demo, "Album", "Nature Walks 2018")
+    choose_mode(demo, "Visual")
+    show_all(demo)
+    expect(photos(demo)).to_have_count(9)
+    settled(demo)
+    words = photos(demo).all_inner_texts()
+    assert words[0] == "two dogs"
+    expect_same_elsewhere(demo, browser, words)
+
+    find_similar(demo, 0)
+    expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
+    expect(photos(demo)).to_have_count(8)
+    expect_same_elsewhere(demo, browser, photos(demo).all_inner_texts())
+
+    demo.go_back()
+    expect(photos(demo)).to_have_text(words)
+    expect(demo.get_by_text("Photos like")).to_have_count(0)
+    expect(demo.get_by_label("Search", exact=True)).to_have_value("two dogs")
+
+
+def expect_same_elsewhere(page: Page, browser: BrowserContext, titles: list[str]) -> None:
+    """Somebody else, who has none of this page's cookies or state, opens its address."""
+    assert browser.browser is not None
+    with browser.browser.new_context() as other:
+        tab = other.new_page()
+        tab.goto(page.url)
+        expect(photos(tab)).to_have_text(titles)
+
+
 def test_the_mode_decides_what_words_are_compared_with(demo: Page) -> None:
     choose_mode(demo, "Text")
     search(demo, "dragonfly")
@@ -382,7 +415,7 @@ def test_find_similar_keeps_the_filters_and_can_be_cleared(demo: Page) -> None:
     expect(photos(demo)).to_have_count(8)
     settled(demo)
     assert "two dogs" not in photos(demo).all_inner_texts()
-    expect(demo.get_by_label("Search", exact=True)).to_have_value("")
+    expect(demo.get_by_label("Search", exact=True)).to_have_value(re.compile(r"^photo:\d+$"))
     clear(demo)
     expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
     expect(photos(demo)).to_have_count(9)
