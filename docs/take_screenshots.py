@@ -15,7 +15,7 @@ PATIENCE = 60_000  # milliseconds; the first search loads the models
 
 
 def main() -> None:
-    """Write ``search.png`` beside this file."""
+    """Write ``search.png``, ``preview.png``, ``map.png`` and ``library.png`` beside this file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="the address of the search page")
     url = parser.parse_args().url
@@ -30,8 +30,30 @@ def main() -> None:
         )
         page.goto(url)
         search(page, QUERY, EXPECTED)
-        page.screenshot(path=Path(__file__).with_name("search.png"), animations="disabled")
+        take(page, "search")
+        page.get_by_role("button", name=EXPECTED, exact=True).click()
+        expect(page.get_by_role("button", name="Search cropped")).to_be_visible()
+        take(page, "preview")
+        page.goto(f"{url}/?view=map")
+        expect(page.get_by_text("with a place")).to_be_visible()
+        take(page, "map")
+        page.goto(f"{url}/library")
+        expect(page.get_by_role("heading", name="Snapshots")).to_be_attached()
+        take(page, "library")
         browser.close()
+
+
+def take(page: Page, name: str) -> None:
+    """Take a picture of what is in the window, once all of it is there."""
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=Path(__file__).with_name(f"{name}.png"), animations="disabled")
+
+
+def settled(page: Page) -> None:
+    """Wait until the page is drawn."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def search(page: Page, text: str, expected: str) -> None:
@@ -40,11 +62,9 @@ def search(page: Page, text: str, expected: str) -> None:
     box.fill(text)
     box.press("Enter")
     expect(page.get_by_text("Newest photos")).to_have_count(0)
-    app = page.get_by_test_id("stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    settled(page)
     expect(page.get_by_role("button", name=expected, exact=True)).to_be_visible()
     box.blur()
-    page.wait_for_load_state("networkidle")
 
 
 if __name__ == "__main__":

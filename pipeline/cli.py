@@ -74,6 +74,10 @@ _ALBUM_COLUMNS = (
     *("album_id", "source", "title", "event_name", "event_year", "event_type", "photo_count"),
     *("updated_at", "url"),
 )
+_HIT_COLUMNS = (
+    *("rank", "image_id", "path", "album_id", "album_title", "event_name", "event_year", "title"),
+    *("caption", "score", "probability", "image_url", "page_url", "found_by", "words"),
+)
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
 QUERY_SIDE = 768
 """Length in pixels that the short side of a picture searched with should have: any model's, and
@@ -318,7 +322,7 @@ def search(
     engine = _engine()
     hits = engine.search(query)
     warn(engine.understand(query.text).problems)
-    rows = [asdict(hit) for hit in hits]
+    rows = [{name: row[name] for name in _HIT_COLUMNS} for row in map(asdict, hits)]
     empty = "Nothing found: no photo fits the words, fields and filters of the query"
     if not hits and (nearest := engine.search(replace(query, k=1, min_probability=0))):
         empty = (
@@ -564,9 +568,9 @@ def _filters(event: str | None, year: int | None, album_id: str | None) -> "Filt
     from search_app.filters import Filters
 
     return Filters(
-        events=[event] if event is not None else [],
-        years=[year] if year is not None else [],
-        album_ids=[album_id] if album_id is not None else [],
+        events=(event,) if event is not None else (),
+        years=(year,) if year is not None else (),
+        album_ids=(album_id,) if album_id is not None else (),
     )
 
 

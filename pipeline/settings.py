@@ -1,6 +1,7 @@
 """Settings, from the environment and a file: ``.env`` in the working directory, or ENV_FILE."""
 
 import os
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,9 +41,14 @@ class Settings(BaseSettings):
     flickr_api_url: str = "https://api.flickr.com/services/rest/"
     flickr_image_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.staticflickr.com",)
     flickr_size: FlickrSize = "b"
+    flickr_pictures: bool = True
     sync_schedule: str | None = None
     sync_timezone: str = "UTC"
     dagster_url: str = "http://127.0.0.1:3000"
+
+    def is_image_host(self, host: str) -> bool:
+        """Whether pictures may come from a host, in small letters."""
+        return any(fnmatchcase(host, each.lower()) for each in self.flickr_image_hosts)
 
     @field_validator("sync_timezone")
     @classmethod

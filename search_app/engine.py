@@ -10,9 +10,11 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -24,19 +26,32 @@ from pipeline.errors import AlbumscopeError
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.vector_index import VectorIndex
-from search_app import evidence
+from search_app import evidence, near_duplicates
 from search_app.evidence import Chance, Evidence, Values
-from search_app.filters import Filters, allowed_albums, allowed_rows
+from search_app.facets import FacetIndex, Facets
+from search_app.filters import Filters, allowed_albums, allowed_rows, in_rows
+from search_app.parts import cut_out
 from search_app.provenance import Provenance, provenance
-from search_app.query import Fields, ParsedQuery, Text, parse
+from search_app.query import Fields, ParsedQuery, PhotoRef, Text, parse
 
 Mode = Literal["visual", "caption", "text", "hybrid"]
 MODES: tuple[Mode, ...] = ("visual", "caption", "text", "hybrid")
+Sort = Literal["relevance", "newest", "oldest", "album"]
+"""By the time taken, newest or oldest first, or by the album's title and the place in it."""
 MAX_QUERY = 1000
 """The longest text query, in characters."""
 
 _log = logging.getLogger("albumscope.engine")
 _DEPTH = 200  # how far down each part of a hybrid search looks, at the least
+_SORTED = 1000  # how many of the best are put into another order
+# Which of its albums a photo is shown in: found, and before any search.
+_FIRST_ALBUM, _NEWEST_ALBUM = "albums.rowid", "albums.created_at DESC, albums.rowid"
+_ORDER: dict[Sort, str] = {
+    "relevance": f"{_NEWEST_ALBUM}, position",
+    "newest": "taken_at DESC NULLS LAST, albums.rowid, position",
+    "oldest": "taken_at NULLS LAST, albums.rowid, position",
+    "album": "albums.title, albums.rowid, position",
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,8 @@ class Query:
 
     ``mode`` None is hybrid for a text alone and visual as soon as a picture is given. What matches
     with less than ``min_probability`` is left out; photos that were found by a picture have no
-    probability and stay.
+    probability and stay. A ``sort`` but by relevance puts the best 1,000 into that order before
+    ``k`` are taken. With ``fold`` photos that are nearly the same count as one.
     """
 
     text: str = ""
@@ -55,6 +71,8 @@ class Query:
     mode: Mode | None = None
     k: int = 20
     min_probability: float = 0.0
+    sort: Sort = "relevance"
+    fold: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Hit:
-    """One photo found.
+    """One photo found, or shown before any search.
 
     ``score`` is a cosine (visual, caption), BM25 (text) or the log odds of a match (hybrid, and
     several texts). ``probability``: that it matches; None for a query with a picture, or that says
@@ -93,6 +111,12 @@ class Hit:
     page_url: str | None
     found_by: Sequence[Found]
     words: Sequence[str]
+    sha256: str | None = None
+    taken_at: datetime | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    near_duplicates: Sequence["Hit"] = ()
+    """Of a search with ``fold``: those that stand for the same picture, the best first."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +151,8 @@ class SearchEngine:
         self._passed_over: str | None = None  # the name of a snapshot that could not be opened
         self._measuring = threading.Lock()
         self._chances: tuple[str, dict[str, Chance]] = ("", {})
+        self._indexing = threading.Lock()
+        self._facet_index: tuple[str, FacetIndex] | None = None
 
     @property
     def current(self) -> Snapshot:
@@ -152,18 +178,22 @@ class SearchEngine:
         mode = _checked_mode(query, asked, has_picture)
         now = self.current
         albums = allowed_albums(now, query.filters, asked.only)
-        allowed = allowed_rows(now, albums, asked)
+        allowed = self._allowed(now, albums, query.filters, asked)
         if searched_with := _ids(query, asked):
             allowed = _without(now, searched_with, allowed)
         terms = self._terms(now, query, asked, mode)
         is_wanted = any(term.weight > 0 for term in terms)
+        wide = _candidates(query)
         if not terms or (mode == "text" and not is_wanted):
+            if query.sort != "relevance":
+                return self._list(now, allowed, albums, query, asked)
             every = np.arange(now.manifest["tables"]["images"])
-            rows = (every if allowed is None else np.flatnonzero(allowed))[: query.k]
+            rows = (every if allowed is None else np.flatnonzero(allowed))[:wide]
             listed = Ranking(rows, np.zeros(len(rows), np.float32))
-            return self._hits(now, listed, [None] * len(rows), {}, asked, albums)
+            return self._hits(now, listed, [None] * len(rows), {}, asked, albums, query)
 
-        depth = max(query.k, _DEPTH)
+        best = max(_SORTED, query.k) if query.sort != "relevance" else wide
+        depth = max(best, _DEPTH)
         parts = self._rankings(now, terms, mode, depth, allowed)
         if mode == "hybrid":
             rows = np.unique(np.concatenate([ranking.rows for ranking in parts.values()]))
@@ -180,7 +210,10 @@ class SearchEngine:
             at
             for at in np.lexsort((rows, -scores)).tolist()
             if chances[at] is None or chances[at] >= query.min_probability
-        ][: query.k]
+        ][:best]
+        if query.sort != "relevance":
+            place = _in_order(now, rows[order], albums, query.sort)
+            order = sorted(order, key=lambda at: place[int(rows[at])])[:wide]
         return self._hits(
             now,
             Ranking(rows[order], scores[order]),
@@ -188,7 +221,50 @@ class SearchEngine:
             parts,
             asked,
             albums,
+            query,
         )
+
+    def browse(
+        self, filters: Filters, sort: Sort = "relevance", k: int = 20, *, fold: bool = False
+    ) -> list[Hit]:
+        """What there is to see before a search: the photos of the newest albums, each once."""
+        now, nothing = self.current, ParsedQuery()
+        albums = allowed_albums(now, filters, nothing.only)
+        allowed = self._allowed(now, albums, filters, nothing)
+        query = Query(filters=filters, sort=sort, k=k, fold=fold)
+        return self._list(now, allowed, albums, query, nothing)
+
+    def facets(self, filters: Filters, text: str = "") -> Facets:
+        """Count what the filters and the fields of a query leave, for each value of a filter.
+
+        The filters' values have to be tuples, by which the last counts are remembered.
+        """
+        asked = parse(text)
+        fields = ParsedQuery(
+            phrases=asked.phrases, without=asked.without, only=asked.only, never=asked.never
+        )
+        return self._facets_of(self.current).count(filters, fields)
+
+    def photos(self, image_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """The columns of ``images`` with those of what to take along, in the order of the ids.
+
+        These are ``albums`` (titles), ``taken_at``, ``artist`` and ``caption``. Unknown ids are
+        left out.
+        """
+        rows = _rows(
+            self.current.cursor(),
+            """
+            SELECT images.*, taken_at, artist, caption,
+                   (SELECT string_agg(albums.title, ', ' ORDER BY albums.rowid)
+                    FROM album_images JOIN albums USING (album_id)
+                    WHERE album_images.image_id = images.image_id) AS albums
+            FROM images LEFT JOIN exif USING (image_id) LEFT JOIN captions USING (image_id)
+            WHERE list_contains(?::BIGINT[], image_id)
+            """,
+            list(image_ids),
+        )
+        by_id = {row["image_id"]: _with_path(row) for row in rows}
+        return [by_id[one] for one in image_ids if one in by_id]
 
     def understand(self, text: str) -> ParsedQuery:
         """Take a text query apart; photos that the library has no vector of are a problem of it."""
@@ -222,16 +298,17 @@ class SearchEngine:
         """Where a photo comes from. Raises AlbumscopeError for an unknown id."""
         return provenance(self.current, image_id, self._settings.dagster_url)
 
+    def photo(self, image_id: int) -> dict[str, Any]:
+        """The columns of ``images`` for one photo. Raises AlbumscopeError for an unknown id."""
+        return _photo(self.current.cursor(), image_id)
+
     def details(self, image_id: int) -> dict[str, Any]:
-        """The columns of ``images`` for one photo, with its ``exif``, ``caption`` and ``albums``.
+        """Like ``photo``, with the photo's ``exif``, ``caption`` and ``albums``.
 
         Raises AlbumscopeError for an unknown id.
         """
         cursor = self.current.cursor()
-        rows = _rows(cursor, "SELECT * FROM images WHERE image_id = ?", image_id)
-        if not rows:
-            raise AlbumscopeError(f"No photo {image_id} in the library")
-        photo = _with_path(rows[0])
+        photo = _photo(cursor, image_id)
         exif = _rows(cursor, "SELECT * EXCLUDE (image_id) FROM exif WHERE image_id = ?", image_id)
         caption = _rows(
             cursor, "SELECT * EXCLUDE (image_id) FROM captions WHERE image_id = ?", image_id
@@ -247,36 +324,6 @@ class SearchEngine:
             "caption": caption[0] if caption else {},
             "albums": albums,
         }
-
-    def albums(self) -> list[dict[str, Any]]:
-        """The albums of the current snapshot, with their number of photos as ``photos``."""
-        return _rows(
-            self.current.cursor(),
-            """
-            SELECT albums.*, count(image_id) AS photos
-            FROM albums LEFT JOIN album_images USING (album_id) GROUP BY ALL ORDER BY title
-            """,
-        )
-
-    def newest(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
-        """The photos of the newest albums, each once: what there is to see before a search."""
-        now = self.current
-        condition, values = _in_albums(allowed_albums(now, filters, Fields()))
-        rows = _rows(
-            now.cursor(),
-            f"""
-            SELECT image_id, path, images.title, album_id, albums.title AS album_title
-            FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
-            WHERE {condition}
-            QUALIFY row_number() OVER (
-                PARTITION BY image_id ORDER BY albums.created_at DESC, albums.rowid
-            ) = 1
-            ORDER BY albums.created_at DESC, albums.rowid, position LIMIT ?
-            """,
-            *values,
-            limit,
-        )
-        return [_with_path(row) for row in rows]
 
     def images(self, filters: Filters) -> list[dict[str, Any]]:
         """The photos of the library, one row for each album that a photo is in."""
@@ -300,6 +347,49 @@ class SearchEngine:
         except AlbumscopeError as error:
             self._passed_over = name
             _log.warning("%s. Until then %s is searched.", error, self._snapshot.name)
+
+    def _facets_of(self, now: Snapshot) -> FacetIndex:
+        with self._indexing:
+            if self._facet_index is None or self._facet_index[0] != now.name:
+                self._facet_index = now.name, FacetIndex(now)
+            return self._facet_index[1]
+
+    def _allowed(
+        self,
+        now: Snapshot,
+        albums: Sequence[str] | None,
+        filters: Filters,
+        asked: ParsedQuery,
+    ) -> NDArray[np.bool_] | None:
+        """Which rows pass the filters and the query, shape (n,); None if all do."""
+        allowed = allowed_rows(now, albums, asked)
+        of_albums = Filters(filters.events, filters.years, filters.album_ids)
+        if filters == of_albums:
+            return allowed
+        passing = self._facets_of(now).allowed(filters)
+        if passing is None or allowed is None:
+            return passing if allowed is None else allowed
+        return passing & allowed
+
+    def _list(
+        self,
+        now: Snapshot,
+        allowed: NDArray[np.bool_] | None,
+        albums: Sequence[str] | None,
+        query: Query,
+        asked: ParsedQuery,
+    ) -> list[Hit]:
+        """Photos that nothing was compared with, in the order that is asked for."""
+        condition, values = _in_albums(albums)
+        cursor = now.cursor()
+        if allowed is not None:
+            cursor.register("allowed", pa.table({"row": np.flatnonzero(allowed)}))
+            condition += " AND images.rowid IN (SELECT row FROM allowed)"
+        cursor.execute(_ordered(condition, query.sort) + " LIMIT ?", [*values, _candidates(query)])
+        rows = cursor.fetchnumpy()["row"].astype(np.int64)
+        listed = Ranking(rows, np.zeros(len(rows), np.float32))
+        shown_in = _shown_in(query.sort)
+        return self._hits(now, listed, [None] * len(rows), {}, asked, albums, query, shown_in)
 
     def _encoder(self, now: Snapshot) -> Encoder:
         return load_encoder(now.manifest["models"]["embedding"], self._settings.device)
@@ -325,14 +415,21 @@ class SearchEngine:
             if query.images:
                 pictures = self._encoder(now).encode_images(query.images)
                 terms += [_Term(1.0, None, picture, None) for picture in pictures]
-            photos = [(photo.image_id, photo.weight) for photo in asked.photos]
+            photos = list(asked.photos)
             if query.image_id is not None:
-                photos.append((query.image_id, 1.0))
+                photos.append(PhotoRef(query.image_id, 1.0))
             terms += [
-                _Term(weight, None, _stored_vector(now, image_id), None)
-                for image_id, weight in photos
+                _Term(photo.weight, None, self._vector_of(now, photo), None) for photo in photos
             ]
         return terms
+
+    def _vector_of(self, now: Snapshot, photo: PhotoRef) -> Vectors:
+        """The stored vector of a photo; that of a part of it is made now."""
+        if photo.part is None:
+            return _stored_vector(now, photo.image_id)
+        picture = cut_out(self.photo(photo.image_id)["path"], photo.part)
+        vector: Vectors = self._encoder(now).encode_images([picture])[0]
+        return vector
 
     def _rankings(
         self,
@@ -417,19 +514,29 @@ class SearchEngine:
         parts: Mapping[str, Ranking],
         asked: ParsedQuery,
         albums: Sequence[str] | None,
+        query: Query,
+        shown_in: str = _FIRST_ALBUM,
     ) -> list[Hit]:
+        """The first ``query.k`` of a ranking, those that are nearly the same in one if asked."""
+        if query.fold:
+            tiles = near_duplicates.fold(now, ranking.rows)[: query.k]
+        else:
+            tiles = [[at] for at in range(min(query.k, len(ranking.rows)))]
+        shown = [at for tile in tiles for at in tile]
+        ranking = Ranking(ranking.rows[shown], ranking.scores[shown])
+        probabilities = [probabilities[at] for at in shown]
         condition, values = _in_albums(albums)
         rows = _rows(
             now.cursor(),
             f"""
             SELECT images.rowid AS row, image_id, path, album_id, albums.title AS album_title,
-                   event_name, event_year, images.title, caption, image_url, page_url
+                   event_name, event_year, images.title, caption, image_url, page_url, sha256,
+                   taken_at, latitude, longitude
             FROM images JOIN album_images USING (image_id) JOIN albums USING (album_id)
-                 LEFT JOIN captions USING (image_id)
-            WHERE images.rowid IN (SELECT unnest(?::BIGINT[])) AND {condition}
-            QUALIFY row_number() OVER (PARTITION BY images.rowid ORDER BY albums.rowid) = 1
+                 LEFT JOIN captions USING (image_id) LEFT JOIN exif USING (image_id)
+            WHERE images.rowid {in_rows(ranking.rows)} AND {condition}
+            QUALIFY row_number() OVER (PARTITION BY images.rowid ORDER BY {shown_in}) = 1
             """,
-            ranking.rows.tolist(),
             *values,
         )
         by_row = {row.pop("row"): row for row in rows}
@@ -440,7 +547,7 @@ class SearchEngine:
         typed = " ".join(text.text for text in asked.texts if text.weight > 0)
         telling = set(fulltext.query_words(typed).split())
         has = dict(zip(ranking.rows.tolist(), evidence.words_of(now, ranking.rows), strict=True))
-        return [
+        hits = (
             Hit(
                 rank=rank,
                 score=score,
@@ -460,7 +567,43 @@ class SearchEngine:
             for rank, (row, score, chance) in enumerate(
                 zip(ranking.rows.tolist(), ranking.scores.tolist(), probabilities, strict=True), 1
             )
+        )
+        found = [[next(hits) for _ in tile] for tile in tiles]
+        return [
+            replace(best, rank=rank, near_duplicates=tuple(others))
+            for rank, (best, *others) in enumerate(found, 1)
         ]
+
+
+def _candidates(query: Query) -> int:
+    """How many of the best are looked at in order to show ``query.k``."""
+    return 4 * query.k + 50 if query.fold else query.k
+
+
+def _shown_in(sort: Sort) -> str:
+    return _NEWEST_ALBUM if sort == "relevance" else _FIRST_ALBUM
+
+
+def _ordered(condition: str, sort: Sort) -> str:
+    """SQL for the rows of ``images`` in an order, each once, and only if the condition holds."""
+    return f"""
+        SELECT images.rowid AS row
+        FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
+             LEFT JOIN exif USING (image_id)
+        WHERE {condition}
+        QUALIFY row_number() OVER (PARTITION BY images.rowid ORDER BY {_shown_in(sort)}) = 1
+        ORDER BY {_ORDER[sort]}
+    """
+
+
+def _in_order(
+    now: Snapshot, rows: NDArray[np.int64], albums: Sequence[str] | None, sort: Sort
+) -> dict[int, int]:
+    """The place of each row in an order."""
+    condition, values = _in_albums(albums)
+    condition += f" AND images.rowid {in_rows(rows)}"
+    found = now.cursor().execute(_ordered(condition, sort), values)
+    return {int(row): place for place, row in enumerate(found.fetchnumpy()["row"])}
 
 
 def _checked_mode(query: Query, asked: ParsedQuery, has_picture: bool) -> Mode:
@@ -555,6 +698,13 @@ def _stored_vector(now: Snapshot, image_id: int) -> NDArray[np.float32]:
             f"Photo {image_id} is not in the library or has no vector: `albumscope status` says why"
         )
     return np.asarray(rows[0]["embedding"], np.float32)
+
+
+def _photo(cursor: Any, image_id: int) -> dict[str, Any]:
+    rows = _rows(cursor, "SELECT * FROM images WHERE image_id = ?", image_id)
+    if not rows:
+        raise AlbumscopeError(f"No photo {image_id} in the library")
+    return _with_path(rows[0])
 
 
 def _with_path(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pipeline import fulltext
 from pipeline.encoders import Encoder, TextEncoder, Vectors
 from pipeline.snapshot import Snapshot
 from pipeline.vector_index import VectorIndex
+from search_app.filters import in_rows
 from search_app.unrelated_texts import UNRELATED_TEXTS
 
 Values = NDArray[np.float64]
@@ -161,9 +162,8 @@ def words_of(now: Snapshot, rows: NDArray[np.int64]) -> list[frozenset[str]]:
     texts = now.cursor().execute(
         f"""
         SELECT row, concat_ws(' ', title, description, tags, caption)
-        FROM {fulltext.TABLE} WHERE row IN (SELECT unnest(?::BIGINT[]))
-        """,
-        [rows.tolist()],
+        FROM {fulltext.TABLE} WHERE row {in_rows(rows)}
+        """
     )
     words = {row: frozenset(text.split()) for row, text in texts.fetchall()}
     return [words[row] for row in rows.tolist()]

@@ -1,13 +1,12 @@
-"""The pictures that the page shows, as JPEG and no larger than shown."""
+"""Pictures as the page needs them: decoded, no larger than they are shown, and parts of them."""
 
 import io
-import os
+from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
-import streamlit as st
 from PIL import Image, ImageOps
 from starlette.formparsers import MultiPartParser
-from streamlit.typing import UploadedFile
 
 from pipeline.photos import open_photo, unreadable
 
@@ -22,24 +21,27 @@ _QUALITY = 85
 MultiPartParser.spool_max_size = (MAX_UPLOAD + 1) * 2**20
 
 
+class Upload(NamedTuple):
+    """A picture that somebody searches by; ``key`` is another one for every upload."""
+
+    key: str
+    name: str
+    file: BinaryIO
+
+
 def thumbnail(path: str) -> bytes:
-    """The middle of the photo, square. Raises PhotoError."""
-    return _thumbnail(os.fsencode(path), _modified(path))
+    """The middle of the photo, square, as JPEG. Raises PhotoError."""
+    return _thumbnail(path, _modified(path))
 
 
 def large(path: str) -> bytes:
-    """The whole photo, large enough to fill a window. Raises PhotoError."""
-    return _large(os.fsencode(path), _modified(path))
+    """The whole photo, large enough to fill a window, as JPEG. Raises PhotoError."""
+    return _large(path, _modified(path))
 
 
-@st.cache_data(scope="session", max_entries=1, show_spinner="Reading the picture…")
-def uploaded_picture(file_id: str, _file: UploadedFile, short_side: int = 768) -> Image.Image:
-    """Decode an upload as large as a model may want it. Raises PhotoError.
-
-    It is kept in memory until the session ends or brings another; nothing is written to disk.
-    """
-    _file.seek(0)
-    return open_photo(_file, short_side)
+def square(picture: Image.Image) -> bytes:
+    """The middle of a picture in memory, square, as JPEG."""
+    return _jpeg(ImageOps.fit(picture, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
 
 
 def _modified(path: str) -> int:
@@ -50,22 +52,16 @@ def _modified(path: str) -> int:
         raise unreadable(error) from error
 
 
-# The keys hold paths as bytes: a file name need not be text.
-@st.cache_data(max_entries=1000, show_spinner=False)
-def _thumbnail(path: bytes, modified: int) -> bytes:
-    return square(open_photo(os.fsdecode(path), THUMBNAIL_SIDE))
+@lru_cache(maxsize=1000)
+def _thumbnail(path: str, modified: int) -> bytes:
+    return square(open_photo(path, THUMBNAIL_SIDE))
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _large(path: bytes, modified: int) -> bytes:
-    picture = open_photo(os.fsdecode(path), min(_LARGE))
+@lru_cache(maxsize=32)
+def _large(path: str, modified: int) -> bytes:
+    picture = open_photo(path, min(_LARGE))
     picture.thumbnail(_LARGE)
     return _jpeg(picture)
-
-
-def square(picture: Image.Image) -> bytes:
-    """The middle of a picture in memory, square."""
-    return _jpeg(ImageOps.fit(picture, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
 
 
 def _jpeg(picture: Image.Image) -> bytes:

@@ -90,7 +90,7 @@ def provenance(now: Snapshot, image_id: int, dagster_url: str) -> Provenance:
                 model_name,
                 run_id,
                 created_at,
-                run_url=_run_url(dagster_url, run_id),
+                run_url=run_url(dagster_url, run_id),
                 asset_url=_asset_url(dagster_url, asset, album_id),
             )
             for asset, producer, model_name, run_id, created_at, album_id in rows
@@ -100,7 +100,8 @@ def provenance(now: Snapshot, image_id: int, dagster_url: str) -> Provenance:
     )
 
 
-def _run_url(dagster_url: str, run_id: str | None) -> str | None:
+def run_url(dagster_url: str, run_id: str | None) -> str | None:
+    """The page of a run in Dagster's UI; None where no run is known."""
     return f"{dagster_url}/runs/{quote(run_id, safe='')}" if run_id else None
 
 

@@ -32,6 +32,15 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+# Addresses of photos: on Flickr, of a picture on its servers, and on the search page itself.
+_ADDRESS = re.compile(
+    r"https?://(?:"
+    r"(?:www\.|m\.)?flickr\.com/photos/[^/\s]+/"
+    r"|[\w.-]+\.staticflickr\.com/(?:[^/\s]+/)+"
+    r"|[^/\s]+/\S*[?&]photo="
+    r"|[^/\s]+/(?:\S+/)?app/static/photos/"
+    r")([0-8]?\d{1,18})(?!\d)\S*"  # below 2**63
+)
 _MAX_WEIGHT = 10
 _MAX_SHOWN = 60  # characters of a query that a message repeats
 
@@ -44,12 +53,25 @@ class Text:
     weight: float
 
 
+class Part(NamedTuple):
+    """A part of a photo: its edges in percent of the photo's width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 @dataclass(frozen=True)
 class PhotoRef:
-    """A photo of the library that is searched with; one with a negative weight pushes away."""
+    """A photo of the library, or a part of it, that is searched with.
+
+    One with a negative weight pushes away.
+    """
 
     image_id: int
     weight: float
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -144,11 +166,14 @@ class _Reader:
     def read(self, token: re.Match[str]) -> None:
         weight, minus = self._weight(token["weight"]), token["minus"]
         name = _folded(token["name"] or "").lower()
-        if name in _FIELDS:
-            value = self._value(name, token)
-            if name == "photo":
+        address = _ADDRESS.fullmatch(f"{name}:{token['value']}")
+        if name in _FIELDS or address:
+            value = (int(address[1]), None) if address else self._value(name, token)
+            if name == "photo" or address:
                 if value is not None:
-                    self.photos.append(PhotoRef(value, (weight or 1.0) * (-1 if minus else 1)))
+                    image_id, part = value
+                    sign = -1 if minus else 1
+                    self.photos.append(PhotoRef(image_id, sign * (weight or 1.0), part))
                 return
             if value is not None:
                 (self.never if minus else self.only)[_FIELDS[name].attribute].append(value)
@@ -249,10 +274,27 @@ def _name(value: str) -> str:
     return " ".join(value.split())
 
 
-def _image_id(value: str) -> int:
-    if not value.isdecimal() or int(value) >= 2**63:
+def photo_term(image_id: int, part: Part | None = None) -> str:
+    """What stands in a query for a photo of the library, or for a part of it."""
+    edges = [f"{edge:.2f}".rstrip("0").rstrip(".") for edge in part or ()]
+    return "photo:" + ",".join([str(image_id), *edges])
+
+
+def read_part(value: str) -> Part:
+    """Read ``left,top,right,bottom`` in percent. Raises ValueError."""
+    left, top, right, bottom = map(float, value.split(","))
+    if not (0 <= left < right <= 100 and 0 <= top < bottom <= 100):
         raise ValueError(value)
-    return int(value)
+    return Part(left, top, right, bottom)
+
+
+def _photo(value: str) -> tuple[int, Part | None]:
+    image_id, *edges = value.split(",")
+    if not image_id.isdecimal() or int(image_id) >= 2**63:
+        raise ValueError(value)
+    if not edges:
+        return int(image_id), None
+    return int(image_id), read_part(",".join(edges))
 
 
 def _years(value: str) -> tuple[int | None, int | None]:
@@ -311,7 +353,12 @@ class _Field(NamedTuple):
 
 
 _FIELDS = {
-    "photo": _Field("", _image_id, "the number of a photo, such as photo:123"),
+    "photo": _Field(
+        "",
+        _photo,
+        "the number of a photo (and for a part of it, left,top,right,bottom in percent), such as"
+        " photo:123",
+    ),
     "camera": _Field("cameras", _name, "a make or a model, such as camera:canon"),
     "lens": _Field("lenses", _name, "a part of its name, such as lens:50mm"),
     "taken": _Field(

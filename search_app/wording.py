@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from search_app.engine import Hit
+from search_app.facets import camera_name
+from search_app.language import moment, number, t
 from search_app.provenance import Provenance
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # What Streamlit turns into a symbol even where it is escaped: ->, --, >= and the like.
 _SHORTHAND = re.compile(r"(?<=[<>=~-])(?=[<>=~-])|(?<=:)(?=streamlit:)")
 _WORD_JOINER = "\u2060"  # it has no width
-_COMPANY = re.compile(r"(?i)[\s,]+(imaging|optical|corp|corporation|co|company|ltd|inc)\b.*$")
 _COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
@@ -27,17 +28,41 @@ def with_code(text: str) -> str:
     return "`".join(part if at % 2 else _escape(part) for at, part in enumerate(parts))
 
 
+def title_of(photo: Mapping[str, Any]) -> str:
+    """The title of a photo, for people."""
+    return (photo["title"] or "").strip() or t("Untitled")
+
+
+def photographer(photo: Mapping[str, Any]) -> str | None:
+    """Who took a photo, as far as its file or Flickr tells."""
+    artist: str | None = photo.get("artist") or (photo.get("exif") or {}).get("artist")
+    return artist or photo.get("owner")
+
+
+def about(photo: Mapping[str, Any]) -> dict[str, str]:
+    """Put what is known of a photo, of ``SearchEngine.details``, into words."""
+    caption = photo["caption"]
+    tags = dict.fromkeys([*(photo["tags"] or ()), *(caption.get("tags") or ())])
+    facts = {
+        t("Description"): photo["description"],
+        t("Text in it"): caption.get("visible_text"),
+        t("Tags"): ", ".join(tags),
+    }
+    facts |= exif_facts(photo["exif"]) | album_facts(photo["albums"])
+    facts |= {t("Photographer"): photographer(photo), t("License"): photo["license"]}
+    return {name: fact for name, fact in facts.items() if fact}
+
+
 def exif_facts(exif: Mapping[str, Any]) -> dict[str, str]:
     """Put a row of table ``exif`` into words; what the photo does not tell is left out."""
     facts = {
-        "Camera": _camera(exif.get("camera_make"), exif.get("camera_model")),
-        "Lens": exif.get("lens_model"),
-        "Settings": _settings(exif),
-        "Flash": "fired" if exif.get("flash") else None,
-        "Taken": _taken(exif.get("taken_at"), exif.get("taken_at_offset")),
-        "Place": _place(exif),
-        "By": exif.get("artist"),
-        "Copyright": exif.get("copyright"),
+        t("Camera"): camera_name(exif.get("camera_make"), exif.get("camera_model")),
+        t("Lens"): exif.get("lens_model"),
+        t("Settings"): _settings(exif),
+        t("Flash"): t("fired") if exif.get("flash") else None,
+        t("Taken"): _taken(exif.get("taken_at"), exif.get("taken_at_offset")),
+        t("Place"): _place(exif),
+        t("Copyright"): exif.get("copyright"),
     }
     return {name: fact for name, fact in facts.items() if fact}
 
@@ -46,9 +71,9 @@ def album_facts(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Put the albums that a photo is in, rows of table ``albums``, into words."""
     titles = [album["title"] for album in albums]
     events = dict.fromkeys(album["event_name"] for album in albums if album["event_name"])
-    facts = {"Album" if len(titles) == 1 else "Albums": ", ".join(titles)}
+    facts = {t("Album") if len(titles) == 1 else t("Albums"): ", ".join(titles)}
     if list(events) != titles:
-        facts["Event"] = ", ".join(events)
+        facts[t("Event")] = ", ".join(events)
     return {name: fact for name, fact in facts.items() if fact}
 
 
@@ -67,10 +92,13 @@ def percent(probability: float) -> str:
 def found_by(hit: Hit) -> str:
     """Put into words which parts of a search found a photo; none has to for fields alone."""
     if not hit.found_by:
-        return "It fits the fields of the query"
-    names = {"visual": "what it shows", "caption": "its caption", "text": "its words"}
-    parts = [f"{names[found.part]} (place {found.rank:,})" for found in hit.found_by]
-    return f"Found by {', '.join(parts)}"
+        return t("It fits the fields of the query")
+    names = {"visual": t("what it shows"), "caption": t("its caption"), "text": t("its words")}
+    parts = [
+        t("{part} (place {rank})", part=names[found.part], rank=number(found.rank))
+        for found in hit.found_by
+    ]
+    return t("Found by {parts}", parts=", ".join(parts))
 
 
 def came_from(origin: Provenance) -> str:
@@ -79,20 +107,28 @@ def came_from(origin: Provenance) -> str:
         f"[{literal(album.title)}]({album.url})" if album.url else literal(album.title)
         for album in origin.albums
     )
-    page = f" · [the photo on Flickr]({origin.page_url})" if origin.page_url else ""
-    return f"From {albums}{page}"
+    page = f" · [{t('the photo on Flickr')}]({origin.page_url})" if origin.page_url else ""
+    return t("From {albums}", albums=albums) + page
 
 
 def made_by(origin: Provenance) -> str:
     """A Markdown table of what made a photo's rows, with links to Dagster's UI."""
-    lines = ["| asset | by | run | when |", "|---|---|---|---|"]
+    lines = [f"| {t('asset')} | {t('by')} | {t('run')} | {t('when')} |", "|---|---|---|---|"]
     for made in origin.origins:
-        run = f"[{(made.run_id or '')[:8]}]({made.run_url})" if made.run_url else "not known"
+        run = f"[{(made.run_id or '')[:8]}]({made.run_url})" if made.run_url else t("not known")
         by = literal(made.producer or "")
         when = f"{made.created_at:%Y-%m-%d %H:%M} UTC"
         lines.append(f"| [{made.asset}]({made.asset_url}) | {by} | {run} | {when} |")
     versions = ", ".join(f"{name} {number}" for name, number in origin.versions.items())
-    return "\n".join(lines) + f"\n\nSnapshot {origin.snapshot}, made with {literal(versions)}"
+    return (
+        "\n".join(lines)
+        + "\n\n"
+        + t(
+            "Snapshot {name}, made with {versions}",
+            name=origin.snapshot,
+            versions=literal(versions),
+        )
+    )
 
 
 def map_link(exif: Mapping[str, Any]) -> str | None:
@@ -106,14 +142,6 @@ def map_link(exif: Mapping[str, Any]) -> str | None:
 
 def _escape(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", _SHORTHAND.sub(_WORD_JOINER, text))
-
-
-def _camera(make: str | None, model: str | None) -> str:
-    """Make and model, without saying the make twice: Canon and Canon EOS 70D."""
-    make, model = _COMPANY.sub("", make or "").strip(), (model or "").strip()
-    if make and model.lower().startswith(make.split()[0].lower()):
-        return model
-    return f"{make} {model}".strip()
 
 
 def _settings(exif: Mapping[str, Any]) -> str:
@@ -131,7 +159,7 @@ def _settings(exif: Mapping[str, Any]) -> str:
 def _taken(at: datetime | None, offset: str | None) -> str | None:
     if at is None:
         return None
-    return f"{at.day} {at:%B %Y, %H:%M}" + (f" (UTC{offset})" if offset else "")
+    return moment(at) + (f" (UTC{offset})" if offset else "")
 
 
 def _place(exif: Mapping[str, Any]) -> str:
@@ -142,7 +170,8 @@ def _place(exif: Mapping[str, Any]) -> str:
         parts.append(f"{abs(latitude):.4f}° {'S' if latitude < 0 else 'N'}")
         parts.append(f"{abs(longitude):.4f}° {'W' if longitude < 0 else 'E'}")
     if altitude is not None:
-        parts.append(f"{abs(altitude):.0f} m {'below' if altitude < 0 else 'above'} sea level")
+        level = t("{m} m below sea level") if altitude < 0 else t("{m} m above sea level")
+        parts.append(level.format(m=round(abs(altitude))))
     if direction is not None:
-        parts.append(f"looking {_COMPASS[round(direction / 45) % 8]}")
+        parts.append(t("looking {direction}", direction=_COMPASS[round(direction / 45) % 8]))
     return ", ".join(parts)

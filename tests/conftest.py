@@ -30,7 +30,8 @@ with suppress(ValueError):
 
 # These files take longest; whichever worker came to one of them last would keep all waiting.
 LONG = (
-    *("test_automation", "test_flickr_sync", "test_page", "test_crash"),
+    *("test_automation", "test_flickr_sync", "test_page", "test_finding", "test_crash"),
+    *("test_everyone", "test_preview", "test_library_page"),
     *("test_dagster", "test_cli", "test_bad_input"),
 )
 

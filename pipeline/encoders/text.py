@@ -17,6 +17,7 @@ CODE_VERSION = 1
 """To be raised by any change that changes the vectors of a text."""
 
 _TEXTS_AT_ONCE = 32
+_TEXTS_OF_A_QUERY, _QUERIES = 4, 128  # what is remembered: so many texts, of so many queries
 
 
 class SentenceTransformerTextEncoder:
@@ -41,11 +42,17 @@ class SentenceTransformerTextEncoder:
         )
         self._encoding = threading.Lock()
         self._texts = Batches(self._embed_texts, _TEXTS_AT_ONCE)
+        self._query = lru_cache(_QUERIES)(self._texts.encode)
         self.dimension: int = self._texts.encode([""]).shape[1]
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Return shape (len(texts), dimension), float32, each row of length 1. Thread-safe."""
-        return self._texts.encode(texts) if texts else np.empty((0, self.dimension), np.float32)
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        if len(texts) > _TEXTS_OF_A_QUERY:
+            return self._texts.encode(texts)
+        # The captions and, with the embedded models, the photos are searched by the same vectors.
+        return self._query(tuple(texts)).copy()
 
     def _embed_texts(self, texts: Sequence[str]) -> Vectors:
         cased = [text.lower() if self._lower_case else text for text in texts]

@@ -1,17 +1,22 @@
 """Fixtures of the search tests."""
 
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from pipeline import sync
 from pipeline.instance import open_instance
 from pipeline.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
+
+from .page import CHROMIUM, LOCALHOST, Server, serving
 
 DEMO_PHOTOS = Path(__file__).resolve().parents[2] / "data" / "demo"
 ODD_ALBUM = "$x$ :red[hi] <i>"
@@ -49,3 +54,46 @@ def odd_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sync_folder(root / "library", album)
     (album / "gone.jpg").unlink()
     return root / "library"
+
+
+@pytest.fixture(scope="module")
+def browser(demo_library: Path) -> Iterator[BrowserContext]:
+    """Started after the library is built, and stopped before other tests build theirs.
+
+    Dagster wants no event loop but its own.
+    """
+    if CHROMIUM is None:
+        pytest.skip("needs chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield chromium.new_context(
+            viewport={"width": 1440, "height": 1000}, reduced_motion="reduce"
+        )
+
+
+@pytest.fixture(scope="module")
+def demo_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(demo_library, tmp_path_factory.mktemp("page") / "log") as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: BrowserContext) -> Iterator[Page]:
+    """A tab of its own; it may talk to nothing but the page's server."""
+    tab = browser.new_page()
+    elsewhere: list[str] = []
+    tab.on("request", lambda request: elsewhere.append(request.url))
+    yield tab
+    tab.close()
+    local = re.compile(rf"(https?://{re.escape(LOCALHOST)}:|data:|blob:)")
+    assert [url for url in elsewhere if not local.match(url)] == []
+
+
+@pytest.fixture
+def demo(page: Page, demo_server: Server) -> Page:
+    """The page of the demo library, just opened."""
+    page.goto(demo_server.url)
+    expect(page.get_by_role("heading", name="Newest photos")).to_be_visible()
+    return page

@@ -44,7 +44,8 @@ def id_of(engine: SearchEngine, title: str) -> int:
 
 
 def album_of(engine: SearchEngine, title: str) -> str:
-    return next(str(album["album_id"]) for album in engine.albums() if album["title"] == title)
+    titles = engine.facets(Filters()).album_titles
+    return next(album_id for album_id, known in titles.items() if known == title)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -80,12 +81,12 @@ def test_text_mode_returns_only_photos_that_have_a_word(engine: SearchEngine) ->
 
 def test_filters_apply_inside_the_search(engine: SearchEngine) -> None:
     """The photos of an album that fit worst come back too: k photos if k photos match."""
-    for album in engine.albums():
-        filters = Filters(album_ids=(album["album_id"],))
+    for album_id, photos in engine.facets(Filters()).albums.items():
+        filters = Filters(album_ids=(album_id,))
         for mode in ("visual", "hybrid"):
-            hits = engine.search(Query(text="a cat", filters=filters, mode=mode, k=album["photos"]))
-            assert len(hits) == album["photos"]
-            assert {hit.album_id for hit in hits} == {album["album_id"]}
+            hits = engine.search(Query(text="a cat", filters=filters, mode=mode, k=photos))
+            assert len(hits) == photos
+            assert {hit.album_id for hit in hits} == {album_id}
 
 
 def test_filters_on_event_and_year(engine: SearchEngine) -> None:
@@ -300,12 +301,11 @@ def test_details_join_exif_caption_and_albums(engine: SearchEngine) -> None:
 
 
 def test_newest_photos_are_those_of_the_newest_album(engine: SearchEngine) -> None:
-    newest = engine.newest(Filters(), 100)
-    assert len({photo["image_id"] for photo in newest}) == len(newest) == PHOTOS
-    assert engine.newest(Filters(), 3) == newest[:3]
-    last_added = max(engine.albums(), key=lambda album: album["created_at"])
-    assert {photo["album_title"] for photo in newest[:3]} == {last_added["title"]}
-    assert len(engine.newest(Filters(years=(2018,)), 100)) == 9
+    newest = engine.browse(Filters(), k=100)
+    assert len({hit.image_id for hit in newest}) == len(newest) == PHOTOS
+    assert engine.browse(Filters(), k=3) == newest[:3]
+    assert {hit.album_title for hit in newest[:3]} == {"Things and Places"}
+    assert len(engine.browse(Filters(years=(2018,)), k=100)) == 9
 
 
 @pytest.mark.parametrize(

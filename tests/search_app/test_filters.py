@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +86,8 @@ BOATS, PAPER, KYOTO, OF_PAPER = FROM_FLICKR = [photo.title for photo in (*HARBOU
 ALL = {*IN_FILES, *FROM_FLICKR}
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
+def small_library(root: Path) -> SearchEngine:
     """A library of the photos above: the files in one album, the others on Flickr."""
-    root = tmp_path_factory.mktemp("fields")
     (root / "files").mkdir()
     for file in FILES:
         file.write(root / "files")
@@ -103,6 +101,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
         with open_instance(settings) as instance:
             assert not sync.sync(library, instance).failed
     return SearchEngine(settings)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
+    return small_library(tmp_path_factory.mktemp("fields"))
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +310,36 @@ def test_the_filters_of_the_page_come_on_top(engine: SearchEngine) -> None:
     assert found(engine, "taken:2015", Filters(events=["Harbours 2013"])) == {BOATS}
     assert found(engine, "event:night", Filters(events=["Night 2014"])) == found(engine, "", night)
     assert found(engine, "", Filters(album_ids=("nowhere",))) == set()
+
+
+@pytest.mark.parametrize(
+    ("filters", "titles"),
+    [
+        (Filters(cameras=("Canon EOS 70D",)), {JULY}),
+        (Filters(cameras=("OLYMPUS E-M1", "Canon")), {JUNE, LEAP_DAY}),
+        (Filters(cameras=("canon",)), set()),  # the very names that are offered
+        (Filters(lenses=("EF50mm f/1.8 II",)), {JULY}),
+        (Filters(tags=("HARBOUR",)), {BOATS, PAPER}),
+        (Filters(tags=("wide", "Café")), {PAPER, OF_PAPER}),
+        (Filters(tags=("picture",)), ALL),  # from the captions
+        (Filters(taken_from=date(2015, 7, 1)), {BOATS, JULY, DECEMBER, JANUARY, LEAP_DAY}),
+        (Filters(taken_to=date(2015, 6, 30)), {JUNE}),
+        (Filters(taken_from=date(2015, 12, 31), taken_to=date(2015, 12, 31)), {DECEMBER}),
+        (Filters(has_place=True), {JUNE, JULY, DECEMBER, JANUARY, LEAP_DAY}),
+        (Filters(has_place=False), {UNKNOWN, *FROM_FLICKR}),
+        (Filters(has_people=True), set()),  # the captions do not say
+        (Filters(has_people=False), set()),
+        (Filters(events=("Night 2014",), tags=("harbour",)), {PAPER}),
+        (Filters(cameras=("Canon",), taken_from=date(2016, 1, 1), has_place=True), {LEAP_DAY}),
+        (Filters(cameras=("Canon",), taken_to=date(2015, 1, 1)), set()),
+    ],
+)
+def test_filters_on_photos(engine: SearchEngine, filters: Filters, titles: set[str]) -> None:
+    assert {hit.title for hit in engine.browse(filters, k=100)} == titles
+    by_words = engine.search(Query("-nowhere", filters=filters, mode="text"))
+    assert {hit.title for hit in by_words} == titles
+    harbours = engine.search(Query("tag:harbour", filters=filters))
+    assert {hit.title for hit in harbours} == titles & {BOATS, PAPER}
 
 
 def test_filters_without_a_choice_filter_nothing(engine: SearchEngine) -> None:

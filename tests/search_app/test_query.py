@@ -13,10 +13,12 @@ from search_app.query import (
     Fields,
     Interval,
     ParsedQuery,
+    Part,
     PhotoRef,
     Place,
     Text,
     parse,
+    photo_term,
 )
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "search.md"
@@ -352,3 +354,37 @@ def test_the_document_tells_the_truth() -> None:
     for bullet in told.split("\n- ")[1:]:
         for example in re.findall("`(.+?)`", bullet):
             assert parse(example).problems, example
+
+
+def test_parts_of_photos() -> None:
+    part = Part(12.5, 0, 62.25, 100)
+    assert parse("photo:7,12.5,0,62.25,100").photos == (PhotoRef(7, 1, part),)
+    assert parse(f"{photo_term(7, part)}^2 {photo_term(8)}").photos == (
+        PhotoRef(7, 2, part),
+        PhotoRef(8, 1),
+    )
+    for wrong in ("7,10,10,10,20", "7,50,0,40,20", "7,0,0,101,20", "7,0,0,nan,20", "7,1,2,3"):
+        assert parse(f"photo:{wrong}").photos == ()
+        assert "left out" in parse(f"photo:{wrong}").problems[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.flickr.com/photos/europython/53851/in/album-7",
+        "https://flickr.com/photos/12@N03/53851",
+        "https://live.staticflickr.com/65535/53851_0a1b2c_b.jpg",
+        "http://127.0.0.1:8501/?q=two+dogs&photo=53851",
+        "https://photos.example.org/search/app/static/photos/53851/large?v=1",
+    ],
+)
+def test_the_address_of_a_photo_is_a_photo(address: str) -> None:
+    assert parse(f"{address} at night") == ParsedQuery(
+        texts=(Text("at night", 1),), photos=(PhotoRef(53851, 1),)
+    )
+
+
+def test_ids_of_photos_in_folders_are_long() -> None:
+    address = "http://127.0.0.1:8501/?photo={}"
+    assert parse(address.format(2**62)).photos == (PhotoRef(2**62, 1),)
+    assert parse(address.format("9" * 19)).photos == ()

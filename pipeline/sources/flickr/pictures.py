@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from threading import Event
 
@@ -34,7 +33,7 @@ class PictureServer:
     """Downloads pictures, from as many threads as one likes."""
 
     def __init__(self, settings: Settings) -> None:
-        self._hosts = settings.flickr_image_hosts
+        self._settings = settings
         self._idle: deque[httpx.Client] = deque()  # each is lent to one thread at a time
 
     def download(self, url: str, path: Path, modified: datetime, stop: Event | None = None) -> None:
@@ -99,7 +98,7 @@ class PictureServer:
         if "photo_unavailable" in address.path:
             raise PhotoError(_GONE)
         is_web = address.scheme in {"http", "https"}
-        if not is_web or not any(fnmatchcase(address.host, each.lower()) for each in self._hosts):
+        if not is_web or not self._settings.is_image_host(address.host):
             # Passing, since the setting may be changed.
             raise PhotoError(
                 f"the picture is at {address.host!r}, which is not among FLICKR_IMAGE_HOSTS",

@@ -1,0 +1,77 @@
+"""The language of the page: the browser's, or the one that its user chose.
+
+``t("Load more")`` gives the message in that language; English is written in the code itself, the
+others are in ``translations/*.po``, which any editor of translations opens.
+"""
+
+import gettext
+import io
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit as st
+from babel import Locale, dates, numbers
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+LANGUAGES = {"en": "English", "ja": "日本語", "ru": "Русский"}
+TRANSLATIONS = Path(__file__).with_name("translations")
+
+
+def language() -> str:
+    """The code of this session's language, such as "ja"; English outside of a session."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return "en"
+    return st.session_state.get("lang") or browser_language()
+
+
+def browser_language() -> str:
+    """The language that the browser asks for, or English if the page does not speak it."""
+    code = (st.context.locale or "en").lower().partition("-")[0]
+    return code if code in LANGUAGES else "en"
+
+
+def t(message: str, **values: object) -> str:
+    """The message in the session's language, with the values put in where it has {names}."""
+    text = _translations(language()).gettext(message)
+    return text.format(**values) if values else text
+
+
+def tn(singular: str, plural: str, count: int, **values: object) -> str:
+    """The message for a count, which it shows as {count}: languages have up to four forms."""
+    text = _translations(language()).ngettext(singular, plural, count)
+    return text.format(count=number(count), **values)
+
+
+def number(value: float) -> str:
+    """A number as the language writes it: "28,000", "28 000"."""
+    return numbers.format_decimal(value, locale=_locale())
+
+
+def day(value: date) -> str:
+    """A date in the language, such as "9 April 2014"."""
+    return dates.format_date(value, "long", locale=_locale())
+
+
+def moment(value: datetime) -> str:
+    """A date and a time in the language, to the minute, as the clock that told it showed it."""
+    return f"{day(value)}, {value:%H:%M}"
+
+
+def _locale() -> Locale:
+    code = language()
+    return Locale.parse("en_GB" if code == "en" else code)
+
+
+@lru_cache
+def _translations(code: str) -> gettext.NullTranslations:
+    if code == "en":
+        return gettext.NullTranslations()
+    with (TRANSLATIONS / f"{code}.po").open("rb") as file:
+        catalog = read_po(file, locale=code)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

@@ -1,0 +1,87 @@
+"""The frame of every page: title, navigation, language; Streamlit runs it at each interaction."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pipeline import snapshot
+from pipeline.settings import load_settings
+from search_app import address, components
+from search_app.language import LANGUAGES, t
+from search_app.session import engine, errors_shown, sign_in_secret
+from search_app.views import library, search
+from search_app.views.by_picture import take_pasted
+
+# Captions in Streamlit's own grey are too faint to read for many.
+_STYLE = """
+<style>
+.stMainBlockContainer { padding-top: 3.5rem; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
+    color: inherit !important; opacity: 1;
+}
+</style>
+"""
+
+
+def main() -> None:
+    """Draw the page that is chosen, in its frame."""
+    st.set_page_config("Albumscope", "🖼️", layout="wide")
+    st.html(_STYLE)
+    address.read()
+    page = st.navigation(
+        [
+            st.Page(search.show, title=t("Search"), icon=":material/search:", default=True),
+            st.Page(
+                library.show,
+                title=t("Library"),
+                icon=":material/photo_library:",
+                url_path="library",
+            ),
+        ],
+        position="top",
+    )
+    if sign_in_secret() is not None and not st.user.is_logged_in:
+        _sign_in()
+        return
+    with errors_shown():
+        data_dir = load_settings().data_dir
+        if snapshot.current_name(data_dir) is None:
+            _welcome(data_dir)
+            return
+        engine()
+        with errors_shown():
+            page.run()
+        with st.sidebar:
+            _choose_language()
+            if sign_in_secret() is not None:
+                st.button(t("Sign out"), icon=":material/logout:", on_click=st.logout)
+        names = address.ALL if page.url_path == "" else ("lang",)
+        components.browser(address.write(names), _go, take_pasted)
+        return
+    st.button(t("Try again"), icon=":material/refresh:")
+
+
+def _go() -> None:
+    address.go(st.session_state.browser.go)
+
+
+def _sign_in() -> None:
+    st.header("Albumscope", anchor=False)
+    st.text(t("Sign in to see the photos."))
+    st.button(t("Sign in"), icon=":material/login:", on_click=st.login)
+
+
+def _welcome(data_dir: Path) -> None:
+    st.header("Albumscope", anchor=False)
+    st.subheader(t("No photos yet"), anchor=False)
+    st.text(t("Nothing is published in {folder}. Add a folder of photos:", folder=data_dir))
+    st.code("albumscope add-folder DIR -r\nalbumscope sync", language=None)
+    st.markdown(t("Or look around first with the demo photos:") + " `albumscope demo`")
+    st.button(t("Look again"), icon=":material/refresh:")
+
+
+def _choose_language() -> None:
+    st.selectbox(t("Language"), list(LANGUAGES), key="lang", format_func=LANGUAGES.__getitem__)
+
+
+main()

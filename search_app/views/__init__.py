@@ -1,0 +1,1 @@
+"""What the pages of the app show, a module for each."""

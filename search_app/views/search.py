@@ -1,0 +1,334 @@
+"""The Search page: what is searched for, and the photos that were found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import streamlit as st
+from PIL import Image
+
+from search_app import address, charts, components, routes
+from search_app.engine import Hit, Mode, Query, SearchEngine, Sort
+from search_app.filters import Filters
+from search_app.language import t, tn
+from search_app.pictures import Upload
+from search_app.query import ParsedQuery, photo_term
+from search_app.session import engine
+from search_app.views import by_picture, filters, preview, selection
+from search_app.wording import literal, percent, title_of
+
+_COLUMNS = 4
+# A photo's title is a button; its ::after lets a click on the picture count as one on the title.
+_STYLE = """
+<style>
+.st-key-q input { font-size: 1rem; }
+[class*="st-key-card-"] { position: relative; }
+[class*="st-key-card-"] img { aspect-ratio: 1; object-fit: cover; width: 100%; background: #8884; }
+[class*="st-key-open-"] button, [class*="st-key-similar-"] button, [class*="st-key-fold-"] button {
+    min-height: 0; padding: 0; text-align: left;
+}
+[class*="st-key-similar-"] button, [class*="st-key-fold-"] button { min-height: 1.75rem; }
+[class*="st-key-card-"] .stCaptionContainer { margin: 0; }
+[class*="st-key-open-"], [class*="st-key-open-"] * { position: static; }
+[class*="st-key-open-"] button::after { content: ""; position: absolute; inset: 0; }
+[class*="st-key-open-"] button:focus-visible { box-shadow: none; }
+[class*="st-key-open-"] button:focus-visible::after {
+    outline: 3px solid var(--st-primary-color, #b3261e); outline-offset: 2px; border-radius: 0.5rem;
+}
+[class*="st-key-strip-"] { position: relative; }
+[class*="st-key-strip-open-"], [class*="st-key-strip-open-"] div { position: static; height: 0; }
+[class*="st-key-strip-"] img { aspect-ratio: 1; object-fit: cover; }
+[class*="st-key-strip-"] button {
+    position: absolute; inset: 0; min-height: 0; width: 100%; height: 100%; background: none;
+    border-radius: 0.5rem;
+}
+[class*="st-key-strip-"] button p { position: absolute; clip-path: inset(50%); }
+[role="dialog"] table { display: block; overflow-x: auto; white-space: nowrap; }
+</style>
+"""
+
+
+def show() -> None:
+    """Draw the page; Streamlit calls this at every interaction."""
+    st.html(_STYLE)
+    st.header("Albumscope", anchor=False)
+    filters.forget_what_is_gone(engine())
+    try:
+        _search_page(engine())
+    finally:
+        filters.show(engine())
+        with st.sidebar:
+            _searches()
+
+
+def _search_page(engine: SearchEngine) -> None:
+    state = st.session_state
+    upload = _search_bar()
+    asked = engine.understand(state.q)
+    if asked.problems:
+        st.warning("  \n".join(map(literal, asked.problems)), icon=":material/info:")
+    picture = by_picture.searched_by(engine, asked, upload)
+    _start_anew_if_other((state.q, upload and upload.key, address.filters(), state.sort))
+    hits = _found(engine, asked, upload, picture)
+    if not hits:
+        if not _nothing_matches(engine, asked, picture):
+            st.info(
+                t("No photo fits. Try other words, or fewer filters."),
+                icon=":material/search_off:",
+            )
+    else:
+        _toolbar(hits, asked, picture)
+        match state.view:
+            case "timeline":
+                charts.timeline(hits, on_period=_only_from)
+            case "map":
+                charts.world_map(hits, on_photo=_open)
+            case _:
+                _grid(hits[: state.shown], scored=picture is not None or bool(asked.photos))
+                if len(hits) > state.shown:
+                    st.button(
+                        t("Load more"),
+                        icon=":material/expand_more:",
+                        on_click=_load_more,
+                        width="stretch",
+                    )
+        selection.show(engine)
+    if state.photo is not None:
+        preview.show(engine, state.photo, hits, is_search=bool(picture) or not asked.is_empty)
+
+
+def _found(
+    engine: SearchEngine, asked: ParsedQuery, upload: Upload | None, picture: Image.Image | None
+) -> Sequence[Hit]:
+    state = st.session_state
+    has_picture = picture is not None or bool(asked.photos)
+    # One more than are shown tells whether there are more; a chart is of all that there are.
+    k = state.shown + 1 if state.view == "grid" else address.MAX_SHOWN
+    query = Query(
+        state.q,
+        filters=address.filters(),
+        # Captions and words can only be compared with words.
+        mode="visual" if has_picture else state.mode,
+        k=k,
+        min_probability=state.least / 100,
+        sort=state.sort,
+        fold=True,
+    )
+    if picture is not None and upload is not None:
+        with st.spinner(t("Searching… the first search also loads the models")):
+            return _found_by_upload(engine.current.name, query, upload.key, picture)
+    if asked.is_empty:
+        return _browsed(engine.current.name, query.filters, query.sort, k)
+    with st.spinner(t("Searching… the first search also loads the models")):
+        return _found_by_query(engine.current.name, query)
+
+
+@lru_cache(maxsize=256)
+def _found_by_query(snapshot: str, query: Query) -> Sequence[Hit]:
+    """The same query of the same snapshot is searched for once."""
+    return engine().search(query)
+
+
+@lru_cache(maxsize=64)
+def _browsed(snapshot: str, filters: Filters, sort: Sort, k: int) -> Sequence[Hit]:
+    return engine().browse(filters, sort, k, fold=True)
+
+
+@st.cache_data(scope="session", max_entries=8, show_spinner=False)
+def _found_by_upload(snapshot: str, query: Query, key: str, _picture: Image.Image) -> Sequence[Hit]:
+    return engine().search(replace(query, images=(_picture,)))
+
+
+def _nothing_matches(engine: SearchEngine, asked: ParsedQuery, picture: Image.Image | None) -> bool:
+    """Say so, and how near the nearest photo comes; False if not even that is to be had."""
+    state = st.session_state
+    if asked.is_empty or picture is not None:
+        return False
+    mode: Mode = "visual" if asked.photos else state.mode
+    query = Query(state.q, filters=address.filters(), mode=mode, k=1)
+    nearest = _found_by_query(engine.current.name, query)
+    if not nearest or nearest[0].probability is None:
+        return False
+    st.info(
+        t(
+            "Nothing matches. The nearest photo has a probability of {nearest}; those below"
+            " {least}% are not shown.",
+            nearest=literal(percent(nearest[0].probability)),
+            least=state.least,
+        ),
+        icon=":material/search_off:",
+    )
+    st.button(t("Show the nearest photos"), icon=":material/expand_more:", on_click=_show_all)
+    return True
+
+
+def _show_all() -> None:
+    st.session_state.least = 0
+
+
+def _search_bar() -> Upload | None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            t("Search"),
+            key="q",
+            type="search",
+            placeholder=t("What is in the photo? Try “boats on a lake shore”"),
+            label_visibility="collapsed",
+        )
+        return by_picture.uploader()
+
+
+def _start_anew_if_other(search: object) -> None:
+    """Another search begins with the first page, and with all near-duplicates folded."""
+    state = st.session_state
+    before = state.get("search")
+    state.search = search
+    if before is not None and before != search:
+        state.shown = address.PAGE
+        state.unfolded = set()
+
+
+def _load_more() -> None:
+    st.session_state.shown += address.PAGE
+
+
+def _toolbar(hits: Sequence[Hit], asked: ParsedQuery, picture: Image.Image | None) -> None:
+    state = st.session_state
+    with st.container(horizontal=True, vertical_alignment="center"):
+        is_start = asked.is_empty and picture is None
+        if is_start and state.sort == "relevance" and state.view == "grid":
+            st.subheader(t("Newest photos"), anchor=False, width="stretch")
+        else:
+            more = len(hits) > state.shown and state.view == "grid"
+            count = state.shown if more else len(hits)
+            text = (
+                tn("More than {count} photo", "More than {count} photos", count)
+                if more
+                else tn("{count} photo", "{count} photos", count)
+            )
+            st.subheader(text, anchor=False, width="stretch")
+        sorts = {
+            "relevance": t("Best first"),
+            "newest": t("Newest first"),
+            "oldest": t("Oldest first"),
+            "album": t("By album"),
+        }
+        st.selectbox(
+            t("Sort"),
+            list(sorts),
+            key="sort",
+            format_func=sorts.__getitem__,
+            label_visibility="collapsed",
+            width=170,
+        )
+        views = {"grid": t("Grid"), "timeline": t("Timeline"), "map": t("Map")}
+        st.segmented_control(
+            t("View"),
+            list(views),
+            key="view",
+            required=True,
+            format_func=views.__getitem__,
+            label_visibility="collapsed",
+        )
+        selection.toggle()
+
+
+def _grid(hits: Sequence[Hit], *, scored: bool) -> None:
+    grid = st.grid(_COLUMNS, min_column_width=125)
+    for hit in hits:
+        with grid.cell():
+            _tile(hit, scored)
+        if hit.image_id in st.session_state.setdefault("unfolded", set()):
+            for other in hit.near_duplicates:
+                with grid.cell():
+                    _tile(other, scored)
+
+
+def _tile(hit: Hit, scored: bool) -> None:
+    title = title_of(vars(hit))
+    with st.container(key=f"card-{hit.image_id}", gap="xxsmall"):
+        st.image(routes.picture(vars(hit), "grid"), alt=title)
+        st.button(
+            literal(title),
+            key=f"open-{hit.image_id}",
+            type="tertiary",
+            wrap=False,
+            on_click=_open,
+            args=(hit.image_id,),
+        )
+        st.caption(literal(_note(hit, scored)))
+    with st.container(horizontal=True, gap="small"):
+        if selection.is_on():
+            selection.checkbox(hit)
+        else:
+            st.button(
+                t("Find similar"),
+                key=f"similar-{hit.image_id}",
+                type="tertiary",
+                icon=":material/image_search:",
+                on_click=by_picture.search_with,
+                args=(photo_term(hit.image_id),),
+            )
+        if hit.near_duplicates:
+            st.button(
+                f"+{len(hit.near_duplicates)}",
+                key=f"fold-{hit.image_id}",
+                type="tertiary",
+                icon=":material/filter_none:",
+                help=tn(
+                    "{count} photo is nearly the same",
+                    "{count} photos are nearly the same",
+                    len(hit.near_duplicates),
+                ),
+                on_click=_unfold,
+                args=(hit.image_id,),
+            )
+
+
+def _note(hit: Hit, scored: bool) -> str:
+    if hit.probability is not None:
+        return f"{percent(hit.probability)} · {hit.album_title}"
+    if scored:
+        return f"{hit.score:.3f} · {hit.album_title}"
+    return hit.album_title
+
+
+def _unfold(image_id: int) -> None:
+    st.session_state.unfolded ^= {image_id}
+
+
+def _open(image_id: int) -> None:
+    st.session_state.photo = image_id
+
+
+def _only_from(first: object, last: object) -> None:
+    st.session_state["from"], st.session_state["to"] = first, last
+    st.session_state.view = "grid"
+
+
+def _searches() -> None:
+    """The last and the saved searches of this browser."""
+    state = st.session_state
+    parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
+    titles = engine().facets(address.filters(), state.q).album_titles
+    parts += [titles.get(album, album) for album in state.album]
+    with st.expander(t("Searches"), icon=":material/history:"):
+        components.memory(
+            {
+                "query": address.query(*address.SEARCH),
+                "label": " · ".join(part for part in parts if part) or t("All photos"),
+                "labels": {
+                    "saved": t("Saved in this browser"),
+                    "nothingSaved": t("None yet. The star beside a search saves it."),
+                    "last": t("The last ones"),
+                    "nothingYet": t("None yet."),
+                    "save": t("Save"),
+                    "forget": t("Forget"),
+                },
+            },
+            _go_to_search,
+        )
+
+
+def _go_to_search() -> None:
+    address.go(st.session_state.memory.go)
