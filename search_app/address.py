@@ -3,6 +3,9 @@
 Each parameter of the address is the state of a widget of the same key. Streamlit's own binding
 writes labels, which depend on the language and on counts; this writes the values behind them. The
 browser is told of the address, and tells of steps back, through ``components.browser``.
+
+Each such widget is given its state as its default, too: a click may break off the run in which the
+state was set before the browser is told of it, and Streamlit tells it only once.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -81,7 +81,13 @@ def _welcome(data_dir: Path) -> None:
 
 
 def _choose_language() -> None:
-    st.selectbox(t("Language"), list(LANGUAGES), key="lang", format_func=LANGUAGES.__getitem__)
+    st.selectbox(
+        t("Language"),
+        list(LANGUAGES),
+        list(LANGUAGES).index(st.session_state.lang),
+        key="lang",
+        format_func=LANGUAGES.__getitem__,
+    )
 
 
 main()

@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.photos import unreadable
 from pipeline.settings import load_settings
 from search_app import pictures, takeaway
 from search_app.parts import cut_out
@@ -32,8 +33,10 @@ Size = Literal["grid", "large"]
 
 # Streamlit takes addresses below this path as they are, and puts a proxy's prefix before them.
 _ROOT = "/app/static"
+# Sizes from 240 to 1024 pixels differ in one letter; larger ones have a secret of their own.
+_FLICKR_SIZES = ("m", "n", "w", "", "z", "c", "b")
 _FLICKR_LETTERS: dict[Size, str] = {"grid": "z", "large": "b"}  # 640 and 1024 pixels
-_FLICKR_PICTURE = re.compile(r"(/\d+_[0-9a-f]+)(?:_[sqtmnwzcb])?(\.jpg)$")
+_FLICKR_PICTURE = re.compile(r"(/\d+_[0-9a-f]+)(?:_([mnwzcb]))?\.jpg")
 MAX_PHOTOS = 200
 """In one archive."""
 _UNCHANGING = "private, max-age=31536000, immutable"
@@ -49,8 +52,14 @@ def picture(photo: Mapping[str, Any], size: Size) -> str:
 
 
 def large_for_script(photo: Mapping[str, Any]) -> str:
-    """The address of a photo's large picture, for a script rather than for Streamlit."""
-    return _on_flickr(photo["image_url"], "large") or _prefix() + _own(photo, "large")
+    """The address of a photo's large picture, for a script rather than for Streamlit.
+
+    Raises PhotoError if it would be made here, and the file is gone or may not be served.
+    """
+    if on_flickr := _on_flickr(photo["image_url"], "large"):
+        return on_flickr
+    confined(photo)
+    return _prefix() + _own(photo, "large")
 
 
 def picture_of_part(photo: Mapping[str, Any], part: Part) -> str:
@@ -81,8 +90,14 @@ def _on_flickr(url: str | None, size: Size) -> str | None:
     parts = urlsplit(url)
     if not settings.is_image_host(parts.hostname or ""):
         return None
-    path, found = _FLICKR_PICTURE.subn(rf"\1_{_FLICKR_LETTERS[size]}\2", parts.path)
-    return parts._replace(path=path).geturl() if found else None
+    folder, slash, name = parts.path.rpartition("/")
+    found = _FLICKR_PICTURE.fullmatch(slash + name)
+    if found is None:
+        return None
+    # Of a small photo there are no larger pictures than the one that is known.
+    letter = min(found[2] or "", _FLICKR_LETTERS[size], key=_FLICKR_SIZES.index)
+    path = f"{folder}{found[1]}{letter and f'_{letter}'}.jpg"
+    return parts._replace(path=path).geturl()
 
 
 def _prefix() -> str:
@@ -146,10 +161,17 @@ def _photo(request: Request) -> Response:
 
 
 def confined(photo: Mapping[str, Any]) -> str:
-    """The path of a photo's file. Raises PhotoError if a link leads it out of its folder."""
+    """The path of a photo's file.
+
+    Raises PhotoError if the file is gone, or if a link leads it out of its folder.
+    """
     path = Path(photo["path"])
     root = path.parents[len(PurePosixPath(photo["relative_path"]).parts) - 1]
-    if not path.resolve().is_relative_to(root.resolve()):
+    try:
+        is_inside = path.resolve(strict=True).is_relative_to(root.resolve())
+    except OSError as error:
+        raise unreadable(error) from error
+    if not is_inside:
         raise PhotoError("it is a link to a file outside of the folder")
     return os.fspath(path)
 

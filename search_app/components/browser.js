@@ -1,5 +1,6 @@
 // Keys for the grid, pictures that are pasted anywhere on the page, and the page's address.
 
+const BOX = '.st-key-q input';
 const PHOTOS = '[class*="st-key-open-"] button';
 const TAKES_KEYS = 'input, textarea, [contenteditable], [role="combobox"], [role="slider"], [role="listbox"]';
 const LONG_SIDE = 1600; // pixels: more is of no use to a model
@@ -7,7 +8,7 @@ const LONG_SIDE = 1600; // pixels: more is of no use to a model
 let paste = () => {}, go = () => {}, isFirst = true;
 
 function toSearchBox() {
-  const box = document.querySelector('.st-key-q input');
+  const box = document.querySelector(BOX);
   box?.focus();
   box?.select();
 }
@@ -84,6 +85,7 @@ export default function({data, setTriggerValue}) {
   document.addEventListener('keydown', onKey);
   document.addEventListener('paste', onPaste);
   window.addEventListener('popstate', onBack);
+  document.querySelector(BOX)?.setAttribute('aria-keyshortcuts', '/');
   keepAddress(data.query);
   return () => {
     document.removeEventListener('keydown', onKey);

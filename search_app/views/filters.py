@@ -72,6 +72,7 @@ def _values(
     st.multiselect(
         label,
         list(counts),
+        st.session_state[key],
         key=key,
         placeholder=t("Any"),
         format_func=lambda value: f"{name(value)} ({number(counts.get(value, 0))})",
@@ -85,8 +86,8 @@ def _days(taken: tuple[date, date] | None) -> None:
     for label, key in ((t("Taken from"), "from"), (t("Taken until"), "to")):
         day = st.session_state[key]
         if day and not first <= day <= last:
-            st.session_state[key] = min(max(day, first), last)
-        st.date_input(label, None, min_value=first, max_value=last, key=key, format="YYYY-MM-DD")
+            st.session_state[key] = day = min(max(day, first), last)
+        st.date_input(label, day, min_value=first, max_value=last, key=key, format="YYYY-MM-DD")
 
 
 def _yes_or_no(label: str, key: str, counts: Mapping[bool, int]) -> None:
@@ -96,6 +97,7 @@ def _yes_or_no(label: str, key: str, counts: Mapping[bool, int]) -> None:
     st.segmented_control(
         label,
         [True, False],
+        default=st.session_state[key],
         key=key,
         format_func=lambda value: f"{words[value]} ({number(counts.get(value, 0))})",
     )
@@ -111,6 +113,7 @@ def _how_to_search() -> None:
     st.selectbox(
         t("Search mode"),
         list(MODES),
+        MODES.index(st.session_state.mode),
         key="mode",
         format_func=names.__getitem__,
         help=t("How words are searched for. A picture is always compared by what it shows."),
@@ -119,6 +122,7 @@ def _how_to_search() -> None:
         t("Minimum probability"),
         0,
         100,
+        st.session_state.least,
         key="least",
         format="%d%%",
         help=t(

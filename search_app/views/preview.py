@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from pipeline.errors import AlbumscopeError, PhotoError
-from search_app import charts, components, pictures, routes
+from search_app import charts, components, routes
 from search_app.engine import Hit, SearchEngine
 from search_app.language import t
 from search_app.query import Part, photo_term
@@ -63,14 +63,14 @@ def _draw(
 
 def _picture(photo: Mapping[str, Any]) -> None:
     try:
-        pictures.large(routes.confined(photo))
+        source = routes.large_for_script(photo)
     except PhotoError as error:
         st.warning(t("No picture: {why}", why=error), icon=":material/broken_image:")
         return
     components.cropper(
         {
             "id": str(photo["image_id"]),
-            "src": routes.large_for_script(photo),
+            "src": source,
             "alt": title_of(photo),
             "part": routes.parts_for_script(photo),
             "labels": {

@@ -170,6 +170,7 @@ def _search_bar() -> Upload | None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             t("Search"),
+            st.session_state.q,
             key="q",
             type="search",
             placeholder=t("What is in the photo? Try “boats on a lake shore”"),
@@ -216,6 +217,7 @@ def _toolbar(hits: Sequence[Hit], asked: ParsedQuery, picture: Image.Image | Non
         st.selectbox(
             t("Sort"),
             list(sorts),
+            list(sorts).index(state.sort),
             key="sort",
             format_func=sorts.__getitem__,
             label_visibility="collapsed",
@@ -225,6 +227,7 @@ def _toolbar(hits: Sequence[Hit], asked: ParsedQuery, picture: Image.Image | Non
         st.segmented_control(
             t("View"),
             list(views),
+            default=state.view,
             key="view",
             required=True,
             format_func=views.__getitem__,

@@ -25,10 +25,15 @@ ODD_TITLE = "*a* [x](y) <b> >= :streamlit:"
 
 def sync_folder(data_dir: Path, photos: Path) -> None:
     """Add a folder to the library and publish."""
+    library = Library(Settings(data_dir=data_dir))
+    folder.register(library.store, folder.Registration(str(photos)))
+    sync_library(library)
+
+
+def sync_library(library: Library) -> None:
+    """Bring in what is new, and publish."""
 
     def work() -> sync.SyncReport:
-        library = Library(Settings(data_dir=data_dir))
-        folder.register(library.store, folder.Registration(str(photos)))
         with open_instance(library.settings) as instance:
             return sync.sync(library, instance)
 

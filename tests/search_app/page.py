@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
@@ -22,6 +23,18 @@ CHROMIUM = shutil.which("chromium")
 LOCALHOST = "127.0.0.1"
 PATIENCE = 40_000  # milliseconds; the first search loads the models
 MEGABYTE = 2**20
+
+QUIET = """async patience => {
+    const start = performance.now();
+    let busy = start;
+    while (performance.now() - busy < 200) {
+        const app = document.querySelector('[data-testid=stApp]');
+        const isDrawn = app?.dataset.testScriptState === 'notRunning';
+        if (!isDrawn || app.querySelector('[data-stale=true]')) busy = performance.now();
+        if (busy - start > patience) throw new Error('the page is still being drawn');
+        await new Promise(done => setTimeout(done, 20));
+    }
+}"""
 
 expect.set_options(timeout=PATIENCE)
 
@@ -92,21 +105,33 @@ def notes(page: Page) -> Locator:
 
 
 def settled(page: Page) -> None:
-    """Wait until what is left of the view before is gone."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    """Wait until what is left of the view before is gone.
+
+    The page has to be at rest for a while: right after a click it has not yet begun to change.
+    """
+    page.evaluate(QUIET, PATIENCE)
 
 
 def loaded(page: Page) -> None:
     """Wait until the page is there with its scripts, as a person does."""
     settled(page)
-    expect(page.locator(".st-key-browser")).to_be_attached()
+    if (box := page.locator(".st-key-q input")).count():
+        expect(box).to_have_attribute("aria-keyshortcuts", "/")
     page.wait_for_load_state("networkidle")
 
 
-def search(page: Page, text: str) -> None:
+def enter(page: Page, text: str) -> None:
     box = page.get_by_label("Search", exact=True)
     box.fill(text)
     box.press("Enter")
+
+
+def search(page: Page, text: str) -> None:
+    """Search for a text, and wait until the address says so: then all is drawn."""
+    enter(page, text)
+    page.wait_for_url(
+        lambda url: parse_qs(urlsplit(url).query).get("q", [""]) == [text], timeout=PATIENCE
+    )
 
 
 def choose(page: Page, widget: str, option: str) -> None:
@@ -144,6 +169,19 @@ def open_photo(page: Page, title: str) -> Locator:
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name=title)).to_be_visible()
     return dialog
+
+
+def draw(page: Page, dialog: Locator, left: float, top: float, right: float, bottom: float) -> None:
+    """Drag the mouse over the picture, from one corner to the other, in shares of its size."""
+    picture = dialog.locator(".stage img")
+    expect(picture).to_have_js_property("complete", True)
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + left * box["width"], box["y"] + top * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + right * box["width"], box["y"] + bottom * box["height"], steps=5)
+    page.mouse.up()
 
 
 def choose_mode(page: Page, mode: str) -> None:

@@ -61,11 +61,11 @@ def test_photos_whose_place_is_known(demo: Page) -> None:
 def test_the_order_is_a_matter_of_choice(demo: Page) -> None:
     search(demo, "camera:olympus")
     expect(photos(demo)).to_have_count(4)
+    oldest = ["blue hour", "wooden pier", "kite", "forest path"]
     choose(demo, "Sort", "Oldest first")
-    settled(demo)
-    oldest = photos(demo).all_inner_texts()
+    expect(photos(demo)).to_have_text(oldest)
     choose(demo, "Sort", "Newest first")
-    expect(photos(demo)).to_have_text(list(reversed(oldest)))
+    expect(photos(demo)).to_have_text(oldest[::-1])
     expect(demo).to_have_url(re.compile("sort=newest"))
 
 

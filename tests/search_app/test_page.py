@@ -22,6 +22,7 @@ from .page import (
     choose,
     choose_mode,
     clear,
+    enter,
     expect_pictures,
     find_similar,
     loaded,
@@ -459,7 +460,7 @@ def test_two_browsers_search_on_while_a_snapshot_is_published(
         while not publishing.done():
             for words, title in (("two dogs", "two dogs"), ("a cat", "cat portrait")):
                 for tab in pages:
-                    search(tab, words)
+                    enter(tab, words)
                 for tab in pages:
                     expect(photos(tab).first).to_have_text(title)
         publishing.result()

@@ -12,7 +12,7 @@ from search_app.parts import cut_out
 from search_app.query import read_part
 
 from .conftest import DEMO_PHOTOS
-from .page import loaded, notes, open_photo, photo_id, photos, search, settled
+from .page import draw, loaded, notes, open_photo, photo_id, photos, search, settled
 
 KITE = DEMO_PHOTOS / "Northern Light 2015" / "kite.jpg"
 COPIED = """async () => {
@@ -20,19 +20,6 @@ COPIED = """async () => {
     const bytes = new Uint8Array(await (await item.getType('image/png')).arrayBuffer());
     return Array.from(bytes);
 }"""
-
-
-def draw(page: Page, dialog: Locator, left: float, top: float, right: float, bottom: float) -> None:
-    """Drag the mouse over the picture, from one corner to the other, in shares of its size."""
-    picture = dialog.locator(".stage img")
-    expect(picture).to_have_js_property("complete", True)
-    picture.scroll_into_view_if_needed()
-    box = picture.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + left * box["width"], box["y"] + top * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + right * box["width"], box["y"] + bottom * box["height"], steps=5)
-    page.mouse.up()
 
 
 def cropped(dialog: Locator) -> Locator:

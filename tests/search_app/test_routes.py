@@ -105,6 +105,17 @@ def test_where_one_has_to_sign_in_an_address_needs_a_key(
             "https://live.staticflickr.com/65535/53_0a1b_z.jpg",
             "https://live.staticflickr.com/65535/53_0a1b_b.jpg",
         ),
+        # a photo that is no larger, of 500 pixels, has no larger pictures
+        (
+            "https://live.staticflickr.com/65535/53_0a1b.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b.jpg",
+        ),
+        (
+            "https://live.staticflickr.com/65535/53_0a1b_c.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b_z.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b_c.jpg",
+        ),
         # an original has a secret of its own, and other hosts are not Flickr
         ("https://live.staticflickr.com/65535/53_0a1b_o.jpg", None, None),
         ("https://evil.example/65535/53_0a1b_b.jpg", None, None),
