@@ -168,6 +168,7 @@ def test_near_duplicates_are_one_tile_with_a_count(
         loaded(page)
         page.get_by_role("button", name="+2").click()
         expect(photos(page)).to_have_count(4)
+        settled(page)
         assert sorted(photos(page).all_inner_texts()) == [
             *("clock", "drum", "drum again", "drum once more")
         ]

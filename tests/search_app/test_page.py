@@ -152,6 +152,7 @@ def test_the_address_holds_the_search(demo: Page, browser: BrowserContext) -> No
     expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
     expect(photos(demo)).to_have_count(8)
     expect(demo).to_have_url(re.compile("q=photo%3A"))
+    settled(demo)
     expect_same_elsewhere(demo, browser, photos(demo).all_inner_texts())
 
     demo.go_back()
