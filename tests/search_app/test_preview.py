@@ -52,6 +52,7 @@ def test_a_part_that_was_drawn_is_searched_for(demo: Page) -> None:
     np.testing.assert_allclose([left, top, right, bottom], [25, 20, 75, 60], atol=0.6)
     expect(photos(demo)).to_have_count(20)
     expect(notes(demo).first).to_have_text(re.compile(r"^0\.\d{3} · "))
+    settled(demo)
     assert "kite" not in photos(demo).all_inner_texts()
     part = demo.get_by_role("img", name="kite")
     ratio = part.evaluate("image => image.naturalWidth / image.naturalHeight")
