@@ -101,7 +101,7 @@ def _strip(image_id: int, hits: Sequence[Hit]) -> None:
     first = max(0, min(at - _STRIP // 2, len(hits) - _STRIP))
     with st.container(horizontal=True, wrap=False, gap="xsmall", vertical_alignment="center"):
         _way("previous", t("Previous photo"), ":material/chevron_left:", hits[at - 1 : at])
-        with st.container(horizontal=True, gap="xsmall", key="strip"):
+        with st.container(horizontal=True, wrap=False, gap="xsmall", key="strip"):
             for hit in hits[first : first + _STRIP]:
                 with st.container(key=f"strip-{hit.image_id}", width=64, gap=None):
                     st.image(routes.picture(vars(hit), "grid"), width=64, alt="")

@@ -35,6 +35,11 @@ _STYLE = """
 [class*="st-key-open-"] button:focus-visible::after {
     outline: 3px solid var(--st-primary-color, #b3261e); outline-offset: 2px; border-radius: 0.5rem;
 }
+.st-key-strip { min-width: 0; overflow-x: auto; }
+.st-key-strip > * { flex-shrink: 0; }
+@media (max-width: 640px) {
+    .st-key-previous p, .st-key-next p { position: absolute; clip-path: inset(50%); }
+}
 [class*="st-key-strip-"] { position: relative; }
 [class*="st-key-strip-open-"], [class*="st-key-strip-open-"] div { position: static; height: 0; }
 [class*="st-key-strip-"] img { aspect-ratio: 1; object-fit: cover; }

@@ -65,6 +65,9 @@ def test_a_phone_shows_all_of_it(browser: BrowserContext, demo_server: Server) -
             assert box
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= 390
+        thumbnails = dialog.locator("[class*=st-key-strip-open-] button")
+        tops = {round(each.bounding_box()["y"]) for each in thumbnails.all()}  # type: ignore[index]
+        assert len(tops) == 1  # a strip, not a column
         page.keyboard.press("Escape")
         page.goto(f"{demo_server.url}/library")
         expect(page.get_by_role("heading", name="Snapshots")).to_be_visible()
