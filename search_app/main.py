@@ -28,9 +28,10 @@ def main() -> None:
     st.set_page_config("Albumscope", "🖼️", layout="wide")
     st.html(_STYLE)
     address.read()
+    home = st.Page(search.show, title=t("Search"), icon=":material/search:", default=True)
     page = st.navigation(
         [
-            st.Page(search.show, title=t("Search"), icon=":material/search:", default=True),
+            home,
             st.Page(
                 library.show,
                 title=t("Library"),
@@ -49,6 +50,8 @@ def main() -> None:
             _welcome(data_dir)
             return
         engine()
+        if st.session_state.pop("is_pasted", False) and page != home:
+            st.switch_page(home)
         with errors_shown():
             page.run()
         with st.sidebar:
@@ -61,6 +64,7 @@ def main() -> None:
     st.button(t("Try again"), icon=":material/refresh:")
 
 
+@errors_shown()
 def _go() -> None:
     address.go(st.session_state.browser.go)
 

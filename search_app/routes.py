@@ -140,7 +140,8 @@ def _photo(request: Request) -> Response:
     if not _is_allowed(request):
         return Response("Sign in first", 403)
     try:
-        photo = engine().photo(int(request.path_params["image_id"]))
+        (image_id,) = _ids(request.path_params["image_id"])
+        photo = engine().photo(image_id)
         path = confined(photo)
         match request.path_params["size"]:
             case "grid":
@@ -151,7 +152,7 @@ def _photo(request: Request) -> Response:
                 content, kind = _part(path, request.query_params.get("part", "")), "image/png"
             case _:
                 raise AlbumscopeError("No such size")
-    except (AlbumscopeError, PhotoError, OverflowError) as error:
+    except (AlbumscopeError, PhotoError) as error:
         return Response(
             _placeholder(str(error)), 404, {"Cache-Control": "no-store"}, "image/svg+xml"
         )
@@ -174,6 +175,13 @@ def confined(photo: Mapping[str, Any]) -> str:
     if not is_inside:
         raise PhotoError("it is a link to a file outside of the folder")
     return os.fspath(path)
+
+
+def _ids(text: str) -> list[int]:
+    """Read the numbers of photos. Raises AlbumscopeError if one is no such number."""
+    if not all(re.fullmatch("[0-9]{1,19}", each) and int(each) < 2**63 for each in text.split(",")):
+        raise AlbumscopeError("No such photo")
+    return [int(each) for each in text.split(",")]
 
 
 def _part(path: str, edges: str) -> bytes:
@@ -202,8 +210,10 @@ def _placeholder(reason: str) -> str:
 def _archive(request: Request) -> Response:
     if not _is_allowed(request):
         return Response("Sign in first", 403)
-    ids = [int(each) for each in request.query_params.get("ids", "").split(",") if each.isdecimal()]
-    photos = engine().photos([each for each in ids if each < 2**63][:MAX_PHOTOS])
+    try:
+        photos = engine().photos(_ids(request.query_params.get("ids", ""))[:MAX_PHOTOS])
+    except AlbumscopeError as error:
+        return Response(str(error), 404)
     return StreamingResponse(
         takeaway.archive(photos, confined),
         headers={"Content-Disposition": 'attachment; filename="albumscope.zip"'},
@@ -216,7 +226,7 @@ def _world(request: Request) -> Response:
 
 
 ROUTES = [
-    Route(_ROOT + "/photos/{image_id:int}/{size}", _photo),
+    Route(_ROOT + "/photos/{image_id}/{size}", _photo),
     Route(_ROOT + "/photos.zip", _archive),
     Route(_ROOT + "/world.json", _world),
 ]

@@ -18,6 +18,7 @@ from search_app.engine import SearchEngine
 from search_app.language import t
 from search_app.pictures import Upload
 from search_app.query import ParsedQuery
+from search_app.session import errors_shown
 from search_app.wording import title_of
 
 _SHORT_SIDE = 768  # pixels: as large as a model may want it
@@ -45,8 +46,9 @@ def uploader() -> Upload | None:
     return pasted
 
 
+@errors_shown()
 def take_pasted() -> None:
-    """Take over a picture that was pasted, which comes as a data: URL."""
+    """Take over a picture that was pasted, on whichever page, which comes as a data: URL."""
     pasted = st.session_state.browser.paste
     try:
         content = base64.b64decode(pasted["data"].partition(",")[2], validate=True)
@@ -56,6 +58,8 @@ def take_pasted() -> None:
         _clear()
         key = hashlib.sha256(content).hexdigest()
         st.session_state.pasted = Upload(key, str(pasted.get("name")), io.BytesIO(content))
+        st.session_state.photo = None
+        st.session_state.is_pasted = True
 
 
 def search_with(term: str) -> None:
@@ -101,7 +105,8 @@ def _take_upload() -> None:
 
 
 def _clear() -> None:
-    st.session_state.cleared += 1  # a new key empties the uploader
+    # A new key empties the uploader.
+    st.session_state.cleared = st.session_state.get("cleared", 0) + 1
     st.session_state.pasted = None
     _forget_photos()
 

@@ -85,9 +85,10 @@ def _days(taken: tuple[date, date] | None) -> None:
     first, last = taken
     for label, key in ((t("Taken from"), "from"), (t("Taken until"), "to")):
         day = st.session_state[key]
-        if day and not first <= day <= last:
-            st.session_state[key] = day = min(max(day, first), last)
-        st.date_input(label, day, min_value=first, max_value=last, key=key, format="YYYY-MM-DD")
+        earliest, latest = min(first, day or first), max(last, day or last)
+        st.date_input(
+            label, day, min_value=earliest, max_value=latest, key=key, format="YYYY-MM-DD"
+        )
 
 
 def _yes_or_no(label: str, key: str, counts: Mapping[bool, int]) -> None:
@@ -103,19 +104,23 @@ def _yes_or_no(label: str, key: str, counts: Mapping[bool, int]) -> None:
     )
 
 
-def _how_to_search() -> None:
-    names: dict[Mode, str] = {
+def mode_names() -> dict[Mode, str]:
+    """What each mode is called."""
+    return {
         "hybrid": t("Hybrid – all three together"),
         "visual": t("Visual – what the photo shows"),
         "caption": t("Caption – what its caption means"),
         "text": t("Text – the very words"),
     }
+
+
+def _how_to_search() -> None:
     st.selectbox(
         t("Search mode"),
         list(MODES),
         MODES.index(st.session_state.mode),
         key="mode",
-        format_func=names.__getitem__,
+        format_func=mode_names().__getitem__,
         help=t("How words are searched for. A picture is always compared by what it shows."),
     )
     st.slider(

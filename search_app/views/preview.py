@@ -29,9 +29,10 @@ def show(engine: SearchEngine, image_id: int, hits: Sequence[Hit], *, is_search:
     """Open the preview of a photo; ``hits`` are those that the strip leads to."""
     try:
         photo = engine.details(image_id)
-    except AlbumscopeError as error:
+    except AlbumscopeError:
         st.session_state.photo = None
-        raise error
+        st.warning(t("That photo is not in the library."), icon=":material/broken_image:")
+        return
     every = [one for hit in hits for one in (hit, *hit.near_duplicates)]
     dialog = st.dialog(literal(title_of(photo)), width="large", on_dismiss=_close)
     dialog(_draw)(engine, photo, every, is_search)
@@ -88,6 +89,7 @@ def _picture(photo: Mapping[str, Any]) -> None:
     )
 
 
+@errors_shown()
 def _search_cropped(image_id: int) -> None:
     part = Part(*st.session_state.cropper.search)
     search_with(photo_term(image_id, part))

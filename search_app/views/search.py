@@ -13,7 +13,7 @@ from search_app.filters import Filters
 from search_app.language import t, tn
 from search_app.pictures import Upload
 from search_app.query import ParsedQuery, photo_term
-from search_app.session import engine
+from search_app.session import engine, errors_shown
 from search_app.views import by_picture, filters, preview, selection
 from search_app.wording import literal, percent, title_of
 
@@ -74,6 +74,8 @@ def _search_page(engine: SearchEngine) -> None:
         st.warning("  \n".join(map(literal, asked.problems)), icon=":material/info:")
     picture = by_picture.searched_by(engine, asked, upload)
     _start_anew_if_other((state.q, upload and upload.key, address.filters(), state.sort))
+    if state["from"] and state.to and state["from"] > state.to:
+        st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
     hits = _found(engine, asked, upload, picture)
     if not hits:
         if not _nothing_matches(engine, asked, picture):
@@ -85,9 +87,9 @@ def _search_page(engine: SearchEngine) -> None:
         _toolbar(hits, asked, picture)
         match state.view:
             case "timeline":
-                charts.timeline(hits, on_period=_only_from)
+                charts.timeline(hits[: address.MAX_SHOWN], on_period=_only_from)
             case "map":
-                charts.world_map(hits, on_photo=_open)
+                charts.world_map(hits[: address.MAX_SHOWN], on_photo=_open, on_place=_only_near)
             case _:
                 _grid(hits[: state.shown], scored=picture is not None or bool(asked.photos))
                 if len(hits) > state.shown:
@@ -107,8 +109,8 @@ def _found(
 ) -> Sequence[Hit]:
     state = st.session_state
     has_picture = picture is not None or bool(asked.photos)
-    # One more than are shown tells whether there are more; a chart is of all that there are.
-    k = state.shown + 1 if state.view == "grid" else address.MAX_SHOWN
+    # One more than are shown tells whether there are more.
+    k = _most_shown() + 1
     query = Query(
         state.q,
         filters=address.filters(),
@@ -205,20 +207,15 @@ def _toolbar(hits: Sequence[Hit], asked: ParsedQuery, picture: Image.Image | Non
         if is_start and state.sort == "relevance" and state.view == "grid":
             st.subheader(t("Newest photos"), anchor=False, width="stretch")
         else:
-            more = len(hits) > state.shown and state.view == "grid"
-            count = state.shown if more else len(hits)
+            more = len(hits) > _most_shown()
+            count = _most_shown() if more else len(hits)
             text = (
                 tn("More than {count} photo", "More than {count} photos", count)
                 if more
                 else tn("{count} photo", "{count} photos", count)
             )
             st.subheader(text, anchor=False, width="stretch")
-        sorts = {
-            "relevance": t("Best first"),
-            "newest": t("Newest first"),
-            "oldest": t("Oldest first"),
-            "album": t("By album"),
-        }
+        sorts, views = _sort_names(), _view_names()
         st.selectbox(
             t("Sort"),
             list(sorts),
@@ -228,7 +225,6 @@ def _toolbar(hits: Sequence[Hit], asked: ParsedQuery, picture: Image.Image | Non
             label_visibility="collapsed",
             width=170,
         )
-        views = {"grid": t("Grid"), "timeline": t("Timeline"), "map": t("Map")}
         st.segmented_control(
             t("View"),
             list(views),
@@ -239,6 +235,23 @@ def _toolbar(hits: Sequence[Hit], asked: ParsedQuery, picture: Image.Image | Non
             label_visibility="collapsed",
         )
         selection.toggle()
+
+
+def _most_shown() -> int:
+    return st.session_state.shown if st.session_state.view == "grid" else address.MAX_SHOWN
+
+
+def _sort_names() -> dict[Sort, str]:
+    return {
+        "relevance": t("Best first"),
+        "newest": t("Newest first"),
+        "oldest": t("Oldest first"),
+        "album": t("By album"),
+    }
+
+
+def _view_names() -> dict[str, str]:
+    return {"grid": t("Grid"), "timeline": t("Timeline"), "map": t("Map")}
 
 
 def _grid(hits: Sequence[Hit], *, scored: bool) -> None:
@@ -314,17 +327,34 @@ def _only_from(first: object, last: object) -> None:
     st.session_state.view = "grid"
 
 
+def _only_near(latitude: float, longitude: float) -> None:
+    st.session_state.q = f"{st.session_state.q} near:{latitude},{longitude},100m".strip()
+    st.session_state.view = "grid"
+
+
+def _in_words() -> str:
+    """What the present search is called among others."""
+    state = st.session_state
+    titles = engine().facets(address.filters(), state.q).album_titles
+    parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
+    parts += [titles.get(album, album) for album in state.album] + state.tag
+    if state["from"] or state.to:
+        parts.append(f"{state['from'] or '…'} – {state.to or '…'}")
+    for key, name in (("place", t("Place known")), ("people", t("People in it"))):
+        if state[key] is not None:
+            parts.append(f"{name}: {t('Yes') if state[key] else t('No')}")
+    names = {"mode": filters.mode_names(), "sort": _sort_names(), "view": _view_names()}
+    parts += [names[key][state[key]] for key in names if address.query(key)]  # type: ignore[index]
+    return " · ".join(part for part in parts if part) or t("All photos")
+
+
 def _searches() -> None:
     """The last and the saved searches of this browser."""
-    state = st.session_state
-    parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
-    titles = engine().facets(address.filters(), state.q).album_titles
-    parts += [titles.get(album, album) for album in state.album]
     with st.expander(t("Searches"), icon=":material/history:"):
         components.memory(
             {
                 "query": address.query(*address.SEARCH),
-                "label": " · ".join(part for part in parts if part) or t("All photos"),
+                "label": _in_words(),
                 "labels": {
                     "saved": t("Saved in this browser"),
                     "nothingSaved": t("None yet. The star beside a search saves it."),
@@ -338,5 +368,6 @@ def _searches() -> None:
         )
 
 
+@errors_shown()
 def _go_to_search() -> None:
     address.go(st.session_state.memory.go)

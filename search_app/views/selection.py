@@ -5,7 +5,7 @@ import streamlit as st
 from search_app import routes, takeaway
 from search_app.engine import Hit, SearchEngine
 from search_app.language import t, tn
-from search_app.wording import title_of
+from search_app.wording import literal, title_of
 
 _ON = "selecting"
 
@@ -24,7 +24,7 @@ def checkbox(hit: Hit) -> None:
     """Draw what selects a photo; it stays selected while other photos are searched for."""
     selected = st.session_state.setdefault("selected", {})
     st.checkbox(
-        t("Select {title}", title=title_of(vars(hit))),
+        t("Select {title}", title=literal(title_of(vars(hit)))),
         hit.image_id in selected,
         key=f"select-{hit.image_id}",
         on_change=_change,

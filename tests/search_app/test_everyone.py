@@ -39,7 +39,13 @@ def test_nothing_keeps_anyone_out(browser: BrowserContext, demo_server: Server, 
     with visitor(browser, demo_server.url, color_scheme=theme) as page:
         expect(photos(page)).to_have_count(20)
         assert serious(page) == []
-        open_photo(page, "clock")
+        page.goto(f"{demo_server.url}/?view=map")
+        expect(page.get_by_text("1 photo with a place")).to_be_visible()
+        loaded(page)
+        assert serious(page) == []
+        page.goto(f"{demo_server.url}/?q=colorful+cups")
+        expect(photos(page).first).to_have_text("colorful cups")
+        open_photo(page, "colorful cups")
         expect(page.get_by_role("button", name="Search cropped")).to_be_visible()
         loaded(page)
         assert serious(page) == []

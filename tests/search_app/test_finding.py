@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from .conftest import DEMO_PHOTOS, sync_folder
 from .page import (
+    Server,
     choose,
     loaded,
     notes,
@@ -73,22 +74,37 @@ def test_a_period_of_the_timeline_narrows_the_photos(demo: Page) -> None:
     settled(demo)
     demo.get_by_role("radio", name="Timeline").click()
     expect(demo.get_by_text("8 photos, taken between")).to_be_visible()
-    expect(demo.locator("canvas, svg.marks").first).to_be_visible()
+    loaded(demo)
+    demo.locator(".mark-rect path").first.click()
+    expect(photos(demo)).to_have_count(1)
+    expect(demo).to_have_url(re.compile("from=2012-09-01&to=2012-09-30"))
+    settled(demo)
+    demo.get_by_role("button", name="Clear all filters").click()
+    expect(photos(demo)).to_have_count(20)
+    settled(demo)
+    demo.get_by_role("radio", name="Timeline").click()
     demo.get_by_text("As a list").click()
     settled(demo)
     demo.get_by_role("button", name="1 September 2012 – 30 September 2012: 1 photo").click()
-    expect(photos(demo)).to_have_count(1)
-    expect(demo).to_have_url(re.compile("from=2012-09-17&to=2012-09-30"))
+    expect(demo).to_have_url(re.compile("from=2012-09-01&to=2012-09-30"))
 
 
 def test_the_map_leads_to_the_photo(demo: Page) -> None:
     settled(demo)
     demo.get_by_role("radio", name="Map").click()
     expect(demo.get_by_text("1 photo with a place")).to_be_visible()
+    dialog = demo.get_by_role("dialog")
+    for _ in range(2):  # the same point once more
+        loaded(demo)
+        demo.locator(".mark-symbol path").first.click()
+        expect(dialog.get_by_role("heading", name="colorful cups")).to_be_visible()
+        settled(demo)
+        demo.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
     demo.get_by_text("As a list").click()
     settled(demo)
     demo.get_by_role("button", name="colorful cups (56.1560, 10.2082)").click()
-    expect(demo.get_by_role("dialog").get_by_role("heading", name="colorful cups")).to_be_visible()
+    expect(dialog.get_by_role("heading", name="colorful cups")).to_be_visible()
 
 
 def test_searches_are_remembered_by_the_browser_alone(demo: Page, browser: BrowserContext) -> None:
@@ -119,7 +135,12 @@ def test_searches_are_remembered_by_the_browser_alone(demo: Page, browser: Brows
         expect(tab.locator(".memory button.go")).to_have_text(["a drum"])
 
 
-def test_a_pasted_picture_is_searched_by(demo: Page) -> None:
+@pytest.mark.parametrize("opened", ["", "library", "?photo={clock}"])
+def test_a_pasted_picture_is_searched_by(
+    demo: Page, demo_server: Server, demo_library: Path, opened: str
+) -> None:
+    """Wherever it is pasted: on the Library page and in a preview, too."""
+    demo.goto(f"{demo_server.url}/{opened.format(clock=photo_id(demo_library, 'clock'))}")
     loaded(demo)
     drum = DEMO_PHOTOS / "Things and Places" / "drum.jpg"
     pasted = demo.get_by_text("Photos like your picture pasted.jpg")
@@ -129,6 +150,7 @@ def test_a_pasted_picture_is_searched_by(demo: Page) -> None:
             expect(pasted).to_be_visible(timeout=4000)
             break
     expect(photos(demo).first).to_have_text("drum")
+    expect(demo.get_by_role("dialog")).to_have_count(0)
     expect(notes(demo).first).to_have_text(re.compile(r"^(1\.000|0\.99\d) · "))
     settled(demo)
     demo.get_by_role("button", name="Clear", exact=True).click()

@@ -266,7 +266,7 @@ def test_find_similar_keeps_the_filters_and_can_be_cleared(demo: Page) -> None:
     expect(photos(demo).first).to_have_text("two dogs")
     find_similar(demo, 0)
     expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
-    expect(demo.get_by_role("img", name="two dogs")).to_be_visible()
+    expect(demo.get_by_role("img", name="two dogs").first).to_be_visible()
     expect(photos(demo)).to_have_count(8)
     settled(demo)
     assert "two dogs" not in photos(demo).all_inner_texts()

@@ -74,6 +74,7 @@ def test_nothing_but_the_photos_of_the_library_is_served(
     drum = photo(engine, "drum")["image_id"]
     for path in (
         *("../../../../etc/passwd", "1/grid", f"{drum}/../../private.jpg", f"{drum}/original"),
+        *("9" * 5000 + "/grid", f"{2**63}/grid"),
         *(f"{drum}/part?part=1,2", f"{drum}/part?part=0,0,nan,5", f"{2**70}/grid", "x/grid"),
         "..%2f..%2fprivate.jpg/grid",
     ):
