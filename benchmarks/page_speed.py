@@ -13,10 +13,8 @@ import argparse
 import shutil
 import socket
 import statistics
-import subprocess
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 import duckdb
@@ -132,39 +130,34 @@ def measure(settings: Settings, rounds: int) -> None:
     with socket.socket() as probe:
         probe.bind((servers.LOCALHOST, 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        servers.page_command(servers.LOCALHOST, port),
-        env=servers.environment(settings),
-        stdout=subprocess.DEVNULL,
-    )
     url = f"http://{servers.LOCALHOST}:{port}"
-    try:
-        wait_for(f"{url}/_stcore/health")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"),
-                args=["--no-sandbox", "--disable-background-networking"],
-            )
-            page = browser.new_page(viewport={"width": 1440, "height": 1000})
-            page.goto(f"{url}/?least=0")
-            page.wait_for_selector("[class*=st-key-card-]", timeout=60_000)
-            for text in ("warm up", "once more"):
-                search(page, text)
-            memory = psutil.Process(process.pid).memory_info().rss
-            times = [search(page, f"{QUERIES[n % len(QUERIES)]} {n}") for n in range(rounds)]
-            grown = psutil.Process(process.pid).memory_info().rss - memory
-            fresh = []
-            for number in range(5):
-                start = time.perf_counter()
-                tab = browser.new_page(viewport={"width": 1440, "height": 1000})
-                tab.goto(f"{url}/?least=0&q={QUERIES[number]}+{number + rounds}")
-                tab.wait_for_selector("[class*=st-key-card-]", timeout=60_000)
-                fresh.append(1000 * (time.perf_counter() - start))
-                tab.close()
-            browser.close()
-    finally:
-        process.terminate()
-        process.wait()
+    command = servers.page_command(servers.LOCALHOST, port)
+    with (
+        servers.running(command, servers.environment(settings), settings.data_dir) as process,
+        sync_playwright() as playwright,
+    ):
+        servers.wait_until_open({port: process}, servers.LOCALHOST)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page.goto(f"{url}/?least=0")
+        page.wait_for_selector("[class*=st-key-card-]", timeout=60_000)
+        for text in ("warm up", "once more"):
+            search(page, text)
+        memory = psutil.Process(process.pid).memory_info().rss
+        times = [search(page, f"{QUERIES[n % len(QUERIES)]} {n}") for n in range(rounds)]
+        grown = psutil.Process(process.pid).memory_info().rss - memory
+        fresh = []
+        for number in range(5):
+            start = time.perf_counter()
+            tab = browser.new_page(viewport={"width": 1440, "height": 1000})
+            tab.goto(f"{url}/?least=0&q={QUERIES[number]}+{number + rounds}")
+            tab.wait_for_selector("[class*=st-key-card-]", timeout=60_000)
+            fresh.append(1000 * (time.perf_counter() - start))
+            tab.close()
+        browser.close()
     for name, values in (
         ("engine alone", alone),
         ("Enter to painted", times),
@@ -173,16 +166,6 @@ def measure(settings: Settings, rounds: int) -> None:
         high = sorted(values)[int(0.95 * (len(values) - 1))]
         print(f"{name:>18}: median {statistics.median(values):6.0f} ms, p95 {high:6.0f} ms")
     print(f"memory of the page after {rounds} more searches: {grown / 2**20:+.0f} MB")
-
-
-def wait_for(url: str) -> None:
-    """Wait until a server answers."""
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.2)
 
 
 if __name__ == "__main__":
