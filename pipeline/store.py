@@ -22,7 +22,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -90,19 +90,24 @@ class Store:
         tables = [self.read(table, part, columns) for part in self.parts(table)]
         return pa.concat_tables([_selected(SCHEMAS[table], columns).empty_table(), *tables])
 
-    def stream(self, table: str) -> pa.RecordBatchReader:
-        """Read all files of a table one after the other, for DuckDB to scan once.
+    def stream(
+        self,
+        table: str,
+        parts: Iterable[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.RecordBatchReader:
+        """Read the files of a table, or some of them, one after the other, for DuckDB to scan once.
 
         Two columns are added: ``album_id`` (the part) and ``position`` (the row in its file).
         """
-        schema = SCHEMAS[table]
+        schema = _selected(SCHEMAS[table], columns)
         if "album_id" not in schema.names:
             schema = schema.append(pa.field("album_id", pa.string()))
         schema = schema.append(pa.field("position", pa.int32()))
 
         def batches() -> Iterator[pa.RecordBatch]:
-            for part in self.parts(table):
-                rows = self.read(table, part)
+            for part in self.parts(table) if parts is None else parts:
+                rows = self.read(table, part, columns)
                 if "album_id" not in rows.column_names:
                     rows = rows.append_column(
                         "album_id", pa.array([part] * rows.num_rows, pa.string())

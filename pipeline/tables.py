@@ -135,5 +135,8 @@ SCHEMAS: dict[str, pa.Schema] = {
 ALBUM_TABLES = tuple(name for name in SCHEMAS if name != "albums")
 """The tables with one file for each album, in the order in which they are made."""
 
+VECTOR_TABLES = ("siglip_embeddings", "caption_embeddings")
+"""Those with a vector in each row."""
+
 ADDED_LATER = frozenset({"run_id"})
 """Columns that a file may lack because it was written before they were thought of: all null."""
