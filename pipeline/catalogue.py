@@ -57,10 +57,10 @@ def update(connection: duckdb.DuckDBPyConnection, library: Library, states: pa.T
     Without any table it is made from nothing. ``states`` has a row for each file of the library
     (name of the table, part, and its state, which is another whenever the file is).
     """
-    has_tables = connection.execute(
-        "SELECT count(*) > 0 FROM duckdb_tables() WHERE database_name = 'catalog'"
+    is_new = connection.execute(
+        "SELECT count(*) = 0 FROM duckdb_tables() WHERE database_name = 'catalog'"
     ).fetchall()[0][0]
-    if not has_tables:
+    if is_new:
         connection.execute(_TABLES)
     changed = _changed_albums(connection, states)
     _replace_albums(connection, library)
@@ -69,7 +69,7 @@ def update(connection: duckdb.DuckDBPyConnection, library: Library, states: pa.T
     _add_exif_and_captions(connection, library, reading)
     for table in VECTOR_TABLES:
         _choose(connection, library, table, reading)
-    _add_words(connection)
+    _add_words(connection, is_new)
 
 
 def same_order(connection: duckdb.DuckDBPyConnection, library: Library) -> bool:
@@ -273,7 +273,7 @@ def _trace(connection: duckdb.DuckDBPyConnection, asset: str, rows: str) -> None
     )
 
 
-def _add_words(connection: duckdb.DuckDBPyConnection) -> None:
+def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
     """Take the texts of the affected photos apart and index the words of all."""
     reader = connection.cursor()
     reader.execute(
@@ -298,10 +298,10 @@ def _add_words(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"INSERT INTO {fulltext.TABLE} BY NAME FROM block")
         connection.unregister("block")
     connection.execute(
-        f"""
-        CREATE OR REPLACE TABLE {fulltext.TABLE} AS
-        SELECT images.rowid AS row, words.* EXCLUDE (row)
-        FROM {fulltext.TABLE} words JOIN images USING (image_id) ORDER BY images.rowid
-        """
+        f"UPDATE {fulltext.TABLE} words SET row = images.rowid"
+        " FROM images WHERE images.image_id = words.image_id"
     )
-    fulltext.create_index(connection)
+    if is_new:
+        fulltext.create_index(connection)
+    else:
+        fulltext.update_index(connection, "memory.affected")

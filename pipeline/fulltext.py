@@ -17,6 +17,8 @@ import duckdb_extension_fts
 import snowballstemmer
 
 TABLE = "search_words"
+INDEX = f"fts_main_{TABLE}"
+"""The schema in which DuckDB keeps the index of that table."""
 SEPARATOR = "\x1f"
 """Stands between texts that have nothing to do with each other, such as tags."""
 _MARK = " | "  # is looked for by no query
@@ -91,11 +93,67 @@ def load_extension(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def create_index(connection: duckdb.DuckDBPyConnection) -> None:
-    """Index the table ``search_words`` (columns row, title, description, tags, caption)."""
+    """Index the table ``search_words``: image_id, title, description, tags, caption."""
     columns = ", ".join(f"'{column}'" for column in _COLUMNS)
     connection.execute(
-        f"PRAGMA create_fts_index('{TABLE}', 'row', {columns}, stemmer='none',"
+        f"PRAGMA create_fts_index('{TABLE}', 'image_id', {columns}, stemmer='none',"
         " stopwords='none', ignore='(\\s)+', strip_accents=0, lower=0, overwrite=1)"
+    )
+
+
+def update_index(connection: duckdb.DuckDBPyConnection, photos: str) -> None:
+    """Index the words of some photos anew, whose ids are in the table ``photos``.
+
+    The extension only knows how to index everything. Its tables are those of any inverted index:
+    documents with their length, terms with how many documents have them (df), and which has which.
+    """
+    tokens = " UNION ALL ".join(
+        f"SELECT image_id, {number} AS fieldid, unnest(string_split({column}, ' ')) AS term"
+        f" FROM {TABLE} SEMI JOIN {photos} USING (image_id)"
+        for number, column in enumerate(_COLUMNS)
+    )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE memory.gone AS
+        SELECT docid FROM {INDEX}.docs WHERE name IN (SELECT image_id FROM {photos});
+
+        CREATE OR REPLACE TABLE memory.less AS
+        SELECT termid, count(DISTINCT docid) AS documents
+        FROM {INDEX}.terms SEMI JOIN memory.gone USING (docid) GROUP BY ALL;
+
+        DELETE FROM {INDEX}.terms WHERE docid IN (SELECT docid FROM memory.gone);
+        DELETE FROM {INDEX}.docs WHERE docid IN (SELECT docid FROM memory.gone);
+
+        CREATE OR REPLACE TABLE memory.tokens AS FROM ({tokens}) WHERE term <> '';
+
+        INSERT INTO {INDEX}.docs
+        SELECT row_number() OVER () + (SELECT coalesce(max(docid), -1) FROM {INDEX}.docs),
+               image_id, count(term)
+        FROM {TABLE} SEMI JOIN {photos} USING (image_id) LEFT JOIN memory.tokens USING (image_id)
+        GROUP BY image_id ORDER BY image_id;
+
+        INSERT INTO {INDEX}.dict
+        SELECT row_number() OVER () + (SELECT coalesce(max(termid), -1) FROM {INDEX}.dict), term, 0
+        FROM (SELECT DISTINCT term FROM memory.tokens ANTI JOIN {INDEX}.dict USING (term))
+        ORDER BY term;
+
+        CREATE OR REPLACE TABLE memory.came AS
+        SELECT docid, fieldid, termid
+        FROM memory.tokens JOIN {INDEX}.docs ON name = image_id JOIN {INDEX}.dict USING (term);
+
+        INSERT INTO {INDEX}.terms FROM memory.came;
+
+        UPDATE {INDEX}.dict SET df = df + more FROM (
+            SELECT termid, sum(documents) AS more FROM (
+                SELECT termid, -documents AS documents FROM memory.less UNION ALL
+                SELECT termid, count(DISTINCT docid) FROM memory.came GROUP BY ALL
+            ) GROUP BY ALL
+        ) changed WHERE changed.termid = dict.termid;
+        DELETE FROM {INDEX}.dict WHERE df = 0;
+
+        UPDATE {INDEX}.stats SET num_docs = (SELECT count(*) FROM {INDEX}.docs),
+                                 avgdl = (SELECT avg(len) FROM {INDEX}.docs);
+        """
     )
 
 

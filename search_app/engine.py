@@ -274,10 +274,10 @@ class SearchEngine:
         ids = [photo.image_id for photo in asked.photos]
         rows = _rows(
             self.current.cursor(),
-            "SELECT image_id FROM image_embeddings WHERE list_contains(?::BIGINT[], image_id)",
+            "SELECT image_id, rowid FROM images WHERE list_contains(?::BIGINT[], image_id)",
             ids,
         )
-        known = {row["image_id"] for row in rows}
+        known = {row["image_id"] for row in rows if self.current.images.present[row["rowid"]]}
         unknown = [f"photo:{one} was left out: the library has no such photo" for one in ids
                    if one not in known]  # fmt: skip
         return replace(
@@ -658,7 +658,7 @@ def _full_text(now: Snapshot, text: str, k: int, allowed: NDArray[np.bool_] | No
         .execute(
             f"""
             SELECT row, score FROM (
-                SELECT row, fts_main_{fulltext.TABLE}.match_bm25(row, ?) AS score
+                SELECT row, {fulltext.INDEX}.match_bm25(image_id, ?) AS score
                 FROM {fulltext.TABLE}
             ) WHERE score IS NOT NULL ORDER BY score DESC, row
             """,
@@ -690,14 +690,13 @@ def _in_albums(albums: Sequence[str] | None) -> tuple[str, list[Any]]:
 
 
 def _stored_vector(now: Snapshot, image_id: int) -> NDArray[np.float32]:
-    rows = _rows(
-        now.cursor(), "SELECT embedding FROM image_embeddings WHERE image_id = ?", image_id
-    )
-    if not rows:
+    rows = _rows(now.cursor(), "SELECT rowid FROM images WHERE image_id = ?", image_id)
+    if not rows or not now.images.present[rows[0]["rowid"]]:
         raise AlbumscopeError(
             f"Photo {image_id} is not in the library or has no vector: `albumscope status` says why"
         )
-    return np.asarray(rows[0]["embedding"], np.float32)
+    vector: NDArray[np.float32] = now.images.vectors(np.array([rows[0]["rowid"]]))[0]
+    return vector
 
 
 def _photo(cursor: Any, image_id: int) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def word_share(now: Snapshot, text: str, photos: Sequence[frozenset[str]]) -> Va
     known = dict(
         now.cursor()
         .execute(
-            f"SELECT term, df FROM fts_main_{fulltext.TABLE}.dict WHERE list_contains(?, term)",
+            f"SELECT term, df FROM {fulltext.INDEX}.dict WHERE list_contains(?, term)",
             [wanted],
         )
         .fetchall()
