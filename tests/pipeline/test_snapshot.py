@@ -4,8 +4,10 @@ import json
 import platform
 import shutil
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import faiss
@@ -13,13 +15,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import snapshot
+from pipeline import fulltext, snapshot, vectors
 from pipeline.errors import AlbumscopeError
 from pipeline.incremental import utc_now
 from pipeline.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot import Published, Snapshot
-from pipeline.tables import ALBUM_TABLES, SCHEMAS
+from pipeline.tables import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
+
+FILES = {
+    *("catalog.duckdb", "images.faiss", "images.parquet", "images-new.faiss", "images-new.parquet"),
+    *("captions.faiss", "captions.parquet", "captions-new.faiss", "captions-new.parquet"),
+}
 
 
 def publish(data_dir: Path) -> Published:
@@ -81,7 +88,7 @@ def test_the_manifest_tells_what_is_inside(demo_library: Path) -> None:
         "text": "embedded",
     }
     assert manifest["indexes"]["images.faiss"]["recall"] >= 0.99
-    assert set(manifest["files"]) == {"catalog.duckdb", "images.faiss", "captions.faiss"}
+    assert set(manifest["files"]) == FILES
     assert len(manifest["run_id"]) == 36
     assert manifest["versions"] == {
         "python": platform.python_version(),
@@ -121,15 +128,124 @@ def test_provenance_is_of_the_very_rows_that_were_taken(demo_copy: Path) -> None
     opened.close()
 
 
-def test_index_ids_are_the_rows_of_images(demo_library: Path) -> None:
-    index = faiss.read_index(str(current(demo_library) / "images.faiss"))
+def test_vectors_are_found_by_the_rows_of_images(demo_library: Path) -> None:
     opened = snapshot.open_current(demo_library)
     rows = opened.cursor().execute(
         "SELECT images.rowid, embedding FROM images JOIN image_embeddings USING (image_id)"
     )
     for row, embedding in rows.fetchall():
-        assert np.allclose(index.reconstruct(row), embedding, atol=1e-3)
+        assert np.allclose(opened.images.vectors(np.array([row]))[0], embedding, atol=1e-3)
+        found, _ = opened.images.search(np.array(embedding, np.float32), 1)
+        assert found.tolist() == [row]
     opened.close()
+
+
+def contents(data_dir: Path) -> dict[str, object]:
+    """All that readers see of the current snapshot, but for the order of rows that has none."""
+    opened = snapshot.open_current(data_dir)
+    cursor = opened.cursor()
+    ordered = {"albums", "images"}
+    found: dict[str, object] = {
+        table: cursor.execute(
+            f"FROM {table} ORDER BY {'rowid' if table in ordered else 'ALL'}"
+        ).fetchall()
+        for table in opened.manifest["tables"]
+    }
+    words = [row[0] for row in cursor.execute(f"SELECT term FROM {fulltext.INDEX}.dict").fetchall()]
+    found["words"] = {
+        word: cursor.execute(
+            f"SELECT row, round(score, 9) FROM (SELECT row,"
+            f" {fulltext.INDEX}.match_bm25(image_id, ?) AS score FROM {fulltext.TABLE})"
+            " WHERE score IS NOT NULL ORDER BY ALL",
+            [word],
+        ).fetchall()
+        for word in sorted(words)
+    }
+    photos = np.arange(opened.manifest["tables"]["images"])
+    for index in (opened.images, opened.captions):
+        of_photos = index.vectors(photos)
+        found[f"vectors {len(found)}"] = of_photos.tolist()
+        found[f"nearest {len(found)}"] = [
+            np.round(index.search(vector, 100)[1], 3).tolist() for vector in of_photos
+        ]
+    opened.close()
+    return found
+
+
+def renewed_vector(row: dict[str, Any]) -> None:
+    row.update(created_at=utc_now(), embedding=row["embedding"][::-1])
+
+
+EDITS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any]], object]]] = {
+    "a title": (("raw_images",), lambda row: row.update(title="Renamed zebra")),
+    "a caption": (("llm_captions",), lambda row: row.update(caption="Some zebra", tags=["z"])),
+    "vectors": (VECTOR_TABLES, renewed_vector),
+    "a photo failed": (("raw_images",), lambda row: row.update(error="corrupt")),
+    "an embedding failed": (("siglip_embeddings",), lambda row: row.update(error="no memory")),
+}
+"""What is changed in every row of an album, by table."""
+CHANGES = (
+    *EDITS,
+    *("photos gone", "photos moved", "photos in two albums", "an album gone", "an album first"),
+)
+
+
+def change(library: Library, what: str) -> None:
+    """Change the tables of a library as its assets would."""
+    albums = library.albums()
+    first, second, third, *_ = (album["album_id"] for album in albums)
+
+    def write(table: str, album: str, *parts: pa.Table) -> None:
+        library.store.write(table, album, pa.concat_tables(parts))
+
+    tables, edit = EDITS.get(what, ((), None))
+    for table in tables:
+        rows = library.store.read(table, second).to_pylist()
+        for row in rows:
+            assert edit
+            edit(row)
+        write(table, second, pa.Table.from_pylist(rows, SCHEMAS[table]))
+    for table in ALBUM_TABLES:
+        one, other, another = (library.store.read(table, each) for each in (first, second, third))
+        match what:
+            case "photos gone":
+                write(table, second, other.slice(1))
+            case "photos moved":
+                write(table, first, one.slice(2))
+                write(table, third, one.slice(0, 2), another)
+            case "photos in two albums":
+                write(table, third, another, one)
+    if what.startswith("an album"):
+        rest = [album for album in albums if album["album_id"] != second]
+        if what == "an album first":
+            rest = [album for album in albums if album["album_id"] == second] + rest
+        (source,) = library.store.parts("albums")
+        library.store.write("albums", source, pa.Table.from_pylist(rest, SCHEMAS["albums"]))
+
+
+def test_what_is_taken_over_is_as_if_made_from_nothing(
+    demo_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One change after the other, each published upon the snapshot before."""
+    monkeypatch.setattr(snapshot, "ANEW_UP_TO", 0)
+    index = current(demo_copy) / "images.faiss"
+    for what in CHANGES:
+        most_changes = -1.0 if what == "photos gone" else 10.0
+        monkeypatch.setattr(vectors, "MOST_CHANGES", most_changes)
+        change(Library(Settings(data_dir=demo_copy)), what)
+        assert publish(demo_copy).is_new
+        taken_over = contents(demo_copy)
+        is_linked = (current(demo_copy) / "images.faiss").samefile(index)
+        assert is_linked == (what not in {"photos gone", "an album first"}), what
+        index = current(demo_copy) / "images.faiss"
+        with monkeypatch.context() as patch:
+            patch.setattr(snapshot, "ANEW_UP_TO", 1000)
+            anew = demo_copy.with_name("anew")
+            shutil.rmtree(anew, ignore_errors=True)
+            shutil.copytree(demo_copy, anew, ignore=shutil.ignore_patterns("snapshots"))
+            publish(anew)
+        for name, expected in contents(anew).items():
+            assert taken_over[name] == expected, (what, name)
 
 
 def test_nothing_new_publishes_nothing(demo_copy: Path) -> None:
@@ -156,7 +272,7 @@ def test_the_last_few_are_kept_and_an_older_one_can_be_published(demo_copy: Path
         snapshot.make_current(demo_copy, "nonsense")
 
 
-@pytest.mark.parametrize("file", ["catalog.duckdb", "images.faiss", "captions.faiss"])
+@pytest.mark.parametrize("file", ["catalog.duckdb", "images.faiss", "captions-new.parquet"])
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
 def test_a_damaged_snapshot_is_told_and_published_anew(
     demo_copy: Path, file: str, damage: str

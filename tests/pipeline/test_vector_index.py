@@ -35,7 +35,8 @@ def built(
     assert request.param in report.kind
     path = tmp_path_factory.mktemp("index") / "vectors.faiss"
     vector_index.write(index, path)
-    return vectors, VectorIndex(vector_index.read(path), np.ones(len(vectors), bool)), report
+    read = vector_index.read(path)
+    return vectors, VectorIndex([read], np.arange(len(vectors)), len(vectors)), report
 
 
 def recall(vectors: NDArray[np.float32], index: VectorIndex, allowed: NDArray[np.bool_]) -> float:
@@ -64,18 +65,34 @@ def test_recall_with_filters(
     assert np.allclose(cosines, vectors[rows] @ vectors[0], atol=2e-3)
 
 
-def test_rows_without_a_vector_are_never_found() -> None:
-    vectors = clustered(10)
-    vectors[3] = 0
-    index, report = vector_index.build(lambda: iter([vectors]), DIMENSION, 10)
-    rows, _ = VectorIndex(index, np.arange(10) != 3).search(vectors[0], 10)
-    assert sorted(rows) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
-    assert report.vectors == 10
+@pytest.mark.parametrize("exact_up_to", [10_000, 1000])
+def test_vectors_of_two_files_some_out_of_date(tmp_path: Path, exact_up_to: int) -> None:
+    """Rows are those of the photos: of some the vector is in the second file, of one nowhere."""
+    vectors = clustered(3000)
+    files = []
+    for number, part in enumerate((vectors[:2500], vectors[2500:])):
+        blocks = lambda part=part: iter([part])  # noqa: E731
+        index, _ = vector_index.build(blocks, DIMENSION, len(part), exact_up_to=exact_up_to)
+        vector_index.write(index, tmp_path / f"{number}.faiss")
+        files.append(vector_index.read(tmp_path / f"{number}.faiss"))
+    rows = np.random.default_rng(3).permutation(3000)
+    rows[[5, 2700]] = -1
+    found = VectorIndex(files, rows, 3001)
+    by_row = np.zeros((3001, DIMENSION), np.float32)
+    by_row[rows[rows >= 0]] = vectors[rows >= 0]
+    present = by_row.any(axis=1)
+    assert (found.present == present).all()
+    assert np.allclose(found.vectors(np.arange(3001)), by_row, atol=1e-3)
+    everything, _ = found.search(vectors[0], 5000)
+    assert sorted(everything) == np.flatnonzero(present).tolist()
+    assert recall(by_row, found, present) >= 0.97
+    assert recall(by_row, found, present & (np.arange(3001) % 3 == 0)) >= 0.97
 
 
 def test_an_empty_library_can_be_searched(tmp_path: Path) -> None:
     index, report = vector_index.build(lambda: iter([]), DIMENSION, 0)
     vector_index.write(index, tmp_path / "empty.faiss")
-    empty = VectorIndex(vector_index.read(tmp_path / "empty.faiss"), np.ones(0, bool))
+    read = vector_index.read(tmp_path / "empty.faiss")
+    empty = VectorIndex([read], np.empty(0, np.int64), 0)
     rows, cosines = empty.search(clustered(1)[0], 20)
     assert len(rows) == len(cosines) == report.vectors == 0
