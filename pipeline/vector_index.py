@@ -245,6 +245,11 @@ class VectorIndex:
         return found
 
     @property
+    def kind(self) -> str:
+        """How it searches most of its vectors, in words."""
+        return self._files[0].kind
+
+    @property
     def present(self) -> NDArray[np.bool_]:
         """Which rows hold a vector at all, shape (photos,)."""
         return self._places >= 0

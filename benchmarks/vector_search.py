@@ -1,0 +1,292 @@
+"""How fast and how well are the nearest of many vectors found, and how soon is a new photo there?
+
+    python benchmarks/vector_search.py [--vectors 1000000] [--queries 100]
+
+Vectors of 768 dimensions and length 1, made in two ways. *Random*: each is drawn from a sphere, and
+so is each query; the hardest case, as nothing is near to anything. *Clustered*, as real photos are:
+a mean that all share (cosine about 0.3 between any two), 2,000 events of unequal size (Zipf) around
+it in a space of 64 dimensions, in each event scenes, and in each scene up to ten photos that are
+nearly the same (cosine about 0.95). A query of these is a scene's centre with noise (cosine about
+0.3 to it), as far from the photos as a text is.
+
+A query's twenty nearest are found by Albumscope; by DuckDB's scan with ``list_cosine_similarity``
+and the same filter, which is what people's scripts do; by NumPy over all vectors in memory; and by
+FAISS's exact index. Filters keep photos at random. Recall is the share of the true twenty. Memory is
+that of a process that opened the index and answered all queries, with the pages of the file that it
+touched.
+
+The index is built from nothing, and 100 vectors are added as publishing does (pipeline/vectors.py):
+the large file is taken over, a small one is written beside it, both are opened.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import faiss
+import numpy as np
+import psutil
+import pyarrow as pa
+from numpy.typing import NDArray
+from report import Line, in_turns, p95, print_table, ratio
+
+from pipeline import vector_index
+from pipeline.vector_index import VectorIndex
+
+DIMENSION = 768
+K = 20
+SHARES = (1.0, 0.5, 0.05, 0.001)  # of the photos that a filter keeps
+ROUNDS = 3  # of the alternatives, which take long
+BLOCK = 20_000
+
+Vectors = NDArray[np.float32]
+
+
+def unit(rows: Vectors) -> Vectors:
+    """Make all rows of length 1."""
+    scaled: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return scaled
+
+
+def noise(random: np.random.Generator, count: int, length: float) -> Vectors:
+    """Random rows of about this length."""
+    drawn: Vectors = random.standard_normal((count, DIMENSION), dtype=np.float32)
+    return drawn * np.float32(length / np.sqrt(DIMENSION))
+
+
+def random_vectors(count: int, queries: int) -> tuple[Iterator[Vectors], Vectors]:
+    """Random vectors, in blocks, and queries."""
+    random = np.random.default_rng(1)
+    asked = unit(noise(random, queries, 1))
+    blocks = (unit(noise(random, min(BLOCK, count - at), 1)) for at in range(0, count, BLOCK))
+    return blocks, asked
+
+
+def clustered_vectors(count: int, queries: int) -> tuple[Iterator[Vectors], Vectors]:
+    """Vectors as photos have them, in blocks, and queries."""
+    random = np.random.default_rng(2)
+    mean = unit(noise(random, 1, 1))
+    plane = unit(noise(random, 64, 1))
+    weights = 1 / np.arange(1, 2001)
+    coordinates = random.standard_normal((2000, 64), dtype=np.float32)
+    events = 0.65 * mean + 0.7 * unit(coordinates @ plane)
+
+    def scenes(number: int) -> Vectors:
+        of_events = random.choice(2000, number, p=weights / weights.sum())
+        return events[of_events] + noise(random, number, 0.4)
+
+    def blocks() -> Iterator[Vectors]:
+        for at in range(0, count, BLOCK):
+            size = min(BLOCK, count - at)
+            repeated = np.repeat(scenes(size), random.integers(1, 11, size), axis=0)[:size]
+            yield unit(repeated + noise(random, size, 0.22))
+
+    return blocks(), unit(unit(scenes(queries)) + noise(random, queries, 3))
+
+
+def exact(vectors: Vectors, queries: Vectors, allowed: NDArray[np.bool_] | None) -> list[set[int]]:
+    """The true twenty nearest of each query."""
+    heap = faiss.ResultHeap(len(queries), K, keep_max=True)
+    for at in range(0, len(vectors), BLOCK):
+        rows = np.arange(at, min(at + BLOCK, len(vectors)))
+        if allowed is not None:
+            rows = rows[allowed[rows]]
+        if len(rows):
+            cosines, found = faiss.knn(
+                queries, vectors[rows], min(K, len(rows)), metric=faiss.METRIC_INNER_PRODUCT
+            )
+            heap.add_result(D=cosines, I=rows[found])
+    heap.finalize()
+    return [set(row.tolist()) - {-1} for row in heap.I]
+
+
+def duckdb_scan(path: Path, vectors: Vectors) -> duckdb.DuckDBPyConnection:
+    """A database file with a table of the vectors, as people's scripts have it."""
+    connection = duckdb.connect(str(path))
+    connection.execute("CREATE TABLE photos (id INTEGER, embedding FLOAT[])")
+    for at in range(0, len(vectors), BLOCK):
+        block = vectors[at : at + BLOCK]
+        offsets = np.arange(0, block.size + 1, DIMENSION, dtype=np.int32)
+        table = pa.table(
+            {
+                "id": np.arange(at, at + len(block)),
+                "embedding": pa.ListArray.from_arrays(offsets, block.ravel()),
+            }
+        )
+        connection.execute("INSERT INTO photos FROM table")
+    connection.execute("CHECKPOINT")
+    return connection
+
+
+def alternatives(
+    connection: duckdb.DuckDBPyConnection,
+    vectors: Vectors,
+    flat: faiss.Index,
+    allowed: NDArray[np.bool_] | None,
+) -> dict[str, Callable[[Vectors], object]]:
+    """What a query is compared with, each with the same filter."""
+    kept = None if allowed is None else np.flatnonzero(allowed)
+    connection.execute("DROP TABLE IF EXISTS kept")
+    if kept is not None:
+        connection.register("rows", pa.table({"id": kept}))
+        connection.execute("CREATE TEMP TABLE kept AS SELECT id::INTEGER AS id FROM rows")
+    condition = "" if kept is None else "WHERE id IN (SELECT id FROM kept)"
+    sql = (
+        "SELECT id, list_cosine_similarity(embedding, ?::FLOAT[]) AS cosine FROM photos"
+        f" {condition} ORDER BY cosine DESC LIMIT {K}"
+    )
+
+    def by_numpy(query: Vectors) -> object:
+        cosines = vectors @ query if kept is None else vectors[kept] @ query
+        best = np.argpartition(-cosines, min(K, len(cosines) - 1))[:K]
+        return best if kept is None else kept[best]
+
+    def by_faiss(query: Vectors) -> object:
+        selector = None if kept is None else faiss.IDSelectorBatch(kept)
+        return flat.search(query[None], K, params=faiss.SearchParameters(sel=selector))
+
+    return {
+        "DuckDB scan": lambda query: connection.execute(sql, [query.tolist()]).fetchall(),
+        "NumPy": by_numpy,
+        "exact FAISS": by_faiss,
+    }
+
+
+def measure_search(
+    name: str, vectors: Vectors, queries: Vectors, index: VectorIndex, folder: Path
+) -> list[Line]:
+    """A line for each filter: speed against the alternatives, and recall."""
+    count = len(vectors)
+    connection = duckdb_scan(folder / "scan.duckdb", vectors)
+    flat = faiss.IndexFlatIP(DIMENSION)
+    flat.add(vectors)
+    random = np.random.default_rng(3)
+    lines = []
+    for share in SHARES:
+        print(f"{name} {count:,}, {share:.1%} kept", file=sys.stderr)
+        allowed = None if share == 1 else random.random(count) < share
+        true = exact(vectors, queries, allowed)
+        for query in queries[:5]:
+            index.search(query, K, allowed)
+        each, recall = [], 0.0
+        for query, best in zip(queries, true, strict=True):
+            started = time.perf_counter()
+            rows, _ = index.search(query, K, allowed)
+            each.append(time.perf_counter() - started)
+            recall += len(best & set(rows.tolist())) / len(best) / len(queries)
+        others = alternatives(connection, vectors, flat, allowed)
+        tasks = {key: partial(other, queries[0]) for key, other in others.items()}
+        times = in_turns(tasks | {"": lambda: index.search(queries[0], K, allowed)}, ROUNDS)
+        median, high = 1000 * statistics.median(each), 1000 * p95(each)
+        ratios = {key: ratio(times[key], times[""]) for key in others}
+        is_large = count >= 1_000_000 and share == 1
+        lines.append(
+            Line(
+                f"{name} {count:,}, "
+                + ("no filter" if share == 1 else f"filter keeps {share:.1%}"),
+                f"median {median:.1f} ms, p95 {high:.1f} ms, recall@20 {recall:.3f}",
+                ", ".join(
+                    f"{key} {1000 * statistics.median(times[key]):,.0f} ms" for key in others
+                ),
+                ", ".join(f"{value:.0f}×" for value in ratios.values()),
+                "p95 ≤ 10 ms, recall ≥ 0.98" + (", ≥ 100× DuckDB" if is_large else ""),
+                high <= 10 and recall >= 0.98 and (not is_large or ratios["DuckDB scan"] >= 100),
+            )
+        )
+    connection.close()
+    return lines
+
+
+def open_index(files: list[Path]) -> VectorIndex:
+    """Open an index of one or two files."""
+    opened = [vector_index.read(file) for file in files]
+    count = sum(map(len, opened))
+    return VectorIndex(opened, np.arange(count), count)
+
+
+def memory_of_reader(file: Path, queries: Vectors) -> float:
+    """The memory of a process that searches, in GB."""
+    index = open_index([file])
+    for query in queries:
+        index.search(query, K)
+    return float(psutil.Process().memory_info().rss / 1e9)
+
+
+def measure_index(
+    name: str, vectors: Vectors, queries: Vectors, folder: Path
+) -> tuple[VectorIndex, list[Line]]:
+    """Build, write, add to and open an index."""
+    count = len(vectors)
+    print(f"{name} {count:,}, building", file=sys.stderr)
+    large, linked, small = (folder / f"{part}.faiss" for part in ("large", "linked", "new"))
+
+    def blocks() -> Iterator[Vectors]:
+        yield from (vectors[at : at + BLOCK] for at in range(0, count, BLOCK))
+
+    def build() -> None:
+        index, _ = vector_index.build(blocks, DIMENSION, count)
+        vector_index.write(index, large)
+
+    def add() -> None:
+        linked.unlink(missing_ok=True)
+        os.link(large, linked)
+        index, _ = vector_index.build(lambda: iter([vectors[:100]]), DIMENSION, 100)
+        vector_index.write(index, small)
+        open_index([linked, small]).search(queries[0], K)
+
+    built = in_turns({"": build}, 1)[""][0]
+    times = in_turns({"add": add, "open": lambda: open_index([large])}, 5)
+    added, opened = (statistics.median(times[key]) for key in ("add", "open"))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        memory = pool.apply(memory_of_reader, (large, queries))
+    size = large.stat().st_size / 1e9
+    what = f"{name} {count:,}"
+    return open_index([large]), [
+        Line(
+            f"{what}, adding 100 and opening",
+            f"{added:.2f} s",
+            f"building from nothing {built:.1f} s",
+            f"{added / built:.2%}",
+            "≤ 5 % of building",
+            added <= 0.05 * built,
+        ),
+        Line(f"{what}, opening", f"{opened:.2f} s", limit="< 1 s", reached=opened < 1),
+        Line(
+            f"{what}, memory of a reader (file: {size:.2f} GB)",
+            f"{memory:.2f} GB",
+            limit="≤ 2.5 GB",
+            reached=memory <= 2.5,
+        ),
+    ]
+
+
+def main() -> None:
+    """Measure with 100,000 and with a million vectors of both makes."""
+    parser = argparse.ArgumentParser(description="How fast are the nearest vectors found?")
+    parser.add_argument("--vectors", type=int, default=1_000_000)
+    parser.add_argument("--queries", type=int, default=100)
+    arguments = parser.parse_args()
+    searched, built, kinds = [], [], []
+    for name, make in (("random", random_vectors), ("clustered", clustered_vectors)):
+        for count in (100_000, arguments.vectors):
+            blocks, queries = make(count, arguments.queries)
+            vectors = np.concatenate(list(blocks))
+            with tempfile.TemporaryDirectory() as folder:
+                index, lines = measure_index(name, vectors, queries, Path(folder))
+                built += lines
+                searched += measure_search(name, vectors, queries, index, Path(folder))
+                kinds.append(f"{name} {count:,}: {index.kind}")
+    print_table(f"Text query to the nearest {K} of many vectors", searched, "; ".join(kinds))
+    print_table("Building, adding to and opening the index", built)
+
+
+if __name__ == "__main__":
+    main()
