@@ -11,9 +11,9 @@ nearly the same (cosine about 0.95). A query of these is a scene's centre with n
 
 A query's twenty nearest are found by Albumscope; by DuckDB's scan with ``list_cosine_similarity``
 and the same filter, which is what people's scripts do; by NumPy over all vectors in memory; and by
-FAISS's exact index. Filters keep photos at random. Recall is the share of the true twenty. Memory is
-that of a process that opened the index and answered all queries, with the pages of the file that it
-touched.
+FAISS's exact index. Filters keep photos at random. Recall is the share of the true twenty. Memory
+is that of a process that opened the index and answered all queries, with the pages of the file that
+it touched.
 
 The index is built from nothing, and 100 vectors are added as publishing does (pipeline/vectors.py):
 the large file is taken over, a small one is written beside it, both are opened.
@@ -115,13 +115,13 @@ def duckdb_scan(path: Path, vectors: Vectors) -> duckdb.DuckDBPyConnection:
     for at in range(0, len(vectors), BLOCK):
         block = vectors[at : at + BLOCK]
         offsets = np.arange(0, block.size + 1, DIMENSION, dtype=np.int32)
-        table = pa.table(
+        rows = pa.table(  # noqa: F841  # DuckDB finds it by its name
             {
                 "id": np.arange(at, at + len(block)),
                 "embedding": pa.ListArray.from_arrays(offsets, block.ravel()),
             }
         )
-        connection.execute("INSERT INTO photos FROM table")
+        connection.execute("INSERT INTO photos FROM rows")
     connection.execute("CHECKPOINT")
     return connection
 
@@ -136,7 +136,7 @@ def alternatives(
     kept = None if allowed is None else np.flatnonzero(allowed)
     connection.execute("DROP TABLE IF EXISTS kept")
     if kept is not None:
-        connection.register("rows", pa.table({"id": kept}))
+        rows = pa.table({"id": kept})  # noqa: F841  # DuckDB finds it by its name
         connection.execute("CREATE TEMP TABLE kept AS SELECT id::INTEGER AS id FROM rows")
     condition = "" if kept is None else "WHERE id IN (SELECT id FROM kept)"
     sql = (
@@ -184,7 +184,7 @@ def measure_search(
             recall += len(best & set(rows.tolist())) / len(best) / len(queries)
         others = alternatives(connection, vectors, flat, allowed)
         tasks = {key: partial(other, queries[0]) for key, other in others.items()}
-        times = in_turns(tasks | {"": lambda: index.search(queries[0], K, allowed)}, ROUNDS)
+        times = in_turns(tasks | {"": partial(index.search, queries[0], K, allowed)}, ROUNDS)
         median, high = 1000 * statistics.median(each), 1000 * p95(each)
         ratios = {key: ratio(times[key], times[""]) for key in others}
         is_large = count >= 1_000_000 and share == 1

@@ -9,7 +9,7 @@ measured recall when the index is built. ``benchmarks/vector_search.py`` is what
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -28,7 +28,7 @@ _RECALL_QUERIES = 200
 _CANDIDATES = (250, 500, 1000, 2000, 4000)  # tried in turn until the recall is reached
 _SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)  # of the lists, likewise
 _SPARE = 0.01  # recall beyond the target that the candidates are given, for the lists to use up
-_COMPARED = 5000  # rows: a filter that leaves no more has them all compared
+_COMPARED = 10_000  # rows: a filter that leaves no more has them all compared
 _ASKED_OFTEN = 0.04  # a filter that keeps less is asked for each vector; else what it drops is read
 _TRAINED_ON = 64  # vectors a list; FAISS's own k-means asks for 39 to 256
 _QUANTISER_TRAINED_ON = 4096  # vectors; it learns 16 points in the plane at a time
@@ -84,7 +84,10 @@ class IndexFile:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         query = np.ascontiguousarray(query, np.float32)
         if allowed is not None and kept <= max(_COMPARED, 2 * k):
-            return _best(*self._compare(query, np.flatnonzero(allowed)), k)
+            parts = np.array_split(np.flatnonzero(allowed), _THREADS)
+            return _best(
+                *_joined(_threads().map(lambda rows: self._compare(query, rows), parts)), k
+            )
         if self._lists is None:
             parameters = None if allowed is None else faiss.SearchParameters(sel=_selector(allowed))
             cosines, rows = self._index.search(query[None], k, params=parameters)
@@ -178,8 +181,7 @@ class IndexFile:
             return self._compare(query, found[allowed[found]] if allowed is not None else found)
 
         parts = range(min(_THREADS, probes))
-        rows, cosines = zip(*_threads().map(scan, parts), strict=True)
-        return np.concatenate(rows), np.concatenate(cosines)
+        return _joined(_threads().map(scan, parts))
 
     def _compare(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> Found:
         # einsum, not @: BLAS would start threads of its own for a millisecond of work
@@ -226,8 +228,7 @@ class VectorIndex:
             places, cosines = file.search(query, k, None if kept is None else kept[start:end])
             found.append((self._rows[places + start], cosines))
             start = end
-        rows, cosines = (np.concatenate(each) for each in zip(*found, strict=True))
-        return _best(rows, cosines, k)
+        return _best(*_joined(found), k)
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return these rows' vectors, shape (len(rows), dimension), at half precision.
@@ -317,6 +318,11 @@ def _threads() -> ThreadPoolExecutor:
 
 def _selector(allowed: NDArray[np.bool_]) -> faiss.IDSelectorBitmap:
     return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+
+
+def _joined(parts: Iterable[Found]) -> Found:
+    rows, cosines = zip(*parts, strict=True)
+    return np.concatenate(rows), np.concatenate(cosines)
 
 
 def _best(rows: NDArray[np.int64], cosines: NDArray[np.float32], k: int) -> Found:
