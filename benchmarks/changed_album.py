@@ -1,0 +1,164 @@
+"""How soon can the photos of one changed album be found, in a large library?
+
+    python benchmarks/changed_album.py [--photos 100000] [--library FOLDER] [--rounds 3]
+
+All hundred photos of an album are replaced by others with new names, and a fresh process syncs, as
+in a shell. Its time is told without that of the models (loading, describing, embedding), which is
+the same for a library of any size; nothing is downloaded, as the album is a folder. All the while a
+search engine is asked one query after the other, and a page is open in Chromium: once the sync is
+done, a word of the new names is searched for there.
+
+The alternative is to publish everything from nothing, as after an update of Albumscope. Of what was
+published, the demo queries' answers are compared before and after.
+"""
+
+import argparse
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from large_library import make_library
+from page_speed import open_page
+from report import Line, print_table
+
+from pipeline import snapshot, sync
+from pipeline.instance import open_instance
+from pipeline.library import Library
+from pipeline.settings import Settings
+from pipeline.stages import CaptionEmbeddings, LlmCaptions, SiglipEmbeddings
+from search_app.engine import Query, SearchEngine
+
+MOST_SECONDS = 5.0
+
+
+def timed_sync(settings: Settings) -> float:
+    """Sync in this process; returns the seconds that the models took."""
+    seconds = 0.0
+
+    def timed(make: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        def made(*arguments: Any) -> Iterator[Any]:
+            nonlocal seconds
+            rows = iter(make(*arguments))
+            while True:
+                started = time.perf_counter()
+                row = next(rows, None)
+                seconds += time.perf_counter() - started
+                if row is None:
+                    return
+                yield row
+
+        return made
+
+    for kind in (LlmCaptions, SiglipEmbeddings, CaptionEmbeddings):
+        kind.make = timed(kind.make)  # type: ignore[method-assign]
+    with open_instance(settings) as instance:
+        report = sync.sync(Library(settings), instance)
+    assert report.published, report
+    assert len(report.albums) == 1, report
+    return seconds
+
+
+def change_album(album: Path, word: str) -> None:
+    """Replace the photos of an album by others with a new word in their names."""
+    photos = sorted(album.iterdir())
+    for photo, other in zip(photos, [*photos[1:], photos[0]], strict=True):
+        (album / f"{word} {other.name}").hardlink_to(photo)
+    for photo in photos:
+        photo.unlink()
+
+
+def ask_on(engine: SearchEngine, stop: threading.Event, outcomes: list[bool]) -> None:
+    """Ask one query after the other until told to stop; notes whether each was answered."""
+    while not stop.is_set():
+        try:
+            outcomes.append(len(engine.search(Query(text="two dogs"))) == 20)
+        except Exception as error:
+            print(f"a query failed: {error}", file=sys.stderr)
+            outcomes.append(False)
+        time.sleep(0.1)
+
+
+def main() -> None:
+    """Print the times."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=100_000)
+    parser.add_argument("--library", type=Path, help="a large library that was made before")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as root:
+        folder = arguments.library or Path(root)
+        if not (folder / "library").exists():
+            make_library(folder, arguments.photos)
+        measure(folder, arguments.rounds)
+
+
+def measure(folder: Path, rounds: int) -> None:
+    """Change an album, sync, search on the page; in the end publish from nothing."""
+    settings = Settings(data_dir=folder / "library")
+    engine = SearchEngine(settings)
+    photos = engine.current.manifest["tables"]["images"]
+    synced, shown, outcomes, stop = [], [], [], threading.Event()
+    asking = threading.Thread(target=ask_on, args=(engine, stop, outcomes))
+    asking.start()
+    try:
+        with open_page(settings) as (page, _):
+            for number in range(rounds):
+                print(f"changing an album, round {number + 1}", file=sys.stderr)
+                word = f"zyzzyva{time.time_ns() // 1_000_000}"
+                change_album(sorted((folder / "albums").iterdir())[100 * number], word)
+                started = time.perf_counter()
+                with multiprocessing.get_context("spawn").Pool(1) as pool:
+                    models = pool.apply(timed_sync, (settings,))
+                synced.append(time.perf_counter() - started - models)
+                started = time.perf_counter()
+                page.get_by_label("Search", exact=True).fill(word)
+                page.keyboard.press("Enter")
+                page.get_by_text(word).first.wait_for(timeout=60_000)
+                shown.append(time.perf_counter() - started)
+    finally:
+        stop.set()
+        asking.join()
+    started = time.perf_counter()
+    snapshot.ANEW_UP_TO = sys.maxsize
+    changed = Library(settings)
+    (source,) = changed.store.parts("albums")
+    changed.store.write("albums", source, changed.store.read("albums", source))
+    assert snapshot.publish(changed, duckdb.connect, "benchmark").is_new
+    anew = time.perf_counter() - started
+    failed = outcomes.count(False)
+    print_table(
+        f"One changed album of 100 photos in a library of {photos:,}",
+        [
+            Line(
+                "sync and publish, without the models",
+                f"{statistics.median(synced):.1f} s",
+                f"publishing everything from nothing {anew:.1f} s",
+                f"{anew / statistics.median(synced):.0f}×",
+                f"≤ {MOST_SECONDS:.0f} s",
+                statistics.median(synced) <= MOST_SECONDS,
+            ),
+            Line(
+                "from there until the page shows it",
+                f"{statistics.median(shown):.1f} s",
+                limit=f"≤ {MOST_SECONDS:.0f} s",
+                reached=statistics.median(shown) <= MOST_SECONDS,
+            ),
+            Line(
+                "queries meanwhile that failed",
+                f"{failed} of {len(outcomes)}",
+                limit="none",
+                reached=not failed,
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
