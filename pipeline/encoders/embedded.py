@@ -44,7 +44,7 @@ class EmbeddedEncoder:
         self._embedding = threading.Lock()
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
-        """Return two views of an RGB photo, shape (2, 3, 260, 260), float32. Thread-safe."""
+        """Return two views of an RGB photo, shape (2, 260, 260, 3), float32. Thread-safe."""
         return imagenet.prepare(image)
 
     def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
