@@ -1,5 +1,6 @@
 # make demo    build the demo library and open the search page and Dagster's UI
 # make test    lint, check types and run all tests
+# make bench   measure what can be measured without a GPU, into benchmarks/results.md
 # make setup   install into .venv; with EXTRA=cuda for a machine with an NVIDIA GPU
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ EXTRA ?= cpu
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(EXTRA)
 
-.PHONY: setup demo test lint chromium clean
+.PHONY: setup demo test lint bench chromium exiftool clean
 
 setup: $(INSTALLED)
 
@@ -29,16 +30,22 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The page's tests drive a real browser.
-chromium:
-	@command -v chromium >/dev/null && exit 0; \
+bench: setup chromium exiftool
+	@$(BIN)/python benchmarks/run_all.py
+
+# Each installs a Debian package where it is missing: the browser that the page's tests drive, and
+# the program that benchmarks compare EXIF data with.
+chromium: PACKAGE := chromium
+exiftool: PACKAGE := libimage-exiftool-perl
+chromium exiftool:
+	@command -v $@ >/dev/null && exit 0; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGE); \
 	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
-		sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium; \
+		sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends $(PACKAGE); \
 	fi >/dev/null 2>&1; \
-	command -v chromium >/dev/null || \
-		{ echo "The tests need the browser Chromium: sudo apt-get install chromium, then make test again"; exit 1; }
+	command -v $@ >/dev/null || \
+		{ echo "$@ is needed: sudo apt-get install $(PACKAGE), then make $(MAKECMDGOALS) again"; exit 1; }
 
 clean:
 	rm -rf .venv

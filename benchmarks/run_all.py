@@ -19,6 +19,9 @@ import psutil
 HERE = Path(__file__).parent
 SCRIPTS = (
     "vector_search.py",
+    "embedding_speed.py",
+    "exif_speed.py",
+    "cold_start.py",
 )  # fmt: skip
 VERSIONED = ("duckdb", "faiss-cpu", "torch", "sentence-transformers", "dagster", "streamlit")
 

@@ -7,13 +7,16 @@ photo in several albums has a row in each album's file; the newest is taken.
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
 from pipeline import fulltext
-from pipeline.library import Library
 from pipeline.tables import VECTOR_TABLES
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
 
 _BLOCK = 16_384  # rows whose words are taken apart at a time
 
@@ -51,7 +54,7 @@ _TABLES = f"""
 _OF_PHOTOS = ("images", "exif", "captions", "provenance", fulltext.TABLE)
 
 
-def update(connection: duckdb.DuckDBPyConnection, library: Library, states: pa.Table) -> None:
+def update(connection: duckdb.DuckDBPyConnection, library: "Library", states: pa.Table) -> None:
     """Bring the catalogue, the database in use, up to date with the library's tables.
 
     Without any table it is made from nothing. ``states`` has a row for each file of the library
@@ -72,7 +75,7 @@ def update(connection: duckdb.DuckDBPyConnection, library: Library, states: pa.T
     _add_words(connection, is_new)
 
 
-def same_order(connection: duckdb.DuckDBPyConnection, library: Library) -> bool:
+def same_order(connection: duckdb.DuckDBPyConnection, library: "Library") -> bool:
     """Whether the albums that the catalogue has are in the order in which the library has them.
 
     Of a photo that is in several albums, the order says whose row is taken.
@@ -98,7 +101,7 @@ def _changed_albums(connection: duckdb.DuckDBPyConnection, states: pa.Table) -> 
     return [part for (part,) in changed]
 
 
-def _replace_albums(connection: duckdb.DuckDBPyConnection, library: Library) -> None:
+def _replace_albums(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
     connection.register("source", library.store.stream("albums"))
     connection.execute(
         """
@@ -112,7 +115,7 @@ def _replace_albums(connection: duckdb.DuckDBPyConnection, library: Library) -> 
 
 
 def _drop_what_changed(
-    connection: duckdb.DuckDBPyConnection, library: Library, changed: list[str]
+    connection: duckdb.DuckDBPyConnection, library: "Library", changed: list[str]
 ) -> list[str]:
     """Delete the rows of all photos that are or were in the changed albums.
 
@@ -143,7 +146,7 @@ def _drop_what_changed(
 
 def _add_photos(
     connection: duckdb.DuckDBPyConnection,
-    library: Library,
+    library: "Library",
     changed: list[str],
     reading: list[str],
 ) -> None:
@@ -194,7 +197,7 @@ def _add_photos(
 
 
 def _add_exif_and_captions(
-    connection: duckdb.DuckDBPyConnection, library: Library, reading: list[str]
+    connection: duckdb.DuckDBPyConnection, library: "Library", reading: list[str]
 ) -> None:
     _choose(connection, library, "exif_metadata", reading)
     # Flickr takes EXIF out of all pictures but originals, but knows itself when and where.
@@ -225,7 +228,7 @@ def _add_exif_and_captions(
 
 
 def _choose(
-    connection: duckdb.DuckDBPyConnection, library: Library, table: str, reading: list[str]
+    connection: duckdb.DuckDBPyConnection, library: "Library", table: str, reading: list[str]
 ) -> None:
     """Make ``memory.made``, one row for each affected photo that has any, and trace it.
 
@@ -251,7 +254,7 @@ def _choose(
 
 def _stream(
     connection: duckdb.DuckDBPyConnection,
-    library: Library,
+    library: "Library",
     table: str,
     parts: Iterable[str],
     columns: list[str] | None = None,

@@ -576,13 +576,13 @@ def _filters(event: str | None, year: int | None, album_id: str | None) -> "Filt
 
 def _pictures(named: list[str]) -> "tuple[list[str], list[Image]]":
     """The ids of photos in the library, and the photos that are files."""
-    from pipeline.photos import open_photo
-
     ids, photos = [], []
     for name in named:
         if name.isdecimal() and not _is_file(name):
             ids.append(name)
             continue
+        from pipeline.photos import open_photo
+
         with _about(name):
             photos.append(open_photo(name, QUERY_SIDE))
     return ids, photos

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import faiss
@@ -32,9 +32,11 @@ from filelock import FileLock
 
 from pipeline import catalogue, fulltext, vector_index, vectors
 from pipeline.errors import AlbumscopeError
-from pipeline.library import Library
 from pipeline.store import explain_disk_errors, flush_to_disk, replace_file
 from pipeline.tables import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
+
+if TYPE_CHECKING:
+    from pipeline.library import Library
 
 FORMAT = 3
 """Goes up when the files of a snapshot change in a way that readers must know."""
@@ -170,7 +172,11 @@ def _point_at(data_dir: Path, name: str) -> None:
 
 
 def publish(
-    library: Library, connect: Connect, run_id: str, *, exact_up_to: int = vector_index.EXACT_UP_TO
+    library: "Library",
+    connect: Connect,
+    run_id: str,
+    *,
+    exact_up_to: int = vector_index.EXACT_UP_TO,
 ) -> Published:
     """Compile the library's tables into a new snapshot, check it and make it current.
 
@@ -216,7 +222,7 @@ def publish(
     return Published(name, manifest, is_new=True)
 
 
-def is_due(library: Library) -> bool:
+def is_due(library: "Library") -> bool:
     """Whether there is something to publish: readers find no good snapshot, or not the newest
     tables in it. A library without albums that never published anything has nothing."""
     data_dir = library.settings.data_dir
@@ -244,7 +250,7 @@ def _is_good(data_dir: Path, name: str | None) -> bool:
         return False
 
 
-def inputs(library: Library, tables: Iterable[str] = tuple(SCHEMAS)) -> str:
+def inputs(library: "Library", tables: Iterable[str] = tuple(SCHEMAS)) -> str:
     """A fingerprint of all that a snapshot is made from; moves when any table is rewritten."""
     digest = hashlib.sha256(f"{FORMAT} {_producers(library)}".encode())
     for file in _states(library, tables).to_pylist():
@@ -253,7 +259,7 @@ def inputs(library: Library, tables: Iterable[str] = tuple(SCHEMAS)) -> str:
 
 
 def _write(
-    library: Library, connect: Connect, folder: Path, before: Path | None, exact_up_to: int
+    library: "Library", connect: Connect, folder: Path, before: Path | None, exact_up_to: int
 ) -> dict[str, Any]:
     """Write all files but the manifest, and return that.
 
@@ -316,7 +322,7 @@ def _write(
     }
 
 
-def _to_start_from(library: Library, connect: Connect) -> Path | None:
+def _to_start_from(library: "Library", connect: Connect) -> Path | None:
     """The newest snapshot, if a new one can take over what did not change since."""
     data_dir = library.settings.data_dir
     for name in names(data_dir)[-1:]:
@@ -337,11 +343,11 @@ def _to_start_from(library: Library, connect: Connect) -> Path | None:
     return None
 
 
-def _producers(library: Library) -> dict[str, str]:
+def _producers(library: "Library") -> dict[str, str]:
     return {table: library.stages[table].producer for table in VECTOR_TABLES}
 
 
-def _states(library: Library, tables: Iterable[str]) -> pa.Table:
+def _states(library: "Library", tables: Iterable[str]) -> pa.Table:
     """The files of these tables: name of the table, part, and what is another if the file is."""
     store = library.store
     files = [(table, part) for table in tables for part in store.parts(table)]

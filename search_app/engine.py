@@ -1,7 +1,7 @@
 """The search engine over the current snapshot: what the page and the command line ask.
 
-It opens no file for writing, loads a model when the first query needs it, and takes up a newly
-published snapshot with the next query.
+It opens no file of the library for writing, loads a model when the first query needs it, and takes
+up a newly published snapshot with the next query.
 """
 
 import logging
@@ -11,12 +11,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline import fulltext, snapshot
 from pipeline.encoders import Encoder, TextEncoder, Vectors
@@ -30,9 +29,11 @@ from search_app import evidence, near_duplicates
 from search_app.evidence import Chance, Evidence, Values
 from search_app.facets import FacetIndex, Facets
 from search_app.filters import Filters, allowed_albums, allowed_rows, in_rows
-from search_app.parts import cut_out
 from search_app.provenance import Provenance, provenance
 from search_app.query import Fields, ParsedQuery, PhotoRef, Text, parse
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Mode = Literal["visual", "caption", "text", "hybrid"]
 MODES: tuple[Mode, ...] = ("visual", "caption", "text", "hybrid")
@@ -65,7 +66,7 @@ class Query:
     """
 
     text: str = ""
-    images: Sequence[Image.Image] = ()
+    images: Sequence["Image"] = ()
     image_id: int | None = None
     filters: Filters = field(default_factory=Filters)
     mode: Mode | None = None
@@ -427,6 +428,8 @@ class SearchEngine:
         """The stored vector of a photo; that of a part of it is made now."""
         if photo.part is None:
             return _stored_vector(now, photo.image_id)
+        from search_app.parts import cut_out  # and Pillow's decoders: most searches need none
+
         picture = cut_out(self.photo(photo.image_id)["path"], photo.part)
         vector: Vectors = self._encoder(now).encode_images([picture])[0]
         return vector

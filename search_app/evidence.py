@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline import fulltext
 from pipeline.encoders import Encoder, TextEncoder, Vectors
+from pipeline.encoders.kept import encode_kept
 from pipeline.snapshot import Snapshot
 from pipeline.vector_index import VectorIndex
 from search_app.filters import in_rows
@@ -95,7 +96,7 @@ def measure_chance(index: VectorIndex, encoder: TextEncoder) -> Chance:
     sample = index.vectors(rows[:: max(1, -(-len(rows) // SAMPLE))])
     if len(sample) < 2:
         return Chance(sample, 0.0, 1.0, 1.0)
-    cosines = encoder.encode_texts(UNRELATED_TEXTS) @ sample.T
+    cosines = encode_kept(encoder, UNRELATED_TEXTS) @ sample.T
     pairs = (sample @ sample.T)[~np.eye(len(sample), dtype=bool)]
     least = 1e-3  # of photos that are all alike
     return Chance(

