@@ -3,6 +3,7 @@
 What is slow to import (Dagster, torch) is imported by the subcommands that need it.
 """
 
+import atexit
 import gc
 import json
 import logging
@@ -88,6 +89,10 @@ DEMO_FOLDER = PROJECT_ROOT / "data" / "demo"
 
 def main() -> None:
     """Run the command line; errors are one line on standard error, never a traceback."""
+    # Importing makes hundreds of thousands of objects and no garbage. To look for some all the same,
+    # then and once more at the end, takes a second.
+    gc.disable()
+    atexit.register(gc.freeze)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)  # what fails is reported below
     logging.getLogger("pipeline").addHandler(SayHandler(logging.WARNING))
     try:
@@ -105,7 +110,7 @@ def main() -> None:
             fail(f"{getattr(error, 'filename', None) or load_settings().data_dir}: {advice}")
         fail_unexpectedly(error)
     finally:
-        gc.freeze()  # else Python looks through all objects before it ends: most of a second
+        gc.enable()
 
 
 @app.command()
@@ -213,6 +218,8 @@ def sync(
     from pipeline.instance import open_instance
     from pipeline.sync import sync as run_sync
 
+    gc.freeze()
+    gc.enable()  # a sync may take hours
     with (
         progress_bars() as (on_start, library.on_progress),
         open_instance(library.settings) as instance,
