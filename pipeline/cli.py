@@ -89,7 +89,7 @@ DEMO_FOLDER = PROJECT_ROOT / "data" / "demo"
 
 def main() -> None:
     """Run the command line; errors are one line on standard error, never a traceback."""
-    # Importing makes hundreds of thousands of objects and no garbage. To look for some all the same,
+    # Imports make hundreds of thousands of objects and no garbage. Looking for some all the same,
     # then and once more at the end, takes a second.
     gc.disable()
     atexit.register(gc.freeze)
