@@ -3,6 +3,8 @@
 What is slow to import (Dagster, torch) is imported by the subcommands that need it.
 """
 
+import atexit
+import gc
 import json
 import logging
 import os
@@ -87,6 +89,10 @@ DEMO_FOLDER = PROJECT_ROOT / "data" / "demo"
 
 def main() -> None:
     """Run the command line; errors are one line on standard error, never a traceback."""
+    # Imports make hundreds of thousands of objects and no garbage. Looking for some all the same,
+    # then and once more at the end, takes a second.
+    gc.disable()
+    atexit.register(gc.freeze)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)  # what fails is reported below
     logging.getLogger("pipeline").addHandler(SayHandler(logging.WARNING))
     try:
@@ -103,6 +109,8 @@ def main() -> None:
         if advice := disk_advice(error):
             fail(f"{getattr(error, 'filename', None) or load_settings().data_dir}: {advice}")
         fail_unexpectedly(error)
+    finally:
+        gc.enable()
 
 
 @app.command()
@@ -210,6 +218,8 @@ def sync(
     from pipeline.instance import open_instance
     from pipeline.sync import sync as run_sync
 
+    gc.freeze()
+    gc.enable()  # a sync may take hours
     with (
         progress_bars() as (on_start, library.on_progress),
         open_instance(library.settings) as instance,

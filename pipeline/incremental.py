@@ -92,19 +92,20 @@ def plan(existing: pa.Table, wanted: Sequence[Item], origin: Callable[[Item], Ro
     ``existing`` needs the columns image_id, error, attempts, retryable and those of the origin.
     """
     position = {image_id: row for row, image_id in enumerate(existing["image_id"].to_pylist())}
+    columns = {name: existing[name].to_pylist() for name in ("error", "attempts", "retryable")}
     origin_columns = list(origin(wanted[0])) if wanted else []
-    rows = existing.select([*origin_columns, "error", "attempts", "retryable"]).to_pylist()
+    origins = list(zip(*(existing[name].to_pylist() for name in origin_columns), strict=True))
 
     todo: list[Item] = []
     kept: list[int] = []
     failed = retried = 0
     for item in wanted:
         at = position.get(item.image_id)
-        if at is None or not rows[at].items() >= origin(item).items():
+        if at is None or origins[at] != tuple(origin(item).values()):
             todo.append(item)
             continue
-        failed += rows[at]["error"] is not None
-        if rows[at]["retryable"] and rows[at]["attempts"] < MAX_ATTEMPTS:
+        failed += columns["error"][at] is not None
+        if columns["retryable"][at] and columns["attempts"][at] < MAX_ATTEMPTS:
             todo.append(item)
             retried += 1
         else:

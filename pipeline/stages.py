@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice, takewhile
 from typing import ClassVar, Generic, Protocol, cast
 
@@ -74,6 +74,13 @@ class SourcePhoto(HasImageId, Protocol):
 
 def readable_photos(store: Store, album_id: str) -> list[Photo]:
     """The photos of an album that raw_images could read, in the album's order."""
+    path = store.path("raw_images", album_id)
+    return list(_readable_photos(store, album_id, store.version(path)))
+
+
+@lru_cache(maxsize=1)  # the stages of one album all ask
+def _readable_photos(store: Store, album_id: str, version: str) -> list[Photo]:
+    """``version`` is that of the file: another one has to be read."""
     columns = ["image_id", "sha256", "path", "title", "error"]
     return [
         Photo(row["image_id"], row["sha256"], os.fsdecode(row["path"]), row["title"])

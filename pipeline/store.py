@@ -56,6 +56,14 @@ class Store:
         own, earlier = (folder / f"{part}.parquet" for folder in self._places(table))
         return own if own.exists() or not earlier.exists() else earlier
 
+    def version(self, path: Path) -> str:
+        """What changes whenever the file is replaced; empty without one."""
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return ""
+        return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+
     def parts(self, table: str) -> list[str]:
         """The albums (for ``albums``: the sources) that have a file, sorted."""
         found = set()
@@ -72,7 +80,7 @@ class Store:
             # One handle for all of it: the file may be replaced while it is read.
             with path.open("rb") as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                rows = parquet.read(schema.names)
+                rows = parquet.read(schema.names, use_threads=False)
             for name in ADDED_LATER.difference(rows.column_names):
                 rows = rows.append_column(name, pa.nulls(rows.num_rows))
             return rows.select(schema.names).cast(schema)

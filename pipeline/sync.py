@@ -8,7 +8,6 @@ import dagster as dg
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from pipeline import discovery, snapshot
-from pipeline.definitions import definitions
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.instance import end_killed_runs, process_tag
 from pipeline.library import Library
@@ -103,6 +102,8 @@ def _run(
 
     Raises AlbumscopeError for any other failure.
     """
+    from pipeline.definitions import definitions  # slow, and not needed if nothing is new
+
     result = (
         definitions(library)
         .resolve_job_def(job)
