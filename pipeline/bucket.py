@@ -47,7 +47,7 @@ class Bucket:
         self._prefix = parts.path.lstrip("/") + "/" if parts.path else ""
         with self._errors_told():
             config = Config(max_pool_connections=_CONNECTIONS, connect_timeout=10)
-            self._client = boto3.client("s3", config=config)
+            self._client = boto3.session.Session().client("s3", config=config)
 
     def list(self, prefix: str) -> dict[str, str]:
         """The keys that start with ``prefix``, sorted, each with its ETag: 1,000 a request."""
@@ -167,7 +167,7 @@ class Bucket:
     @property
     def _place(self) -> str:
         """The host of the store."""
-        return urlsplit(self._client.meta.endpoint_url).netloc.rpartition("@")[2]
+        return str(urlsplit(self._client.meta.endpoint_url).netloc).rpartition("@")[2]
 
 
 @lru_cache(maxsize=4)
