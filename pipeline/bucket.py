@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from pipeline.errors import AlbumscopeError
 
@@ -95,11 +97,20 @@ class Bucket:
 
         Raises NoSuchObjectError.
         """
-        with self._errors_told(), file.open("wb") as target:
+        from botocore.exceptions import IncompleteReadError, ResponseStreamingError
+
+        def attempt() -> Mapping[str, Any]:
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            for block in answer["Body"].iter_chunks(1 << 20):
-                target.write(block)
-        return _etag(answer)
+            with file.open("wb") as target:
+                for block in answer["Body"].iter_chunks(1 << 20):
+                    target.write(block)
+            return cast("Mapping[str, Any]", answer)
+
+        with self._errors_told():
+            # The client itself tries again only until an answer begins.
+            cut = retry_if_exception_type((IncompleteReadError, ResponseStreamingError))
+            retrying = Retrying(retry=cut, stop=stop_after_attempt(3), reraise=True)
+            return _etag(retrying(attempt))
 
     def upload(self, file: Path, key: str) -> None:
         """Put a file of any size, in parts at once if it is large."""
@@ -129,6 +140,7 @@ class Bucket:
     def _errors_told(self) -> Iterator[None]:
         """Put what goes wrong into words for a person; no key is in them."""
         from botocore import exceptions as boto
+        from s3transfer.exceptions import RetriesExceededError
 
         try:
             yield
@@ -155,9 +167,13 @@ class Bucket:
                 f"There are no keys for {self.url}: set AWS_ACCESS_KEY_ID and"
                 " AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
             ) from error
-        except (boto.ConnectionError, boto.HTTPClientError) as error:
+        except (
+            *(boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError),
+            RetriesExceededError,
+        ) as error:
             raise AlbumscopeError(
-                f"{self._place} cannot be reached: check the network and AWS_ENDPOINT_URL"
+                f"{self._place} cannot be reached, or hangs up: check the network and"
+                " AWS_ENDPOINT_URL"
             ) from error
         except (boto.BotoCoreError, ValueError) as error:
             raise AlbumscopeError(
