@@ -90,7 +90,7 @@ def vectors_normalised_and_finite(
 def snapshot_opens_and_answers(library: LibraryResource) -> dg.AssetCheckResult:
     """The current snapshot opens as a reader would open it and answers a query."""
     try:
-        current = snapshot.open_current(library.settings.data_dir)
+        current = snapshot.open_current(library.settings.library_dir)
         photos = current.answer_a_query()
         current.close()
     except AlbumscopeError as error:

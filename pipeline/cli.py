@@ -20,7 +20,7 @@ import typer
 
 from pipeline import servers
 from pipeline.errors import AlbumError, AlbumscopeError, PhotoError, SourceError
-from pipeline.settings import PROJECT_ROOT, FlickrSize, load_settings
+from pipeline.settings import PROJECT_ROOT, FlickrSize, Settings, load_settings
 from pipeline.terminal import (
     SayHandler,
     count,
@@ -257,7 +257,7 @@ def status(as_json: JsonFlag = False) -> None:
         "caption": settings.caption_model,
         "text": settings.text_model,
     }
-    current = snapshot.current_name(settings.data_dir)
+    current = snapshot.published_name(settings)
     if as_json:
         print_json({"albums": rows, "failed": failed, "snapshot": current, "models": models})
         return
@@ -398,16 +398,17 @@ def snapshots(
 ) -> None:
     """List the snapshots; with --publish make one of them current."""
     from pipeline import snapshot
+    from pipeline.remote_snapshots import remote_snapshots
 
-    data_dir = load_settings().data_dir
+    settings = load_settings()
     if publish is not None:
-        snapshot.make_current(data_dir, publish)
+        snapshot.make_current(settings.library_dir, publish, remote_snapshots(settings))
         say(f"The search uses snapshot {publish} from now on.")
         return
-    current = snapshot.current_name(data_dir)
+    current = snapshot.published_name(settings)
     rows = [
-        {"name": name, "current": name == current} | _snapshot_summary(data_dir, name)
-        for name in snapshot.names(data_dir)
+        {"name": name, "current": name == current} | _snapshot_summary(settings, name)
+        for name in snapshot.kept(settings)
     ]
     print_rows(rows, as_json=as_json, empty="No snapshot yet: `albumscope sync` publishes one")
 
@@ -654,11 +655,11 @@ def _in_words(stages: dict[str, dict[str, int]]) -> dict[str, str]:
     }
 
 
-def _snapshot_summary(data_dir: Path, name: str) -> dict[str, Any]:
+def _snapshot_summary(settings: Settings, name: str) -> dict[str, Any]:
     from pipeline import snapshot
 
     try:
-        manifest = snapshot.read_manifest(data_dir, name)
+        manifest = snapshot.manifest_of(settings, name)
     except AlbumscopeError as error:
         return {"created_at": None, "photos": None, "megabytes": None, "state": str(error)}
     size = sum(file["bytes"] for file in manifest["files"].values())

@@ -23,7 +23,8 @@ class News:
 
 
 def look(library: Library, instance: dg.DagsterInstance) -> News:
-    """Ask all sources, and compare with the catalogue. Changes nothing."""
+    """Ask all sources, and compare with the catalogue as it is now. Changes nothing."""
+    library.store.look_again()
     news = News()
     for asset, find in library.sources.items():
         try:

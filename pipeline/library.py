@@ -8,6 +8,7 @@ from pipeline.encoders.loading import embed_producer
 from pipeline.encoders.text import text_producer
 from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.incremental import Row
+from pipeline.remote_store import open_store
 from pipeline.settings import Settings
 from pipeline.sources import Found, folder
 from pipeline.sources.flickr.source import FlickrSource
@@ -19,7 +20,6 @@ from pipeline.stages import (
     SiglipEmbeddings,
     Stage,
 )
-from pipeline.store import Store
 from pipeline.tables import ALBUM_TABLES
 
 Progress = Callable[[str, str, int], object]
@@ -27,7 +27,7 @@ Progress = Callable[[str, str, int], object]
 
 
 class Library:
-    """The albums, photos and stages of one DATA_DIR."""
+    """The albums, photos and stages of one DATA_DIR or LIBRARY_URL."""
 
     def __init__(self, settings: Settings, on_progress: Progress = lambda *done: None) -> None:
         self.on_progress = on_progress
@@ -36,7 +36,7 @@ class Library:
             SiglipEmbeddings.table: embed_producer(settings.embed_model),
             CaptionEmbeddings.table: text_producer(settings.text_model),
         }
-        self.store = Store(settings.data_dir, producers)
+        self.store = open_store(settings, producers)
 
     @property
     def raw_images(self) -> RawImages:
@@ -83,8 +83,7 @@ class Library:
         """
         catalogued = {album["album_id"] for album in self.albums()}
         for album_id in catalogued:
-            for picture in self.flickr.unlisted_pictures(album_id):
-                picture.unlink(missing_ok=True)
+            self.store.remove(*self.flickr.unlisted_pictures(album_id))
         for table in ALBUM_TABLES:
             for part in self.store.parts(table):
                 if part not in catalogued:

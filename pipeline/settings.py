@@ -1,13 +1,15 @@
 """Settings, from the environment and a file: ``.env`` in the working directory, or ENV_FILE."""
 
 import os
+import re
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from pydantic import Field, PositiveInt, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -18,15 +20,19 @@ FlickrSize = Literal["s", "q", "t", "m", "n", "-", "z", "c", "b", "h", "k", "o"]
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+ENV_FILE = os.environ.get("ENV_FILE", ".env")
+
+_S3 = "s3://"
+_BUCKET_URL = re.compile(_S3 + r"[a-z0-9][a-z0-9._-]+(/[^/?#@\s]+)*/?")
+
 
 class Settings(BaseSettings):
     """One field for each environment variable of the same name in capitals."""
 
-    model_config = SettingsConfigDict(
-        env_file=os.environ.get("ENV_FILE", ".env"), env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore")
 
     data_dir: Path = Path("data")
+    library_url: str | None = None
     dagster_home: Path | None = None
     embed_model: str = "embedded"
     caption_model: str = "embedded"
@@ -49,6 +55,20 @@ class Settings(BaseSettings):
     def is_image_host(self, host: str) -> bool:
         """Whether pictures may come from a host, in small letters."""
         return any(fnmatchcase(host, each.lower()) for each in self.flickr_image_hosts)
+
+    @property
+    def library_dir(self) -> Path:
+        """Where the library lies: in DATA_DIR, where with LIBRARY_URL there are copies of it."""
+        if self.library_url is None:
+            return self.data_dir
+        return self.data_dir / "copies" / quote(self.library_url.removeprefix(_S3), safe="")
+
+    @field_validator("library_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not _BUCKET_URL.fullmatch(value):
+            raise ValueError("give a bucket and what its keys start with, as s3://bucket/library")
+        return value and value.rstrip("/")
 
     @field_validator("sync_timezone")
     @classmethod
@@ -101,11 +121,17 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the settings once per process. Raises AlbumscopeError naming the wrong variable."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         wrong = error.errors()[0]
         name = str(wrong["loc"][0]).upper()
+        given = re.sub("//.*@", "//…@", str(wrong["input"]))  # no password of a URL is shown
         raise AlbumscopeError(
-            f"{name}={str(wrong['input'])!r} in the environment or .env is wrong: "
+            f"{name}={given!r} in the environment or .env is wrong: "
             + wrong["msg"].removeprefix("Value error, ")
         ) from None
+    if settings.library_url:  # what leads to it is not ours to read, but may stand beside it
+        for name, value in dotenv_values(ENV_FILE).items():
+            if name.startswith("AWS_") and value:
+                os.environ.setdefault(name, value)
+    return settings

@@ -8,6 +8,8 @@
     DATA_DIR/snapshots/<name>/manifest.json    counts, models, versions, run id, checksums
     DATA_DIR/snapshots/current                 the name of the one to open
 
+With LIBRARY_URL these are copies: see remote_snapshots.py.
+
 A snapshot never changes once it has its name. ``current`` is replaced atomically, so a reader sees
 the old snapshot or the new one, and needs no lock.
 """
@@ -32,7 +34,9 @@ from filelock import FileLock
 
 from pipeline import catalogue, fulltext, vector_index, vectors
 from pipeline.errors import AlbumscopeError
-from pipeline.store import explain_disk_errors, flush_to_disk, replace_file
+from pipeline.remote_snapshots import RemoteSnapshots, remote_snapshots
+from pipeline.settings import Settings
+from pipeline.store import explain_disk_errors, flush_to_disk, located, replace_file
 from pipeline.tables import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
 
 if TYPE_CHECKING:
@@ -71,6 +75,7 @@ class Snapshot:
     def __init__(self, folder: Path) -> None:
         """Open the snapshot in ``folder``. Raises AlbumscopeError if it is damaged or missing."""
         self.name = folder.name
+        self._library_dir = folder.parents[1]
         try:
             self.manifest = _checked_manifest(folder)
             if self.manifest["format"] != FORMAT:
@@ -93,6 +98,10 @@ class Snapshot:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection to the catalogue for the calling thread."""
         return self._connection.cursor()
+
+    def located(self, recorded: bytes) -> str:
+        """The path of a photo, given column ``path`` of table ``images``."""
+        return located(self._library_dir, recorded)
 
     def close(self) -> None:
         """Close the catalogue."""
@@ -137,15 +146,38 @@ def current_name(data_dir: Path) -> str | None:
         return None
 
 
-def open_current(data_dir: Path) -> Snapshot:
-    """Open the current snapshot. Raises AlbumscopeError that says what to do without one."""
+def published_name(settings: Settings) -> str | None:
+    """The name of the snapshot that everyone is to open, here or not; None without any."""
+    remote = remote_snapshots(settings)
+    return remote.current_name() if remote else current_name(settings.library_dir)
+
+
+def open_current(data_dir: Path, place: str | None = None) -> Snapshot:
+    """Open the current snapshot. Raises AlbumscopeError that says what to do without one.
+
+    ``place`` is what a person calls ``data_dir``, if not by its path.
+    """
     name = current_name(data_dir)
     if name is None:
         raise AlbumscopeError(
-            f"Nothing is published in {data_dir} yet: add photos with `albumscope add-folder DIR`"
-            " and run `albumscope sync`"
+            f"Nothing is published in {place or data_dir} yet: add photos with"
+            " `albumscope add-folder DIR` and run `albumscope sync`"
         )
     return Snapshot(snapshots_folder(data_dir) / name)
+
+
+def kept(settings: Settings) -> list[str]:
+    """The names of the snapshots that can be made current, here or not, oldest first."""
+    remote = remote_snapshots(settings)
+    return remote.names() if remote else names(settings.library_dir)
+
+
+def manifest_of(settings: Settings, name: str) -> dict[str, Any]:
+    """The manifest of one of them. Raises AlbumscopeError for an unknown or damaged one."""
+    remote = remote_snapshots(settings)
+    if remote and name not in names(settings.library_dir):
+        return remote.manifest(name)
+    return read_manifest(settings.library_dir, name)
 
 
 def read_manifest(data_dir: Path, name: str) -> dict[str, Any]:
@@ -160,10 +192,17 @@ def read_manifest(data_dir: Path, name: str) -> dict[str, Any]:
         raise AlbumscopeError(f"Snapshot {name} is damaged ({error})") from error
 
 
-def make_current(data_dir: Path, name: str) -> None:
-    """Let readers open this snapshot from now on. Raises AlbumscopeError if it cannot be opened."""
+def make_current(data_dir: Path, name: str, remote: RemoteSnapshots | None = None) -> None:
+    """Let readers open this snapshot from now on, in the object store too if one is given.
+
+    Raises AlbumscopeError if it cannot be opened.
+    """
+    if remote:
+        remote.fetch(name)
     read_manifest(data_dir, name)
     Snapshot(snapshots_folder(data_dir) / name).close()
+    if remote:
+        remote.make_current(name)
     _point_at(data_dir, name)
 
 
@@ -185,7 +224,8 @@ def publish(
     at a time; a second waits, and then finds nothing left to do. ``connect`` gives an in-memory
     DuckDB connection. Raises AlbumscopeError, and leaves the current snapshot as it was.
     """
-    data_dir = library.settings.data_dir
+    data_dir = library.settings.library_dir
+    remote = remote_snapshots(library.settings)
     folder = snapshots_folder(data_dir)
     with explain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -193,12 +233,15 @@ def publish(
             # Whoever wrote these was killed: we hold the lock.
             for leftover in folder.glob(_UNFINISHED + "*"):
                 shutil.rmtree(leftover)
+            if remote:
+                remote.mirror()
+            library.store.look_again()
             library.store.sweep()
             library.drop_what_left()
             fingerprint = inputs(library)
             if newest := _newest_if_same(data_dir, fingerprint):
                 if not _is_good(data_dir, current_name(data_dir)):
-                    make_current(data_dir, newest.name)
+                    make_current(data_dir, newest.name, remote)
                 return newest
             name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
             unfinished = folder / (_UNFINISHED + name)
@@ -211,7 +254,10 @@ def publish(
                 for file in unfinished.iterdir():
                     flush_to_disk(file)
                 _verify(unfinished)
-                unfinished.rename(folder / name)
+                if remote:
+                    remote.push(unfinished, name, KEPT)
+                else:
+                    unfinished.rename(folder / name)
             except BaseException:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
@@ -225,7 +271,9 @@ def publish(
 def is_due(library: "Library") -> bool:
     """Whether there is something to publish: readers find no good snapshot, or not the newest
     tables in it. A library without albums that never published anything has nothing."""
-    data_dir = library.settings.data_dir
+    data_dir = library.settings.library_dir
+    if remote := remote_snapshots(library.settings):
+        remote.mirror()
     current = current_name(data_dir)
     if current is None and not library.albums():
         return False
@@ -324,7 +372,7 @@ def _write(
 
 def _to_start_from(library: "Library", connect: Connect) -> Path | None:
     """The newest snapshot, if a new one can take over what did not change since."""
-    data_dir = library.settings.data_dir
+    data_dir = library.settings.library_dir
     for name in names(data_dir)[-1:]:
         folder = snapshots_folder(data_dir) / name
         try:
@@ -351,10 +399,7 @@ def _states(library: "Library", tables: Iterable[str]) -> pa.Table:
     """The files of these tables: name of the table, part, and what is another if the file is."""
     store = library.store
     files = [(table, part) for table in tables for part in store.parts(table)]
-    states = []
-    for table, part in files:
-        stat = store.path(table, part).stat()
-        states.append(f"{stat.st_size} {stat.st_mtime_ns}")
+    states = [store.version(store.path(table, part)) for table, part in files]
     return pa.table(
         {
             "name": pa.array([table for table, _ in files], pa.string()),

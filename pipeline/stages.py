@@ -48,7 +48,10 @@ Prepared = NDArray[np.float32] | PhotoError
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo that raw_images found to be readable. ``path`` may hold surrogates."""
+    """A photo that raw_images found to be readable. ``path`` may hold surrogates.
+
+    ``Store.photo_file`` gives the file to open.
+    """
 
     image_id: int
     sha256: str
@@ -83,7 +86,7 @@ def _readable_photos(store: Store, album_id: str, version: str) -> list[Photo]:
     """``version`` is that of the file: another one has to be read."""
     columns = ["image_id", "sha256", "path", "title", "error"]
     return [
-        Photo(row["image_id"], row["sha256"], os.fsdecode(row["path"]), row["title"])
+        Photo(row["image_id"], row["sha256"], store.located(row["path"]), row["title"])
         for row in store.read("raw_images", album_id, columns).to_pylist()
         if row["error"] is None
     ]
@@ -235,6 +238,10 @@ class _OfPhotos(Stage[Photo]):
     def origin(self, item: Photo) -> Row:
         return {"sha256": item.sha256, "producer": self.producer}
 
+    def file(self, photo: Photo) -> str:
+        """The photo's file on this disk. Raises PhotoError."""
+        return self.store.photo_file(photo.path, photo.sha256)
+
 
 class ExifMetadata(_OfPhotos):
     """What the camera wrote into the file."""
@@ -246,7 +253,10 @@ class ExifMetadata(_OfPhotos):
     @override
     def make(self, album: Row, items: Sequence[Photo]) -> Made[Photo]:
         return map_ahead(
-            lambda photo: read_exif(photo.path), items, threads=_DECODING_THREADS, look_ahead=64
+            lambda photo: read_exif(self.file(photo)),
+            items,
+            threads=_DECODING_THREADS,
+            look_ahead=64,
         )
 
 
@@ -330,7 +340,7 @@ class LlmCaptions(_OfPhotos):
                 return None
 
         decoded = map_ahead(
-            lambda photo: open_photo(photo.path, captioner.image_size),
+            lambda photo: open_photo(self.file(photo), captioner.image_size),
             takewhile(lambda _: not self.unavailable, items),
             threads=_DECODING_THREADS,
             look_ahead=2 * _DECODING_THREADS,
@@ -404,7 +414,7 @@ class SiglipEmbeddings(_OfPhotos):
             ]
 
         prepared = map_ahead(
-            lambda photo: encoder.prepare(open_photo(photo.path, encoder.image_size)),
+            lambda photo: encoder.prepare(open_photo(self.file(photo), encoder.image_size)),
             items,
             threads=_DECODING_THREADS,
             look_ahead=size + _DECODING_THREADS,

@@ -12,10 +12,10 @@
     DATA_DIR/dagster/                        Dagster's own storage
 
 No file is ever changed in place, so readers need no lock and a killed writer leaves the old file.
+With LIBRARY_URL all but Dagster's storage lies in an object store: see remote_store.py.
 """
 
 import errno
-import glob
 import hashlib
 import os
 import re
@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,14 +35,15 @@ from pipeline.errors import AlbumscopeError
 from pipeline.tables import ADDED_LATER, ALBUM_TABLES, SCHEMAS
 
 _LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
-_TEMPORARY = ".tmp"
+TEMPORARY = ".tmp"
+"""How the names of files end that are being written; they start with a dot."""
 _FULL_DISK = ("no space left on device", "disk is full", "disk quota exceeded", "disk i/o error")
 _READ_ONLY = ("readonly database", "unable to open database file")
 _YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
 
 
 class Store:
-    """Reads and writes the tables under ``root``, which is DATA_DIR.
+    """Reads and writes the tables, and all other files of the library, under ``root``.
 
     Of a table named in ``producers`` every producer has files of its own, so that another model
     leaves them alone and going back to the first costs nothing; those of the one named are used.
@@ -54,23 +56,12 @@ class Store:
     def path(self, table: str, part: str) -> Path:
         """Where the file of one album (for ``albums``: of one source) lies."""
         own, earlier = (folder / f"{part}.parquet" for folder in self._places(table))
-        return own if own.exists() or not earlier.exists() else earlier
-
-    def version(self, path: Path) -> str:
-        """What changes whenever the file is replaced; empty without one."""
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            return ""
-        return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+        return own if self.has(own) or not self.has(earlier) else earlier
 
     def parts(self, table: str) -> list[str]:
         """The albums (for ``albums``: the sources) that have a file, sorted."""
-        found = set()
-        for folder in self._places(table):
-            with suppress(FileNotFoundError):
-                found |= {file.stem for file in folder.iterdir() if file.suffix == ".parquet"}
-        return sorted(found)
+        names = {name for folder in self._places(table) for name in self.names(folder)}
+        return sorted(Path(name).stem for name in names if name.endswith(".parquet"))
 
     def read(self, table: str, part: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read one file, or some of its columns; without a file, an empty table."""
@@ -78,7 +69,7 @@ class Store:
         path = self.path(table, part)
         try:
             # One handle for all of it: the file may be replaced while it is read.
-            with path.open("rb") as file:
+            with self.open(path) as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
                 rows = parquet.read(schema.names, use_threads=False)
             for name in ADDED_LATER.difference(rows.column_names):
@@ -87,10 +78,11 @@ class Store:
         except FileNotFoundError:
             return schema.empty_table()
         except PermissionError as error:
-            raise AlbumscopeError(f"No permission to read {path}: {_YOURS}") from error
+            raise AlbumscopeError(f"No permission to read {self.where(path)}: {_YOURS}") from error
         except (pa.ArrowException, KeyError, OSError) as error:
             raise AlbumscopeError(
-                f"{path} cannot be read ({_first_line(error)}); delete it and run `albumscope sync`"
+                f"{self.where(path)} cannot be read ({_first_line(error)});"
+                " delete it and run `albumscope sync`"
             ) from error
 
     def read_all(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -129,7 +121,7 @@ class Store:
         """Replace one file with these rows. Raises AlbumscopeError if the disk does not let it."""
         rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
         folder, _ = self._places(table)
-        replace_file(
+        self.replace(
             folder / f"{part}.parquet",
             lambda path: pq.write_table(rows, path, compression="zstd", write_page_checksum=True),
         )
@@ -152,19 +144,86 @@ class Store:
 
     def drop_album(self, album_id: str) -> None:
         """Delete what the library holds of an album; photos in folders are left alone."""
-        for table in ALBUM_TABLES:
-            for file in (self.root / "tables" / table).rglob(f"{glob.escape(album_id)}.parquet"):
-                file.unlink(missing_ok=True)
-        self.listing(album_id).unlink(missing_ok=True)
+        tables = [
+            file
+            for table in ALBUM_TABLES
+            for file in self.below(self.root / "tables" / table)
+            if file.name == f"{album_id}.parquet"
+        ]
+        self.remove(*tables, self.listing(album_id), *self.below(self.photos(album_id)))
         shutil.rmtree(self.photos(album_id), ignore_errors=True)
 
     def sweep(self) -> None:
         """Delete the temporary files that killed writers left behind."""
         for folder in ("tables", "photos", "flickr"):
-            for file in (self.root / folder).rglob(f".*{_TEMPORARY}"):
+            for file in (self.root / folder).rglob(f".*{TEMPORARY}"):
                 with suppress(FileNotFoundError):
                     if time.time() - file.stat().st_ctime > _LEFTOVER_AGE:
                         file.unlink()
+
+    # What a path under ``root`` stands for, wherever its file lies:
+
+    def open(self, path: Path) -> BinaryIO:
+        """Open a file for reading. Raises FileNotFoundError."""
+        return path.open("rb")
+
+    def has(self, path: Path) -> bool:
+        """Whether there is such a file."""
+        return path.exists()
+
+    def names(self, folder: Path) -> list[str]:
+        """The names of what lies in a folder, those of temporary files left out."""
+        try:
+            return [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        except FileNotFoundError:
+            return []
+
+    def below(self, folder: Path) -> Iterator[Path]:
+        """The files in a folder and all folders below it."""
+        for parent, _, names in os.walk(folder):
+            yield from (Path(parent, name) for name in names)
+
+    def version(self, path: Path) -> str:
+        """What changes whenever the file is replaced; empty without one."""
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return ""
+        return f"{stat.st_size} {stat.st_mtime_ns}"
+
+    def replace(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Write a file as ``replace_file`` does: readers see the old one or the new one."""
+        replace_file(path, write)
+
+    def remove(self, *paths: Path) -> None:
+        """Delete these files, if they are there."""
+        for path in paths:
+            with explain_disk_errors(path):
+                path.unlink(missing_ok=True)
+
+    def where(self, path: Path) -> str:
+        """Where a file lies, for a person who wants to look at it."""
+        return str(path)
+
+    def recorded(self, picture: Path) -> bytes:
+        """What tables say of where a picture lies; ``located`` makes a path of it again."""
+        return os.fsencode(picture)
+
+    def located(self, recorded: bytes) -> str:
+        """The path of a photo that tables have a record of."""
+        return located(self.root, recorded)
+
+    def photo_file(self, path: str, sha256: str) -> str:
+        """The file of a photo on this disk. Raises PhotoError if it cannot be brought here."""
+        return path
+
+    def look_again(self) -> None:
+        """Take up what other machines have written meanwhile."""
+
+
+def located(root: Path, recorded: bytes) -> str:
+    """The path of a photo: those that lie elsewhere are recorded as a whole."""
+    return os.path.join(root, os.fsdecode(recorded))  # noqa: PTH118  # paths stay as they are
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -173,7 +232,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     Readers see the old file or the new one, never a part. Raises AlbumscopeError if the disk is
     full or the folder cannot be written to; the old file is then still there.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_TEMPORARY}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -12,6 +12,7 @@ from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.instance import end_killed_runs, process_tag
 from pipeline.library import Library
 from pipeline.partitions import groups, run_tags
+from pipeline.remote_snapshots import remote_snapshots
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -54,6 +55,8 @@ def sync(
     for what concerns all albums.
     """
     end_killed_runs(instance)
+    if remote := remote_snapshots(library.settings):
+        remote.mirror()
     before = _newest_snapshot(library)
     news = find_albums(library, instance)
     report = SyncReport(failed=news.failed, warnings=news.warnings)
@@ -88,7 +91,7 @@ def sync(
 
 
 def _newest_snapshot(library: Library) -> str | None:
-    return next(reversed(snapshot.names(library.settings.data_dir)), None)
+    return next(reversed(snapshot.names(library.settings.library_dir)), None)
 
 
 def _run(

@@ -5,8 +5,9 @@ up a newly published snapshot with the next query.
 """
 
 import logging
-import os
+import math
 import threading
+import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,8 @@ from pipeline.encoders import Encoder, TextEncoder, Vectors
 from pipeline.encoders.loading import load_encoder
 from pipeline.encoders.text import load_text_encoder
 from pipeline.errors import AlbumscopeError
+from pipeline.remote_snapshots import RemoteSnapshots, remote_snapshots
+from pipeline.remote_store import open_store
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.vector_index import VectorIndex
@@ -43,6 +46,8 @@ MAX_QUERY = 1000
 """The longest text query, in characters."""
 
 _log = logging.getLogger("albumscope.engine")
+_LOOK_AGAIN_AFTER = 2.0  # seconds, whether there is a new snapshot under LIBRARY_URL
+_PATIENCE = 0.5  # seconds that whoever looks waits for it
 _DEPTH = 200  # how far down each part of a hybrid search looks, at the least
 _SORTED = 1000  # how many of the best are put into another order
 # Which of its albums a photo is shown in: found, and before any search.
@@ -147,7 +152,14 @@ class SearchEngine:
     def __init__(self, settings: Settings) -> None:
         """Open the current snapshot. Raises AlbumscopeError if there is none that can be opened."""
         self._settings = settings
-        self._snapshot = snapshot.open_current(settings.data_dir)
+        self._remote = remote_snapshots(settings)
+        self._following = threading.Lock()
+        self._next_look = 0.0
+        self._trouble = ""
+        self._store = open_store(settings)
+        if self._remote:
+            self._follow_at_first(self._remote)
+        self._snapshot = snapshot.open_current(settings.library_dir, settings.library_url)
         self._opening = threading.Lock()
         self._passed_over: str | None = None  # the name of a snapshot that could not be opened
         self._measuring = threading.Lock()
@@ -159,9 +171,12 @@ class SearchEngine:
     def current(self) -> Snapshot:
         """The current snapshot; a new one is opened if one was published since the last call.
 
-        A new one that turns out to be damaged is passed over: the old one goes on serving.
+        A new one that turns out to be damaged is passed over: the old one goes on serving. So it
+        does while a new one is on its way here from LIBRARY_URL.
         """
-        name = snapshot.current_name(self._settings.data_dir)
+        if self._remote:
+            self._follow(self._remote)
+        name = snapshot.current_name(self._settings.library_dir)
         if name not in {None, self._snapshot.name, self._passed_over}:
             with self._opening:
                 if name not in {self._snapshot.name, self._passed_over}:
@@ -252,8 +267,9 @@ class SearchEngine:
         These are ``albums`` (titles), ``taken_at``, ``artist`` and ``caption``. Unknown ids are
         left out.
         """
+        now = self.current
         rows = _rows(
-            self.current.cursor(),
+            now.cursor(),
             """
             SELECT images.*, taken_at, artist, caption,
                    (SELECT string_agg(albums.title, ', ' ORDER BY albums.rowid)
@@ -264,7 +280,7 @@ class SearchEngine:
             """,
             list(image_ids),
         )
-        by_id = {row["image_id"]: _with_path(row) for row in rows}
+        by_id = {row["image_id"]: _with_path(now, row) for row in rows}
         return [by_id[one] for one in image_ids if one in by_id]
 
     def understand(self, text: str) -> ParsedQuery:
@@ -301,15 +317,16 @@ class SearchEngine:
 
     def photo(self, image_id: int) -> dict[str, Any]:
         """The columns of ``images`` for one photo. Raises AlbumscopeError for an unknown id."""
-        return _photo(self.current.cursor(), image_id)
+        return _photo(self.current, image_id)
 
     def details(self, image_id: int) -> dict[str, Any]:
         """Like ``photo``, with the photo's ``exif``, ``caption`` and ``albums``.
 
         Raises AlbumscopeError for an unknown id.
         """
-        cursor = self.current.cursor()
-        photo = _photo(cursor, image_id)
+        now = self.current
+        cursor = now.cursor()
+        photo = _photo(now, image_id)
         exif = _rows(cursor, "SELECT * EXCLUDE (image_id) FROM exif WHERE image_id = ?", image_id)
         caption = _rows(
             cursor, "SELECT * EXCLUDE (image_id) FROM captions WHERE image_id = ?", image_id
@@ -340,11 +357,50 @@ class SearchEngine:
             """,
             *values,
         )
-        return [_with_path(row) for row in rows]
+        return [_with_path(now, row) for row in rows]
+
+    def file(self, photo: Mapping[str, Any]) -> str:
+        """The file of a photo on this disk, of a row with ``path`` and ``sha256``.
+
+        Raises PhotoError or AlbumscopeError if it cannot be brought here from LIBRARY_URL.
+        """
+        return self._store.photo_file(photo["path"], photo["sha256"])
+
+    def _follow_at_first(self, remote: RemoteSnapshots) -> None:
+        """Bring the current snapshot here; one that is here already will do if that fails."""
+        try:
+            remote.follow()
+        except AlbumscopeError as error:
+            if snapshot.current_name(self._settings.library_dir) is None:
+                raise
+            _log.warning("%s. Until then what was published before is searched.", error)
+        self._next_look = time.monotonic() + _LOOK_AGAIN_AFTER
+
+    def _follow(self, remote: RemoteSnapshots) -> None:
+        """Look for a new snapshot every now and then, and bring it here behind the scenes."""
+        with self._following:
+            if time.monotonic() < self._next_look:
+                return
+            self._next_look = math.inf
+
+        def bring() -> None:
+            try:
+                remote.follow()
+                self._trouble = ""
+            except AlbumscopeError as error:
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    _log.warning("%s. Until then %s is searched.", error, self._snapshot.name)
+            finally:
+                self._next_look = time.monotonic() + _LOOK_AGAIN_AFTER
+
+        thread = threading.Thread(target=bring, daemon=True)
+        thread.start()
+        thread.join(_PATIENCE)
 
     def _open(self, name: str | None) -> None:
         try:
-            self._snapshot = snapshot.open_current(self._settings.data_dir)
+            self._snapshot = snapshot.open_current(self._settings.library_dir)
         except AlbumscopeError as error:
             self._passed_over = name
             _log.warning("%s. Until then %s is searched.", error, self._snapshot.name)
@@ -430,7 +486,7 @@ class SearchEngine:
             return _stored_vector(now, photo.image_id)
         from search_app.parts import cut_out  # and Pillow's decoders: most searches need none
 
-        picture = cut_out(self.photo(photo.image_id)["path"], photo.part)
+        picture = cut_out(self.file(_photo(now, photo.image_id)), photo.part)
         vector: Vectors = self._encoder(now).encode_images([picture])[0]
         return vector
 
@@ -565,7 +621,7 @@ class SearchEngine:
                     for word in dict.fromkeys(typed.split())
                     if telling & has[row].intersection(fulltext.words(word).split())
                 ],
-                **_with_path(by_row[row]),
+                **_with_path(now, by_row[row]),
             )
             for rank, (row, score, chance) in enumerate(
                 zip(ranking.rows.tolist(), ranking.scores.tolist(), probabilities, strict=True), 1
@@ -702,15 +758,15 @@ def _stored_vector(now: Snapshot, image_id: int) -> NDArray[np.float32]:
     return vector
 
 
-def _photo(cursor: Any, image_id: int) -> dict[str, Any]:
-    rows = _rows(cursor, "SELECT * FROM images WHERE image_id = ?", image_id)
+def _photo(now: Snapshot, image_id: int) -> dict[str, Any]:
+    rows = _rows(now.cursor(), "SELECT * FROM images WHERE image_id = ?", image_id)
     if not rows:
         raise AlbumscopeError(f"No photo {image_id} in the library")
-    return _with_path(rows[0])
+    return _with_path(now, rows[0])
 
 
-def _with_path(row: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(row) | {"path": os.fsdecode(row["path"])}
+def _with_path(now: Snapshot, row: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(row) | {"path": now.located(row["path"])}
 
 
 def _rows(cursor: Any, query: str, *values: Any) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pipeline import snapshot
 from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.incremental import Row
 from pipeline.library import Library
+from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 
 _SHOWN = 12  # new photos that are named
@@ -127,16 +128,16 @@ def share_done(stages: Mapping[str, Mapping[str, int]], stage: str) -> float | N
     return stages[stage]["done"] / readable if readable else None
 
 
-def news(data_dir: Path, now: Snapshot) -> News | None:
+def news(library_dir: Path, now: Snapshot) -> News | None:
     """Compare a snapshot with the one before it; None if none is kept.
 
     Raises AlbumscopeError if that one cannot be read.
     """
-    earlier = [name for name in snapshot.names(data_dir) if name < now.name]
+    earlier = [name for name in snapshot.names(library_dir) if name < now.name]
     if not earlier:
         return None
     before = earlier[-1]
-    catalog = snapshot.snapshots_folder(data_dir) / before / "catalog.duckdb"
+    catalog = snapshot.snapshots_folder(library_dir) / before / "catalog.duckdb"
     try:
         with duckdb.connect(str(catalog), read_only=True) as connection:
             photos = connection.execute("SELECT image_id FROM images").to_arrow_table()
@@ -195,14 +196,14 @@ def photos_by_year(now: Snapshot) -> dict[int | None, int]:
     return dict(rows.fetchall())
 
 
-def snapshots(data_dir: Path) -> list[KeptSnapshot]:
-    """The snapshots that are kept, newest first."""
-    return [_kept(data_dir, name) for name in reversed(snapshot.names(data_dir))]
+def snapshots(settings: Settings, names: Sequence[str]) -> list[KeptSnapshot]:
+    """The snapshots of these names, the last first."""
+    return [_kept(settings, name) for name in reversed(names)]
 
 
-def _kept(data_dir: Path, name: str) -> KeptSnapshot:
+def _kept(settings: Settings, name: str) -> KeptSnapshot:
     try:
-        return KeptSnapshot(name, snapshot.read_manifest(data_dir, name))
+        return KeptSnapshot(name, snapshot.manifest_of(settings, name))
     except AlbumscopeError as error:
         return KeptSnapshot(name, None, str(error))
 

@@ -1,7 +1,5 @@
 """The frame of every page: title, navigation, language; Streamlit runs it at each interaction."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from pipeline import snapshot
@@ -45,9 +43,12 @@ def main() -> None:
         _sign_in()
         return
     with errors_shown():
-        data_dir = load_settings().data_dir
-        if snapshot.current_name(data_dir) is None:
-            _welcome(data_dir)
+        settings = load_settings()
+        if (
+            snapshot.current_name(settings.library_dir) is None
+            and snapshot.published_name(settings) is None
+        ):
+            _welcome(settings.library_url or str(settings.data_dir))
             return
         engine()
         if st.session_state.pop("is_pasted", False) and page != home:
@@ -75,10 +76,10 @@ def _sign_in() -> None:
     st.button(t("Sign in"), icon=":material/login:", on_click=st.login)
 
 
-def _welcome(data_dir: Path) -> None:
+def _welcome(place: str) -> None:
     st.header("Albumscope", anchor=False)
     st.subheader(t("No photos yet"), anchor=False)
-    st.text(t("Nothing is published in {folder}. Add a folder of photos:", folder=data_dir))
+    st.text(t("Nothing is published in {folder}. Add a folder of photos:", folder=place))
     st.code("albumscope add-folder DIR -r\nalbumscope sync", language=None)
     st.markdown(t("Or look around first with the demo photos:") + " `albumscope demo`")
     st.button(t("Look again"), icon=":material/refresh:")

@@ -166,7 +166,10 @@ def confined(photo: Mapping[str, Any]) -> str:
 
     Raises PhotoError if the file is gone, or if a link leads it out of its folder.
     """
-    path = Path(photo["path"])
+    try:
+        path = Path(engine().file(photo))
+    except AlbumscopeError as error:
+        raise PhotoError(str(error), transient=True) from error
     root = path.parents[len(PurePosixPath(photo["relative_path"]).parts) - 1]
     try:
         is_inside = path.resolve(strict=True).is_relative_to(root.resolve())

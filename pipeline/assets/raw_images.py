@@ -65,7 +65,8 @@ def _thumbnails(library: Library, album: Row) -> dict[str, Any]:
     strip = Image.new("RGB", (_STRIP_SIDE * max(len(photos), 1), _STRIP_SIDE), "white")
     for number, photo in enumerate(photos):
         try:
-            image = open_photo(photo.path, _STRIP_SIDE)
+            path = library.store.photo_file(photo.path, photo.sha256)
+            image = open_photo(path, _STRIP_SIDE)
         except PhotoError:  # its row will say so when it is embedded
             continue
         strip.paste(ImageOps.fit(image, (_STRIP_SIDE, _STRIP_SIDE)), (_STRIP_SIDE * number, 0))

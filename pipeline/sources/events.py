@@ -27,7 +27,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import AlbumscopeError
-from pipeline.store import Store, replace_file
+from pipeline.store import Store
 
 _YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20\d\d)(?!\d)")
 
@@ -86,7 +86,8 @@ def overrides(store: Store) -> list[Override]:
     """Read events.toml; without the file there are none. Raises AlbumscopeError if it is wrong."""
     path = _path(store)
     try:
-        return _File.model_validate(tomllib.loads(path.read_text())).event
+        with store.open(path) as file:
+            return _File.model_validate(tomllib.load(file)).event
     except FileNotFoundError:
         return []
     except ValidationError as error:
@@ -95,9 +96,9 @@ def overrides(store: Store) -> list[Override]:
         if unknown:
             wrong["msg"] = "no such entry; there are album, title, event, year and type"
         place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
-        raise AlbumscopeError(f"{path} is wrong at {place}: {wrong['msg']}") from None
+        raise AlbumscopeError(f"{store.where(path)} is wrong at {place}: {wrong['msg']}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise AlbumscopeError(f"{path} cannot be read: {error}") from None
+        raise AlbumscopeError(f"{store.where(path)} cannot be read: {error}") from None
 
 
 def with_event(row: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
@@ -127,14 +128,18 @@ def remember(store: Store, override: Override) -> None:
     """Put what is said of one album into events.toml; comments and the rest stay as they are."""
     overrides(store)  # a file that cannot be read is not written over
     path = _path(store)
-    document = tomlkit.parse(path.read_text()) if path.exists() else tomlkit.document()
+    try:
+        with store.open(path) as file:
+            document = tomlkit.load(file)
+    except FileNotFoundError:
+        document = tomlkit.document()
     entries = document.setdefault("event", tomlkit.aot())
     said = override.model_dump(exclude_none=True)
     if entries and entries[-1]["album"] == override.album:
         entries[-1].update(said)
     else:  # at the end, because the last one counts
         entries.append(tomlkit.item(said))
-    replace_file(path, lambda temporary: temporary.write_text(tomlkit.dumps(document)))
+    store.replace(path, lambda temporary: temporary.write_text(tomlkit.dumps(document)))
 
 
 def _path(store: Store) -> Path:

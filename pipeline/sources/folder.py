@@ -22,7 +22,7 @@ from pipeline.incremental import Row, utc_now
 from pipeline.photos import is_photo_name, map_ahead, read_header, sha256_of
 from pipeline.sources import Found
 from pipeline.sources.events import overrides, with_event
-from pipeline.store import Store, explain_disk_errors, replace_file
+from pipeline.store import Store
 from pipeline.tables import SCHEMAS
 
 CATALOGUE = "folder"
@@ -80,28 +80,29 @@ def register(store: Store, registration: Registration) -> None:
         hint = "" if registration.recursive else "; with -r the folders below it are searched too"
         raise AlbumscopeError(f"{printable(folder)} holds no photos{hint}")
     text = json.dumps(asdict(registration), indent=2)
-    replace_file(_registration_path(store, folder), lambda path: path.write_text(text))
+    store.replace(_registration_path(store, folder), lambda path: path.write_text(text))
 
 
 def unregister(store: Store, folder: str) -> None:
     """Forget a folder; the next sync drops its albums. Raises AlbumscopeError if unknown."""
     path = _registration_path(store, Path(folder))
-    if not path.is_file():
+    if not store.has(path):
         known = ", ".join(printable(each.folder) for each in registrations(store)) or "none"
         raise AlbumscopeError(f"{printable(folder)} was not added; added folders: {known}")
-    with explain_disk_errors(path):
-        path.unlink()
+    store.remove(path)
 
 
 def registrations(store: Store) -> list[Registration]:
     """The folders that were added, recursive ones first, so that single ones can overrule them."""
     found = []
-    for file in sorted((store.root / "folders").glob("*.json")):
+    place = store.root / "folders"
+    for path in (place / name for name in sorted(store.names(place)) if name.endswith(".json")):
         try:
-            found.append(Registration(**json.loads(file.read_text())))
+            with store.open(path) as file:
+                found.append(Registration(**json.load(file)))
         except (ValueError, TypeError) as error:
             raise AlbumscopeError(
-                f"{file} is damaged: delete it and add the folder again"
+                f"{store.where(path)} is damaged: delete it and add the folder again"
             ) from error
     return sorted(found, key=lambda each: (not each.recursive, each.folder))
 

@@ -13,6 +13,7 @@ import streamlit as st
 
 from pipeline import snapshot
 from pipeline.library import Library
+from pipeline.remote_snapshots import remote_snapshots
 from pipeline.settings import Settings, load_settings
 from pipeline.snapshot import Snapshot
 from search_app import charts, library_report, routes
@@ -36,7 +37,7 @@ def show() -> None:
     settings = load_settings()
     searched = engine()
     now = searched.current
-    kept = _snapshots(settings.data_dir, tuple(snapshot.names(settings.data_dir)))
+    kept = _snapshots(settings, tuple(snapshot.kept(settings)))
     albums: list[AlbumReport] = []
     with errors_shown():
         library = Library(settings)
@@ -59,7 +60,7 @@ def show() -> None:
     with errors_shown():
         _indexes(now)
     with errors_shown():
-        _kept_snapshots(settings.data_dir, kept)
+        _kept_snapshots(settings, kept)
     _models(now)
 
 
@@ -69,13 +70,13 @@ def _albums(fingerprint: str, _library: Library) -> list[AlbumReport]:
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
-def _snapshots(data_dir: Path, names: tuple[str, ...]) -> list[KeptSnapshot]:
-    return library_report.snapshots(data_dir)
+def _snapshots(_settings: Settings, names: tuple[str, ...]) -> list[KeptSnapshot]:
+    return library_report.snapshots(_settings, names)
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
-def _news(name: str, _now: Snapshot, _data_dir: Path) -> News | None:
-    return library_report.news(_data_dir, _now)
+def _news(name: str, _now: Snapshot, _library_dir: Path) -> News | None:
+    return library_report.news(_library_dir, _now)
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
@@ -105,7 +106,7 @@ def _last_night(
     run = run_url(settings.dagster_url, now.manifest["run_id"])
     link = f" · [{t('its run in Dagster')}]({run})" if run else ""
     st.markdown(literal(published) + link)
-    found = _news(now.name, now, settings.data_dir)
+    found = _news(now.name, now, settings.library_dir)
     if found is None:
         st.text(t("This is the first snapshot that is kept: there is none before it to compare."))
         return
@@ -341,14 +342,14 @@ def _indexes(now: Snapshot) -> None:
     )
 
 
-def _kept_snapshots(data_dir: Path, kept: Sequence[KeptSnapshot]) -> None:
+def _kept_snapshots(settings: Settings, kept: Sequence[KeptSnapshot]) -> None:
     st.subheader(t("Snapshots"), anchor=False)
     if published := st.session_state.pop("published", None):
         st.success(
             t("The search uses the snapshot of {when} from now on.", when=literal(published)),
             icon=":material/check:",
         )
-    current = snapshot.current_name(data_dir)
+    current = snapshot.current_name(settings.library_dir)
     for one in kept:
         with (
             st.container(border=True, key=f"snapshot-{one.name}"),
@@ -364,10 +365,10 @@ def _kept_snapshots(data_dir: Path, kept: Sequence[KeptSnapshot]) -> None:
             if one.name == current:
                 st.badge(t("Current"), icon=":material/check:", color="green")
             elif one.manifest and st.button(t("Publish"), key=f"publish-{one.name}"):
-                st.dialog(t("Publish this snapshot?"))(_confirm)(data_dir, one)
+                st.dialog(t("Publish this snapshot?"))(_confirm)(settings, one)
 
 
-def _confirm(data_dir: Path, one: KeptSnapshot) -> None:
+def _confirm(settings: Settings, one: KeptSnapshot) -> None:
     st.text(
         t(
             "Everyone will search the library as it was on {when}. The next sync that finds"
@@ -377,7 +378,8 @@ def _confirm(data_dir: Path, one: KeptSnapshot) -> None:
     )
     with errors_shown():
         if st.button(t("Publish"), type="primary", key="publish"):
-            snapshot.make_current(data_dir, one.name)
+            remote = remote_snapshots(settings)
+            snapshot.make_current(settings.library_dir, one.name, remote)
             st.session_state.published = _title(one)
             st.rerun()
 

@@ -98,7 +98,8 @@ def test_a_snapshot_is_compared_with_the_one_before(grown_copy: Path) -> None:
     (folder / second / "catalog.duckdb").write_bytes(b"damaged")
     with pytest.raises(AlbumscopeError, match=f"Snapshot {second} is damaged"):
         library_report.news(grown_copy, opened(grown_copy, "third"))
-    third, damaged, _ = library_report.snapshots(grown_copy)
+    settings = Settings(data_dir=grown_copy)
+    third, damaged, _ = library_report.snapshots(settings, snapshot.kept(settings))
     assert third.manifest
     assert damaged.manifest is None
     assert "is damaged" in str(damaged.problem)

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,8 +32,14 @@ _GONE = "the photo is no longer on Flickr"
 class PictureServer:
     """Downloads pictures, from as many threads as one likes."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        replace: Callable[[Path, Callable[[Path], object]], None] = replace_file,
+    ) -> None:
+        """``replace`` puts a file into its place, as ``Store.replace`` does."""
         self._settings = settings
+        self._replace = replace
         self._idle: deque[httpx.Client] = deque()  # each is lent to one thread at a time
 
     def download(self, url: str, path: Path, modified: datetime, stop: Event | None = None) -> None:
@@ -50,7 +56,7 @@ class PictureServer:
             os.utime(temporary, (seconds, seconds))
 
         try:
-            replace_file(path, write)
+            self._replace(path, write)
         except PassingError as fault:
             if fault.unreachable:
                 raise FlickrUnreachable(

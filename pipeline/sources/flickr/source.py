@@ -33,7 +33,7 @@ from pipeline.sources.flickr.errors import FlickrCodeError, FlickrUnavailable, F
 from pipeline.sources.flickr.parsing import FlickrAlbum, FlickrPhoto
 from pipeline.sources.flickr.pictures import PictureServer
 from pipeline.sources.flickr.transport import Transport
-from pipeline.store import Store, replace_file
+from pipeline.store import Store
 from pipeline.tables import SCHEMAS
 
 SOURCE = "flickr"
@@ -103,7 +103,7 @@ class FlickrSource:
     @cached_property
     def pictures(self) -> PictureServer:
         """The client of Flickr's picture servers."""
-        return PictureServer(self.settings)
+        return PictureServer(self.settings, self.store.replace)
 
     def find_albums(self) -> Found:
         """Ask for the albums of the user; one API call for each 500. Raises FlickrError.
@@ -118,7 +118,7 @@ class FlickrSource:
             warning = (
                 f"Flickr lists no albums of user {user_id} any more; the {known.num_rows} known"
                 " ones are kept. If they are gone for good, delete"
-                f" {self.store.path('albums', part)}"
+                f" {self.store.where(self.store.path('albums', part))}"
             )
             return Found(part, known, [warning])
         said = overrides(self.store)
@@ -178,7 +178,8 @@ class FlickrSource:
             photos=photos,
         )
         text = listing.model_dump_json()
-        replace_file(self.store.listing(album["album_id"]), lambda path: path.write_text(text))
+        path = self.store.listing(album["album_id"])
+        self.store.replace(path, lambda temporary: temporary.write_text(text))
 
     def read_photos(
         self, album: Row, photos: Sequence[AlbumPhoto]
@@ -237,15 +238,19 @@ class FlickrSource:
                 raise PhotoError("Flickr offers no picture of it")
             path = self.store.photos(album_id) / f"{photo.photo_id}{_suffix(url)}"
             earlier = before.get((item.image_id, photo.secret))
-            if earlier and os.fsencode(path) != earlier["path"]:
-                _link(Path(os.fsdecode(earlier["path"])), path)
-            elif not earlier and not _is_at_hand(path, photo):
+            if earlier:
+                known = self.store.photo_file(
+                    self.store.located(earlier["path"]), earlier["sha256"]
+                )
+                if known != str(path):
+                    self.store.replace(path, lambda temporary: _link(Path(known), temporary))
+            elif not (self.store.has(path) and _is_at_hand(path, photo)):
                 self.pictures.download(url, path, photo.last_update, stop)
             if item.local_filename not in {None, path.name}:  # it was a PNG, say
-                path.with_name(str(item.local_filename)).unlink(missing_ok=True)
+                self.store.remove(path.with_name(str(item.local_filename)))
             header = read_header(path)
             return row | {
-                "path": os.fsencode(path),
+                "path": self.store.recorded(path),
                 "image_url": earlier["image_url"] if earlier else url,
                 "relative_path": f"{album_id}/{path.name}",
                 "local_filename": path.name,
@@ -258,12 +263,15 @@ class FlickrSource:
             }
         except PhotoError as error:
             if item.local_filename:  # what it was before is not what Flickr has now
-                (self.store.photos(album_id) / item.local_filename).unlink(missing_ok=True)
+                self.store.remove(self.store.photos(album_id) / item.local_filename)
             return row | {"error": str(error), "retryable": error.transient}
 
     def _rows_of(self, image_ids: set[int]) -> dict[tuple[int, str], Row]:
         """By photo and secret, the rows of any album whose picture is on disk."""
-        columns = ["image_id", "secret", "path", "image_url", "downloaded_at", "source", "error"]
+        columns = [
+            *("image_id", "secret", "path", "sha256", "image_url", "downloaded_at", "source"),
+            "error",
+        ]
         return {
             (row["image_id"], row["secret"]): row
             for part in self.store.parts("raw_images")
@@ -271,7 +279,7 @@ class FlickrSource:
             if row["image_id"] in image_ids
             and row["source"] == SOURCE
             and row["error"] is None
-            and Path(os.fsdecode(row["path"])).exists()
+            and self.store.has(Path(self.store.located(row["path"])))
         }
 
     def unlisted_pictures(self, album_id: str) -> list[Path]:
@@ -290,12 +298,8 @@ class FlickrSource:
 
     def _pictures(self, album_id: str) -> dict[str, Path]:
         """The pictures of an album that are on disk, by the photo's id."""
-        try:
-            entries = list(os.scandir(self.store.photos(album_id)))
-        except FileNotFoundError:
-            return {}
-        files = (Path(entry.path) for entry in entries if not entry.name.startswith("."))
-        return {file.stem: file for file in files}
+        folder = self.store.photos(album_id)
+        return {Path(name).stem: folder / name for name in self.store.names(folder)}
 
     def _ask(self, album: Row) -> list[FlickrPhoto]:
         try:
@@ -310,7 +314,8 @@ class FlickrSource:
 
     def _listing(self, album_id: str) -> Listing | None:
         try:
-            return Listing.model_validate_json(self.store.listing(album_id).read_bytes())
+            with self.store.open(self.store.listing(album_id)) as file:
+                return Listing.model_validate_json(file.read())
         except (FileNotFoundError, ValidationError):  # or one of an older version
             return None
 
@@ -319,11 +324,13 @@ class FlickrSource:
         given = self.settings.flickr_user_id or ""
         path = self.store.root / SOURCE / "users.json"
         known = _Users()
-        with suppress(FileNotFoundError, ValidationError):
-            known = _Users.model_validate_json(path.read_bytes())
+        with suppress(FileNotFoundError, ValidationError), self.store.open(path) as file:
+            known = _Users.model_validate_json(file.read())
         if given not in known.ids:
             known.ids[given] = self.api.user_id(given)
-            replace_file(path, lambda temporary: temporary.write_text(known.model_dump_json()))
+            self.store.replace(
+                path, lambda temporary: temporary.write_text(known.model_dump_json())
+            )
         return known.ids[given]
 
 
@@ -384,11 +391,7 @@ def _is_at_hand(path: Path, photo: FlickrPhoto) -> bool:
 
 def _link(source: Path, path: Path) -> None:
     """Give a picture of another album a second name, without a second copy where possible."""
-
-    def write(temporary: Path) -> None:
-        try:
-            os.link(source, temporary)
-        except OSError:  # not on this file system
-            shutil.copy2(source, temporary)
-
-    replace_file(path, write)
+    try:
+        os.link(source, path)
+    except OSError:  # not on this file system
+        shutil.copy2(source, path)
