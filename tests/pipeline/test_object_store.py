@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pipeline import settings as settings_module
-from pipeline import snapshot
+from pipeline import snapshot, vectors
 from pipeline.bucket import Bucket
 from pipeline.settings import Settings, load_settings
 from search_app import engine as engine_module
