@@ -122,6 +122,12 @@ class Bucket:
         with self._errors_told(), file.open("wb") as target:
             self._client.download_fileobj(self._bucket, self._prefix + key, target)
 
+    def copy(self, key: str, new_key: str) -> None:
+        """Give an object of any size a second key, inside the store. Raises NoSuchObjectError."""
+        source = {"Bucket": self._bucket, "Key": self._prefix + key}
+        with self._errors_told():
+            self._client.copy(source, self._bucket, self._prefix + new_key)
+
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects, if they are there."""
         for start in range(0, len(keys), _AT_ONCE):

@@ -6,13 +6,16 @@
     LIBRARY_URL/snapshots/current        the name of the one to open
 
 A snapshot is copied under a temporary name, held against the checksums of its manifest and renamed;
-then the name of the current one is taken over. What opens snapshots sees nothing of this.
+then the name of the current one is taken over. What opens snapshots sees nothing of this. A file
+that another snapshot has too is neither uploaded nor downloaded again.
 """
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +114,12 @@ class RemoteSnapshots:
     def _download(self, name: str, folder: Path) -> None:
         try:
             self._bucket.download(f"snapshots/{name}/{_MANIFEST}", folder / _MANIFEST)
-            files = json.loads((folder / _MANIFEST).read_text())["files"]
-            for file, expected in files.items():
+            here = self._copies()
+            for file, expected in _files(folder).items():
+                if same := here.get(expected["sha256"]):
+                    with suppress(OSError):  # no such links on this file system, or it went away
+                        os.link(self._folder / same, folder / file)
+                        continue
                 self._bucket.download(f"snapshots/{name}/{file}", folder / file)
                 with (folder / file).open("rb") as content:
                     if hashlib.file_digest(content, "sha256").hexdigest() != expected["sha256"]:
@@ -129,8 +136,14 @@ class RemoteSnapshots:
         The folder gets its name here too. Raises AlbumscopeError if another snapshot was made
         current since ``mirror``; that one then stays.
         """
-        for file in sorted(written.iterdir(), key=lambda file: file.name == _MANIFEST):
-            self._bucket.upload(file, f"snapshots/{name}/{file.name}")
+        there = self._copies(self.names())
+        for file, expected in _files(written).items():
+            if same := there.get(expected["sha256"]):
+                with suppress(NoSuchObjectError):  # another machine dropped it just now
+                    self._bucket.copy(f"snapshots/{same}", f"snapshots/{name}/{file}")
+                    continue
+            self._bucket.upload(written / file, f"snapshots/{name}/{file}")
+        self._bucket.upload(written / _MANIFEST, f"snapshots/{name}/{_MANIFEST}")
         with self._lock:  # so that no reader here starts to download it
             try:
                 self._bucket.write_instead(_CURRENT, f"{name}\n".encode(), self._current)
@@ -156,8 +169,27 @@ class RemoteSnapshots:
         # Without its manifest it counts as gone, should this be interrupted.
         self._bucket.delete(sorted(keys, key=lambda key: not key.endswith(_MANIFEST)))
 
+    def _copies(self, among: Sequence[str] | None = None) -> dict[str, str]:
+        """By sha256, the files ``<snapshot>/<file>`` that are here, of these snapshots or all.
+
+        A snapshot takes the large files of vectors over from the one before.
+        """
+        places = [path.parent for path in self._folder.glob(f"*/{_MANIFEST}")]
+        return {
+            expected["sha256"]: f"{place.name}/{file}"
+            for place in places
+            if not place.name.startswith(".") and (among is None or place.name in among)
+            for file, expected in _files(place).items()
+        }
+
     def _drop_copies(self, names: Sequence[str]) -> None:
         """Delete the copies of all others than these."""
         for copy in self._folder.glob("*"):
             if copy.is_dir() and not copy.name.startswith(".") and copy.name not in names:
                 shutil.rmtree(copy, ignore_errors=True)
+
+
+def _files(snapshot: Path) -> dict[str, dict[str, Any]]:
+    """The files of a snapshot with what its manifest says of each."""
+    files: dict[str, dict[str, Any]] = json.loads((snapshot / _MANIFEST).read_text())["files"]
+    return files

@@ -1,5 +1,6 @@
 """The library under a URL: an S3 server, two machines (a DATA_DIR each), real commands."""
 
+import hashlib
 import io
 import json
 import logging
@@ -22,6 +23,7 @@ from starlette.testclient import TestClient
 from pipeline import settings as settings_module
 from pipeline import snapshot, vectors
 from pipeline.bucket import Bucket
+from pipeline.remote_snapshots import RemoteSnapshots
 from pipeline.settings import Settings, load_settings
 from search_app import engine as engine_module
 from search_app import routes
@@ -168,9 +170,10 @@ def test_another_machine_finds_the_same(
     }
     assert len(bucket.names("photos/")) == 5
     name = published(bucket)
+    (here,) = first.glob(f"copies/*/snapshots/{name}")
+    assert (here / "catalog.duckdb").exists()
     assert set(bucket.names(f"snapshots/{name}/")) == {
-        f"snapshots/{name}/{file}"
-        for file in ("catalog.duckdb", "images.faiss", "captions.faiss", "manifest.json")
+        f"snapshots/{name}/{file.name}" for file in here.iterdir()
     }
 
     queries = [["a cat"], ["harbour", "--mode", "text"], ["--min-probability", "0", "wood"]]
@@ -362,6 +365,45 @@ def test_what_must_not_be_published_or_taken_up(
     assert engine.current.name == before
     on("third")
     assert "images.faiss is not what was written" in run("search", "cat").error
+
+
+def test_files_that_did_not_change_are_sent_once(
+    bucket: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[str] = []
+    for way in ("upload", "download"):
+        original = getattr(Bucket, way)
+
+        def spy(
+            self: Bucket, one: Any, other: Any, original: Callable[..., None] = original
+        ) -> None:
+            moved.append((one if isinstance(one, str) else other).partition("/")[2])
+            original(self, one, other)
+
+        monkeypatch.setattr(Bucket, way, spy)
+
+    writer = RemoteSnapshots(Bucket(bucket.url), tmp_path / "writer")
+    reader = RemoteSnapshots(Bucket(bucket.url), tmp_path / "reader")
+    for name, catalog in (("1", b"one"), ("2", b"two")):
+        written = tmp_path / "writer" / ".unfinished"
+        written.mkdir(parents=True)
+        files = {"catalog.duckdb": catalog, "images.faiss": b"vectors"}
+        for file, content in files.items():
+            (written / file).write_bytes(content)
+        sums = {
+            file: {"sha256": hashlib.sha256(content).hexdigest()} for file, content in files.items()
+        }
+        (written / "manifest.json").write_text(json.dumps({"files": sums}))
+        changed = {"catalog.duckdb", "manifest.json", *(["images.faiss"] if name == "1" else [])}
+        writer.mirror()
+        writer.push(written, name, keep=5)
+        assert bucket.read(f"snapshots/{name}/images.faiss") == b"vectors"
+        assert set(moved) == {f"{name}/{file}" for file in changed}
+        moved.clear()
+        reader.follow()
+        assert (tmp_path / "reader" / name / "images.faiss").read_bytes() == b"vectors"
+        assert set(moved) == {f"{name}/{file}" for file in changed}
+        moved.clear()
 
 
 def test_what_is_wrong_is_said_in_one_line(
