@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pipeline import settings as settings_module
-from pipeline import snapshot, vectors
+from pipeline import snapshot
 from pipeline.bucket import Bucket
 from pipeline.remote_snapshots import RemoteSnapshots
 from pipeline.settings import Settings, load_settings
