@@ -10,6 +10,7 @@ from pipeline.assets.llm_captions import llm_captions
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.siglip_embeddings import siglip_embeddings
 from pipeline.errors import AlbumscopeError
+from pipeline.partitions import albums_of_run
 from pipeline.resources import LibraryResource
 from pipeline.stages import readable_photos
 
@@ -26,6 +27,7 @@ def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         failed = [
             (album_id, row["image_id"], row["error"])
             for album_id in (album["album_id"] for album in library.albums())
+            if library.store.counts(table, album_id).failed
             for row in library.store.read(table, album_id, ["image_id", "error"]).to_pylist()
             if row["error"] is not None
         ]
@@ -52,6 +54,9 @@ def every_photo_embedded(library: LibraryResource) -> dg.AssetCheckResult:
     missing = {}
     embedded = set(library.store.parts("siglip_embeddings"))
     for album_id in embedded.intersection(album["album_id"] for album in library.albums()):
+        photos, failed = library.store.counts("raw_images", album_id)
+        if library.store.counts("siglip_embeddings", album_id).rows == photos - failed:
+            continue
         rows = library.store.read("siglip_embeddings", album_id, ["image_id"])
         wanted = {photo.image_id for photo in readable_photos(library.store, album_id)}
         if without := len(wanted.difference(rows["image_id"].to_pylist())):
@@ -65,11 +70,15 @@ def every_photo_embedded(library: LibraryResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=siglip_embeddings)
 def vectors_normalised_and_finite(
-    library: LibraryResource, duckdb: DuckDBResource
+    context: dg.AssetCheckExecutionContext, library: LibraryResource, duckdb: DuckDBResource
 ) -> dg.AssetCheckResult:
-    """Every vector has length 1 and no infinite or undefined value."""
+    """Every vector of the run's albums has length 1 and no infinite or undefined value."""
+    registered = context.instance.get_dynamic_partitions("albums")
+    albums = albums_of_run(context.run, registered) or None  # all, if it is run by itself
     with duckdb.get_connection() as connection:
-        connection.register("vectors", library.store.stream("siglip_embeddings"))
+        connection.register(
+            "vectors", library.store.stream("siglip_embeddings", albums, ["embedding", "error"])
+        )
         vectors, wrong = connection.execute(
             """
             SELECT count(*),

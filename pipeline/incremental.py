@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import PhotoError
 from pipeline.store import Store
@@ -159,7 +160,7 @@ def refresh(
             store.write(table, album_id, rows)
 
     if not planned.is_done:
-        copies = _made_before(store, table, planned.todo, origin)
+        copies = _made_before(store, table, album_id, planned.todo, origin)
         done.append(copies)
         copied = set(copies["image_id"].to_pylist())
         progress(len(copied))
@@ -226,11 +227,16 @@ def _keep_for_others(
 
 
 def _made_before(
-    store: Store, table: str, todo: Sequence[Item], origin: Callable[[Item], Row]
+    store: Store,
+    table: str,
+    album_id: str,
+    todo: Sequence[Item],
+    origin: Callable[[Item], Row],
 ) -> pa.Table:
     """Rows for ``todo`` copied from rows of the same origin anywhere in the table.
 
     Only derived rows (those with a producer) can be copied: they depend on their origin alone.
+    They are looked for where the same pictures are.
     """
     schema = SCHEMAS[table]
     copies = schema.empty_table()
@@ -240,15 +246,18 @@ def _made_before(
     missing: dict[tuple[Any, ...], list[int]] = {}
     for item in todo:
         missing.setdefault(tuple(origin(item)[name] for name in columns), []).append(item.image_id)
-    for album_id in store.parts(table):
-        origins = store.read(table, album_id, [*columns, "error"]).to_pylist()
+    ids = pa.array([item.image_id for item in todo], pa.int64())
+    photos = store.read("raw_images", album_id, ["image_id", "sha256"])
+    pictures = photos.filter(pc.is_in(photos["image_id"], ids))["sha256"].drop_null()
+    for part in store.parts_with(set(pictures.to_pylist())):
+        origins = store.read(table, part, [*columns, "error"]).to_pylist()
         found = {
             row_number: missing.pop(key)
             for row_number, row in enumerate(origins)
             if row["error"] is None and (key := tuple(row[name] for name in columns)) in missing
         }
         if found:
-            rows = store.read(table, album_id).take([at for at, ids in found.items() for _ in ids])
+            rows = store.read(table, part).take([at for at, ids in found.items() for _ in ids])
             ids = pa.array([image_id for ids in found.values() for image_id in ids], pa.int64())
             copies = pa.concat_tables([copies, rows.set_column(0, "image_id", ids)])
     return copies

@@ -22,11 +22,11 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,6 +42,13 @@ _READ_ONLY = ("readonly database", "unable to open database file")
 _YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
 
 
+class RowCounts(NamedTuple):
+    """How many rows a file has, and how many of them are photos that failed."""
+
+    rows: int
+    failed: int
+
+
 class Store:
     """Reads and writes the tables, and all other files of the library, under ``root``.
 
@@ -52,6 +59,9 @@ class Store:
     def __init__(self, root: Path, producers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.root = root
         self._folders = {table: _folder_name(producer) for table, producer in producers.items()}
+        # What was read of files, by path and version: runs of one process ask again and again.
+        self._counts: dict[tuple[Path, str], RowCounts] = {}
+        self._hashes: dict[tuple[Path, str], frozenset[str]] = {}
 
     def path(self, table: str, part: str) -> Path:
         """Where the file of one album (for ``albums``: of one source) lies."""
@@ -66,24 +76,44 @@ class Store:
     def read(self, table: str, part: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read one file, or some of its columns; without a file, an empty table."""
         schema = _selected(SCHEMAS[table], columns)
-        path = self.path(table, part)
         try:
             # One handle for all of it: the file may be replaced while it is read.
-            with self.open(path) as file:
-                parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            with self._parquet(self.path(table, part)) as parquet:
                 rows = parquet.read(schema.names, use_threads=False)
-            for name in ADDED_LATER.difference(rows.column_names):
-                rows = rows.append_column(name, pa.nulls(rows.num_rows))
-            return rows.select(schema.names).cast(schema)
+                for name in ADDED_LATER.difference(rows.column_names):
+                    rows = rows.append_column(name, pa.nulls(rows.num_rows))
+                return rows.select(schema.names).cast(schema)
         except FileNotFoundError:
             return schema.empty_table()
-        except PermissionError as error:
-            raise AlbumscopeError(f"No permission to read {self.where(path)}: {_YOURS}") from error
-        except (pa.ArrowException, KeyError, OSError) as error:
-            raise AlbumscopeError(
-                f"{self.where(path)} cannot be read ({_first_line(error)});"
-                " delete it and run `albumscope sync`"
-            ) from error
+
+    def counts(self, table: str, part: str) -> RowCounts:
+        """How many rows a file has and how many of them failed, from the file's own statistics."""
+        path = self.path(table, part)
+        key = path, self.version(path)
+        if key not in self._counts:
+            rows = failed = 0
+            with suppress(FileNotFoundError), self._parquet(path) as parquet:
+                rows = parquet.metadata.num_rows
+                at = parquet.schema.names.index("error")
+                failed = rows - sum(
+                    parquet.metadata.row_group(group).column(at).statistics.null_count
+                    for group in range(parquet.num_row_groups)
+                )
+            self._counts[key] = RowCounts(rows, failed)
+        return self._counts[key]
+
+    def parts_with(self, hashes: Set[str]) -> list[str]:
+        """The albums that have a photo with one of these sha256."""
+        found = []
+        for part in self.parts("raw_images"):
+            path = self.path("raw_images", part)
+            key = path, self.version(path)
+            if key not in self._hashes:
+                column = self.read("raw_images", part, ["sha256"])["sha256"]
+                self._hashes[key] = frozenset(column.to_pylist())
+            if not self._hashes[key].isdisjoint(hashes):
+                found.append(part)
+        return found
 
     def read_all(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read all files of a table as one, in the order of ``parts``."""
@@ -125,6 +155,22 @@ class Store:
             folder / f"{part}.parquet",
             lambda path: pq.write_table(rows, path, compression="zstd", write_page_checksum=True),
         )
+
+    @contextmanager
+    def _parquet(self, path: Path) -> Iterator[pq.ParquetFile]:
+        """Open a file. Raises FileNotFoundError, and AlbumscopeError if it cannot be read."""
+        try:
+            with self.open(path) as file:
+                yield pq.ParquetFile(file, page_checksum_verification=True)
+        except FileNotFoundError:
+            raise
+        except PermissionError as error:
+            raise AlbumscopeError(f"No permission to read {self.where(path)}: {_YOURS}") from error
+        except (pa.ArrowException, KeyError, OSError, ValueError) as error:
+            raise AlbumscopeError(
+                f"{self.where(path)} cannot be read ({_first_line(error)});"
+                " delete it and run `albumscope sync`"
+            ) from error
 
     def _places(self, table: str) -> tuple[Path, Path]:
         """Where the files of a table are written, and where they lay before producers had folders.
