@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.incremental import MAX_ATTEMPTS, Counts, Row, refresh
 from pipeline.store import Store
+from pipeline.tables import SCHEMAS
 
 TABLE = "siglip_embeddings"
 
@@ -54,6 +56,9 @@ def run(
     checkpoint: int = 100,
     run_id: str | None = None,
 ) -> Counts:
+    pictures = [{"image_id": photo.image_id, "sha256": photo.sha256} for photo in photos]
+    raw_images = pa.Table.from_pylist(pictures, SCHEMAS["raw_images"])
+    store.write("raw_images", album, raw_images)
     return refresh(
         store,
         TABLE,
