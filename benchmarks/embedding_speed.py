@@ -1,6 +1,6 @@
 """How fast are photos embedded, from JPEG files to the Parquet file?
 
-    python benchmarks/embedding_speed.py [--photos 120] [--device cpu|cuda] [--forms]
+    python benchmarks/embedding_speed.py [--photos 80] [--device cpu|cuda] [--forms]
 
 The photos are the demo photos again and again, 1,024 pixels long. They go through the stage
 ``siglip_embeddings`` with the embedded model, and a quarter of them with a model of the size of
@@ -42,7 +42,7 @@ from transformers.utils import logging
 from pipeline.encoders import embedded, imagenet
 from pipeline.encoders.loading import load_encoder
 from pipeline.library import Library
-from pipeline.photos import open_photo
+from pipeline.photos import map_ahead, open_photo
 from pipeline.settings import Settings
 from pipeline.sources import folder
 from pipeline.stages import SiglipEmbeddings
@@ -188,8 +188,9 @@ class FromDiskToParquet:
     def model_alone(self) -> None:
         """The model on tensors that are there already, in the stage's batches."""
         size = self.encoder.batch_size
-        for start in range(0, len(self.prepared), size):
-            self.encoder.encode_prepared(self.prepared[start : start + size])
+        batches = [self.prepared[at : at + size] for at in range(0, len(self.prepared), size)]
+        # On threads, like the stage: a thread of its own has memory of its own, which is faster.
+        list(map_ahead(self.encoder.encode_prepared, batches, threads=2, look_ahead=2))
 
     def as_scripts_do(self) -> None:
         """One step after the other, nothing at the same time."""
@@ -297,7 +298,7 @@ def main() -> None:
     """Measure on the device named on the command line."""
     parser = argparse.ArgumentParser(description="How fast are photos embedded?")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--photos", type=int, default=120, help="how many; default: 120")
+    parser.add_argument("--photos", type=int, default=80, help="how many; default: 80")
     parser.add_argument("--forms", action="store_true", help="compare forms of the model instead")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
