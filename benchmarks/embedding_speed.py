@@ -47,7 +47,7 @@ from pipeline.settings import Settings
 from pipeline.sources import folder
 from pipeline.stages import SiglipEmbeddings
 
-ROUNDS = 2
+ROUNDS = 3
 BATCHES = (1, 8, 32)
 SIDE = 224
 LONG_SIDE = 1024
