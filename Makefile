@@ -8,7 +8,7 @@ EXTRA ?= cpu
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(EXTRA)
 
-.PHONY: setup demo test lint bench chromium exiftool clean
+.PHONY: setup demo test lint bench chromium exiftool pg_ctlcluster clean
 
 setup: $(INSTALLED)
 
@@ -22,7 +22,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/albumscope demo
 
-test: setup chromium lint
+test: setup chromium pg_ctlcluster lint
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
@@ -33,11 +33,12 @@ lint: setup
 bench: setup chromium exiftool
 	@$(BIN)/python benchmarks/run_all.py
 
-# Each installs a Debian package where it is missing: the browser that the page's tests drive, and
-# the program that benchmarks compare EXIF data with.
+# Each installs a Debian package where it is missing: the browser that the page's tests drive, the
+# database that one of Dagster's uses, and the program that benchmarks compare EXIF data with.
 chromium: PACKAGE := chromium
+pg_ctlcluster: PACKAGE := postgresql
 exiftool: PACKAGE := libimage-exiftool-perl
-chromium exiftool:
+chromium pg_ctlcluster exiftool:
 	@command -v $@ >/dev/null && exit 0; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGE); \

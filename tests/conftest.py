@@ -32,7 +32,7 @@ with suppress(ValueError):
 LONG = (
     *("test_automation", "test_flickr_sync", "test_page", "test_finding", "test_crash"),
     *("test_everyone", "test_preview", "test_library_page"),
-    *("test_dagster", "test_cli", "test_bad_input", "test_object_store"),
+    *("test_dagster", "test_cli", "test_bad_input", "test_object_store", "test_postgres"),
 )
 
 Albumscope = Callable[..., "subprocess.CompletedProcess[str]"]

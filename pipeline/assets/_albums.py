@@ -88,8 +88,12 @@ def materialise_albums(
             continue
         except AlbumscopeError as error:
             raise dg.Failure(str(error)) from error
-        context.log.info(f"{album['title']}: {_summary(counts)}")
-        yield dg.AssetMaterialization(context.asset_key, partition=album_id, metadata=metadata)
+        yield dg.AssetMaterialization(
+            context.asset_key,
+            description=f"{album['title']}: {_summary(counts)}",
+            partition=album_id,
+            metadata=metadata,
+        )
     if failed and (is_last or len(failed) == len(context.partition_keys)):
         raise dg.Failure(
             f"{len(failed)} of {len(context.partition_keys)} albums failed: "

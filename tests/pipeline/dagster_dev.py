@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import dagster as dg
 import httpx
 
 from pipeline import servers
-from pipeline.instance import dagster_home
+from pipeline.instance import dagster_home, open_instance
 from pipeline.settings import Settings
 
 GraphQL = Callable[..., Any]
@@ -117,15 +118,21 @@ def materialise(ask: GraphQL, *assets: str, partition: str | None = None) -> str
     return status()
 
 
-def backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -> Mapping[str, Any]:
-    """Materialise many partitions, wait for the end, return the status and the runs' statuses."""
-    backfill_id = ask(
+def start_backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -> str:
+    """Have many partitions materialised; returns the backfill's id."""
+    answer = ask(
         _LAUNCH_BACKFILL,
         backfill={
             "assetSelection": [{"path": [asset]} for asset in assets],
             "partitionNames": partition_keys,
         },
-    )["launchPartitionBackfill"]["backfillId"]
+    )
+    return str(answer["launchPartitionBackfill"]["backfillId"])
+
+
+def backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -> Mapping[str, Any]:
+    """Materialise many partitions, wait for the end, return the status and the runs' statuses."""
+    backfill_id = start_backfill(ask, assets, partition_keys)
 
     def state() -> Mapping[str, Any]:
         answer: Mapping[str, Any] = ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"]
@@ -144,3 +151,13 @@ def partitions(ask: GraphQL, asset: str) -> tuple[set[str], set[str], set[str]]:
         set(statuses["materializedPartitions"]),
         set(statuses["failedPartitions"]),
     )
+
+
+def process_of(settings: Settings, run: dg.DagsterRun) -> int | None:
+    """The process that works on a run; None while there is none."""
+    with open_instance(settings) as instance:
+        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+            event = entry.dagster_event
+            if event and "pid" in event.engine_event_data.metadata:
+                return int(str(event.engine_event_data.metadata["pid"].value))
+    return None

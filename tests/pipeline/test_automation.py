@@ -51,16 +51,6 @@ def assets_of(run: dg.DagsterRun) -> set[str]:
     return {key.to_user_string() for key in run.asset_selection or []}
 
 
-def process_of(library: Library, run: dg.DagsterRun) -> int | None:
-    """The process that works on a run; None while there is none."""
-    with open_instance(library.settings) as instance:
-        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-            event = entry.dagster_event
-            if event and "pid" in event.engine_event_data.metadata:
-                return int(str(event.engine_event_data.metadata["pid"].value))
-    return None
-
-
 def photos_in_snapshot(library: Library) -> dict[str, int]:
     """The number of photos by album's title, as those who search see them."""
     opened = snapshot.open_current(library.settings.data_dir)
@@ -106,7 +96,7 @@ def test_two_nights(flickr: FlickrStandIn, library: Library) -> None:
             lambda: any(request[1] == "pictures" for request in flickr.requests[started:]),
             "downloads to begin",
         )
-        pid = process_of(library, victim)
+        pid = dagster_dev.process_of(library.settings, victim)
         assert pid
         os.kill(pid, signal.SIGKILL)
 

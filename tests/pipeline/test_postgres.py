@@ -1,0 +1,109 @@
+"""Dagster with Postgres storage, set up as the README says, and two workers at a time."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster_postgres import PostgresRunStorage
+
+from pipeline import servers, snapshot, sync
+from pipeline.instance import end_killed_runs, open_instance
+from pipeline.library import Library
+from pipeline.settings import Settings
+from pipeline.sources import folder
+from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
+from tests.pipeline import dagster_dev
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The URL of a Postgres server of its own, which is never run as root: it would refuse."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    commands = str(installed[-1]) if installed else None
+    if not (initdb := shutil.which("initdb", path=commands)):
+        pytest.skip("Postgres is not installed: apt-get install postgresql")
+    user = "postgres" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory() as root, socket.socket() as probe:
+        if user:
+            shutil.chown(root, user)
+        data = f"{root}/data"
+        subprocess.run(
+            [initdb, "-D", data, "-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            check=True, capture_output=True, user=user, cwd=root,
+        )  # fmt: skip
+        probe.bind((servers.LOCALHOST, 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        command = [str(Path(initdb).with_name("postgres")), "-D", data, "-p", str(port), "-k", root]
+        server = subprocess.Popen([*command, "-h", servers.LOCALHOST, "-F"], user=user, cwd=root)
+        servers.wait_until_open({port: server}, servers.LOCALHOST)
+        yield f"postgresql+psycopg2://dagster@{servers.LOCALHOST}:{port}/postgres"
+        server.terminate()
+        server.wait(20)
+
+
+def dagster_yaml() -> str:
+    """The project's dagster.yaml with the README's storage in place of that in files."""
+    (storage,) = re.findall(
+        r"```yaml\n(storage:\n  postgres:.*?)```",
+        (PROJECT_ROOT / "README.md").read_text(),
+        re.DOTALL,
+    )
+    ours = (PROJECT_ROOT / "dagster.yaml").read_text()
+    return str(storage) + ours[ours.index("# A run that has its turn") :]
+
+
+def test_runs_spread_over_two_workers(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """28 albums are two runs. Each photo of the demo is an album here."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(dagster_yaml())
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres)
+    for photo in DEMO_PHOTOS.rglob("*.jpg"):
+        (tmp_path / "photos" / photo.stem).mkdir(parents=True)
+        shutil.copy(photo, tmp_path / "photos" / photo.stem)
+    settings = Settings(caption_model="none")
+    library = Library(settings)
+    folder.register(library.store, folder.Registration(str(tmp_path / "photos"), recursive=True))
+    with open_instance(settings) as instance:
+        assert isinstance(instance.run_storage, PostgresRunStorage)
+        sync.find_albums(library, instance)
+        (found,) = instance.get_runs()
+        albums = instance.get_dynamic_partitions("albums")
+
+        def runs() -> Sequence[dg.RunRecord]:
+            """Those of the backfill."""
+            return [each for each in instance.get_run_records() if each.dagster_run != found]
+
+        with dagster_dev.dagster_dev(settings) as ask:
+            dagster_dev.start_backfill(ask, dagster_dev.ALBUM_ASSETS, albums)
+            dagster_dev.wait_for(
+                lambda: len(runs()) == 2 and all(each.dagster_run.is_finished for each in runs()),
+                "both runs",
+            )
+            end_killed_runs(instance)
+            first, second = runs()
+            assert first.dagster_run.is_success and second.dagster_run.is_success
+            assert dagster_dev.materialise(ask, "faiss_index") == "SUCCESS"
+
+        pids = {dagster_dev.process_of(settings, each.dagster_run) for each in (first, second)}
+        assert len(pids - {None, os.getpid()}) == 2
+        assert max(first.start_time, second.start_time) < min(first.end_time, second.end_time)
+        assert sync.sync(library, instance).published is False  # and neither is anything to do
+        done = instance.get_materialized_partitions(dg.AssetKey("siglip_embeddings"))
+        assert done == set(albums)
+    assert not list(home.rglob("*.db"))
+    opened = snapshot.open_current(settings.data_dir)
+    assert opened.manifest["tables"]["albums"] == len(albums)
+    assert opened.manifest["tables"]["image_embeddings"] == len(albums)
+    opened.close()
