@@ -68,9 +68,8 @@ def timed_sync(settings: Settings) -> float:
 def change_album(album: Path, word: str) -> None:
     """Replace the photos of an album by others with a new word in their names."""
     photos = sorted(album.iterdir())
-    for photo, other in zip(photos, [*photos[1:], photos[0]], strict=True):
-        (album / f"{word} {other.name}").hardlink_to(photo)
     for photo in photos:
+        (album / f"{word} {photo.name}").symlink_to(photo.readlink())
         photo.unlink()
 
 

@@ -38,7 +38,7 @@ def make_library(root: Path, photos: int) -> Settings:
         album.mkdir(parents=True)
         for photo in range(ALBUM):
             name = names[random.integers(len(names))]
-            (album / f"{photo:02} {name}").hardlink_to(root / "originals" / name)
+            (album / f"{photo:02} {name}").symlink_to(root / "originals" / name)
 
     settings = Settings(data_dir=root / "library")
     library = Library(settings)

@@ -21,7 +21,6 @@ import psutil
 HERE = Path(__file__).parent
 LARGE = "LARGE LIBRARY"  # is made once, for all that need it
 SCRIPTS: dict[str, Sequence[str]] = {
-    "demo_quality.py": (),
     "vector_search.py": (),
     "page_speed.py": ("--library", LARGE),
     "changed_album.py": ("--library", LARGE),
