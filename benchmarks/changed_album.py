@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,8 @@ def measure(folder: Path, rounds: int) -> None:
                 word = f"zyzzyva{time.time_ns() // 1_000_000}"
                 change_album(sorted((folder / "albums").iterdir())[100 * number], word)
                 started = time.perf_counter()
-                with multiprocessing.get_context("spawn").Pool(1) as pool:
-                    models = pool.apply(timed_sync, (settings,))
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+                    models = process.submit(timed_sync, settings).result()
                 synced.append(time.perf_counter() - started - models)
                 started = time.perf_counter()
                 page.get_by_label("Search", exact=True).fill(word)

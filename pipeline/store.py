@@ -150,10 +150,14 @@ class Store:
     def write(self, table: str, part: str, rows: pa.Table) -> None:
         """Replace one file with these rows. Raises AlbumscopeError if the disk does not let it."""
         rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
+        # no two vectors have a value in common
+        repeated = [name for name in rows.column_names if name != "embedding"]
         folder, _ = self._places(table)
         self.replace(
             folder / f"{part}.parquet",
-            lambda path: pq.write_table(rows, path, compression="zstd", write_page_checksum=True),
+            lambda path: pq.write_table(
+                rows, path, compression="zstd", use_dictionary=repeated, write_page_checksum=True
+            ),
         )
 
     @contextmanager
