@@ -7,16 +7,18 @@ import dagster as dg
 from pipeline.errors import SourceError
 from pipeline.library import Library
 from pipeline.partitions import matches_catalogue
+from pipeline.sources import Found
 
 
 @dataclass
 class News:
     """What a look into all sources brought.
 
-    ``assets`` name those whose albums are not as the catalogue says; ``failed`` gives the reason
-    for each that cannot be asked.
+    ``found`` are the albums of each source, by its asset; ``assets`` name those whose albums are not
+    as the catalogue says; ``failed`` gives the reason for each that cannot be asked.
     """
 
+    found: dict[str, Found] = field(default_factory=dict)
     assets: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -32,6 +34,7 @@ def look(library: Library, instance: dg.DagsterInstance) -> News:
         except SourceError as error:
             news.failed[asset] = str(error)
             continue
+        news.found[asset] = found
         news.warnings += found.warnings
         if not found.albums.equals(library.store.read("albums", found.part)):
             news.assets.append(asset)

@@ -1,7 +1,10 @@
 """The library that the settings name: its albums, photos and stages."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pipeline.encoders.loading import embed_producer
@@ -20,6 +23,7 @@ from pipeline.stages import (
     SiglipEmbeddings,
     Stage,
 )
+from pipeline.store import replace_file
 from pipeline.tables import ALBUM_TABLES
 
 Progress = Callable[[str, str, int], object]
@@ -32,6 +36,8 @@ class Library:
     def __init__(self, settings: Settings, on_progress: Progress = lambda *done: None) -> None:
         self.on_progress = on_progress
         self.settings = settings
+        self.just_found: dict[str, Found] = {}
+        """What sources were found to have, by asset, for the run of it that comes next."""
         producers = {
             SiglipEmbeddings.table: embed_producer(settings.embed_model),
             CaptionEmbeddings.table: text_producer(settings.text_model),
@@ -57,6 +63,10 @@ class Library:
         if self.flickr.is_set_up:
             sources["flickr_albums"] = self.flickr.find_albums
         return sources
+
+    def find_albums(self, asset: str) -> Found:
+        """Ask a source for its albums, if that was not done just now for the run that asks."""
+        return self.just_found.pop(asset, None) or self.sources[asset]()
 
     @cached_property
     def stages(self) -> dict[str, Stage[Any]]:
@@ -92,14 +102,48 @@ class Library:
     def work_left(self, album: Row) -> dict[str, int]:
         """By table, in how many rows its file differs from what it should be; 0 is left out.
 
-        Opens no photo and no model, and asks no source; ``look`` says that one has to be asked.
+        Opens no photo and no model, and asks no source; ``look`` says that one has to be asked. An
+        album that was found complete is not compared again until its photos, its files or a model
+        change.
         """
-        plans = {table: stage.plan(album) for table, stage in self.stages.items() if stage.active}
-        left = {
-            table: len(plan.todo) + plan.removed + plan.reordered for table, plan in plans.items()
-        }
-        left["look"] = int(self.raw_images.needs_look(album))
+        left = {"look": int(self.raw_images.needs_look(album))}
+        state = self._state(album)
+        if self._complete.get(album["album_id"]) != state:
+            for table, stage in self.stages.items():
+                if stage.active:
+                    plan = stage.plan(album)
+                    left[table] = len(plan.todo) + plan.removed + plan.reordered
+            if not any(rows for table, rows in left.items() if table != "look"):
+                self._complete[album["album_id"]] = state
         return {what: rows for what, rows in left.items() if rows}
+
+    def remember_complete(self) -> None:
+        """Keep for other processes which albums were found complete, and in which state."""
+        text = json.dumps(self._complete)
+        if not self._remembered.exists() or self._remembered.read_text() != text:
+            replace_file(self._remembered, lambda path: path.write_text(text))
+
+    @cached_property
+    def _complete(self) -> dict[str, str]:
+        try:
+            return dict(json.loads(self._remembered.read_text()))
+        except (OSError, ValueError):  # nothing is lost: they are compared
+            return {}
+
+    @property
+    def _remembered(self) -> Path:
+        return self.settings.data_dir / "complete.json"
+
+    def _state(self, album: Row) -> str:
+        """What tells whether an album may have changed: its photos as listed, its files, models."""
+        digest = hashlib.sha256()
+        for photo in self.raw_images.wanted(album):
+            digest.update(f"{photo.image_id} {photo.origin()}\n".encode("utf-8", "surrogatepass"))
+        for table, stage in self.stages.items():
+            if stage.active:
+                version = self.store.version(self.store.path(table, album["album_id"]))
+                digest.update(f"{table} {stage.producer} {version}\n".encode())
+        return digest.hexdigest()
 
     def status(self, album: Row) -> dict[str, dict[str, int]]:
         """By table, how many photos of an album are done, missing and failed."""

@@ -9,6 +9,7 @@
     DATA_DIR/flickr/albums/<album id>.json   the photos of an album as Flickr listed them
     DATA_DIR/photos/<album id>/<photo id>.jpg
     DATA_DIR/snapshots/                      see snapshot.py
+    DATA_DIR/complete.json                   which albums were found complete; may be deleted
     DATA_DIR/dagster/                        Dagster's own storage
 
 No file is ever changed in place, so readers need no lock and a killed writer leaves the old file.

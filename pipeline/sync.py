@@ -37,7 +37,11 @@ def find_albums(library: Library, instance: dg.DagsterInstance) -> discovery.New
     """Look for albums in all sources and register them, if there is anything to register."""
     news = discovery.look(library, instance)
     if news.assets:
-        _run(library, instance, "find_albums", news.assets)
+        library.just_found = dict(news.found)
+        try:
+            _run(library, instance, "find_albums", news.assets)
+        finally:
+            library.just_found.clear()
     return news
 
 
@@ -76,6 +80,7 @@ def sync(
         except (AlbumError, SourceError) as error:
             report.failed[album_id] = str(error)
 
+    library.remember_complete()
     on_start(sum(albums[album_id]["photo_count"] for album_id in pending))
     for group in groups(instance.get_dynamic_partitions("albums"), pending):
         assets = [*library.stages, *(["faiss_index"] if len(pending) == 1 else [])]

@@ -17,4 +17,4 @@ def flickr_albums(
     """
     if not library.flickr.is_set_up:
         return dg.MaterializeResult(metadata={"state": "Flickr is not set up: set FLICKR_API_KEY"})
-    return materialise_catalogue(context, library, library.flickr.find_albums)
+    return materialise_catalogue(context, library, lambda: library.find_albums("flickr_albums"))

@@ -4,7 +4,6 @@ import dagster as dg
 
 from pipeline.assets._albums import OWNERS, materialise_catalogue
 from pipeline.resources import LibraryResource
-from pipeline.sources import folder
 
 
 @dg.asset(group_name="albums", kinds={"python", "parquet", "file"}, owners=OWNERS)
@@ -16,4 +15,4 @@ def folder_albums(
     Each becomes a partition of `albums`; albums whose folder is gone leave the
     library with the next snapshot.
     """
-    return materialise_catalogue(context, library, lambda: folder.find_albums(library.store))
+    return materialise_catalogue(context, library, lambda: library.find_albums("folder_albums"))

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -146,25 +147,24 @@ def list_photos(album: Row) -> list[FolderPhoto]:
     """List the photos of a folder album, by name. Raises AlbumError if the folder is gone."""
     folder, root = os.fsdecode(album["folder"]), os.fsdecode(album["root"])
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if _is_photo(entry))
-        stats = [(name, stat) for name in names if (stat := _stat(Path(folder, name)))]
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        found = [(entry, status) for entry in entries if (status := _stat_of_photo(entry))]
     except OSError as error:
         raise AlbumError(
             f"The folder {printable(folder)} of album {album['title']!r} cannot be read"
             f" ({error.strerror}): is its disk mounted?"
         ) from error
+    below = Path(folder).relative_to(root)
     photos = []
-    for name, stat in stats:
-        path = str(Path(folder, name))
-        relative_path = printable(Path(path).relative_to(root))
+    for entry, status in found:
         photos.append(
             FolderPhoto(
-                image_id=_image_id(album["album_id"], name),
-                path=path,
-                relative_path=relative_path,
-                size=stat.st_size,
-                mtime_ns=stat.st_mtime_ns,
-                ctime_ns=stat.st_ctime_ns,
+                image_id=_image_id(album["album_id"], entry.name),
+                path=entry.path,
+                relative_path=printable(os.path.normpath(f"{below}/{entry.name}")),
+                size=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                ctime_ns=status.st_ctime_ns,
             )
         )
     return photos
@@ -213,7 +213,7 @@ def _album_row(
     registration: Registration, root: Path, folder: Path, names: list[str]
 ) -> dict[str, Any]:
     title = registration.title or printable(folder.name)
-    newest = max(_modified(folder / name) for name in names)
+    newest = max(_modified(f"{folder}/{name}") for name in names)
     return {
         "album_id": _album_id(folder),
         "source": "folder",
@@ -265,11 +265,14 @@ def _is_photo(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _stat(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except FileNotFoundError:  # it vanished between listing and looking
+def _stat_of_photo(entry: os.DirEntry[str]) -> os.stat_result | None:
+    if not is_photo_name(entry.name):
         return None
+    try:
+        found = entry.stat()
+    except OSError:  # it vanished between listing and looking, or is a loop of links
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _is_shut(folder: str) -> bool:
@@ -287,9 +290,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _modified(path: Path) -> float:
+def _modified(path: str) -> float:
     try:
-        return path.lstat().st_mtime
+        return os.lstat(path).st_mtime
     except OSError:  # it vanished since it was listed
         return 0.0
 
