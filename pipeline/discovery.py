@@ -14,8 +14,8 @@ from pipeline.sources import Found
 class News:
     """What a look into all sources brought.
 
-    ``found`` are the albums of each source, by its asset; ``assets`` name those whose albums are not
-    as the catalogue says; ``failed`` gives the reason for each that cannot be asked.
+    ``found`` are the albums of each source, by its asset; ``assets`` name those whose albums are
+    not as the catalogue says; ``failed`` gives the reason for each that cannot be asked.
     """
 
     found: dict[str, Found] = field(default_factory=dict)

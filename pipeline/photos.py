@@ -64,7 +64,8 @@ class PhotoHeader:
 
 def is_photo_name(name: str) -> bool:
     """Whether a file of this name is taken for a photo."""
-    return not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
+    _, dot, extension = name.rpartition(".")
+    return not name.startswith(".") and f"{dot}{extension}".lower() in EXTENSIONS
 
 
 def read_header(source: PhotoSource) -> PhotoHeader:
