@@ -21,6 +21,8 @@ from pipeline.tables import SCHEMAS
 MAX_ATTEMPTS = 3
 """How often a photo that failed for a passing reason is tried in all."""
 
+_LEFT = "~left"  # no album has an id that ends like this
+
 Row = Mapping[str, Any]
 
 
@@ -84,7 +86,7 @@ class Plan(Generic[Item]):
 
 def left_part(album_id: str) -> str:
     """The part of a table that keeps the rows which left an album until the next publication."""
-    return f"{album_id}~left"  # no album has such an id
+    return f"{album_id}{_LEFT}"
 
 
 def plan(existing: pa.Table, wanted: Sequence[Item], origin: Callable[[Item], Row]) -> Plan[Item]:
@@ -249,7 +251,9 @@ def _made_before(
     ids = pa.array([item.image_id for item in todo], pa.int64())
     photos = store.read("raw_images", album_id, ["image_id", "sha256"])
     pictures = photos.filter(pc.is_in(photos["image_id"], ids))["sha256"].drop_null()
-    for part in store.parts_with(set(pictures.to_pylist())):
+    albums = {part.removesuffix(_LEFT) for part in store.parts_with(set(pictures.to_pylist()))}
+    # A row that leaves an album lies with those that left, or does so once this table's turn comes.
+    for part in sorted(each for album in albums for each in (album, left_part(album))):
         origins = store.read(table, part, [*columns, "error"]).to_pylist()
         found = {
             row_number: missing.pop(key)
