@@ -96,10 +96,13 @@ class Store:
             with suppress(FileNotFoundError), self._parquet(path) as parquet:
                 rows = parquet.metadata.num_rows
                 at = parquet.schema.names.index("error")
-                failed = rows - sum(
-                    parquet.metadata.row_group(group).column(at).statistics.null_count
-                    for group in range(parquet.num_row_groups)
-                )
+                groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
+                known = [group.column(at).statistics for group in groups]
+                if all(known):
+                    fine = sum(statistics.null_count for statistics in known)
+                else:  # an empty group has none
+                    fine = parquet.read(["error"])["error"].null_count
+                failed = rows - fine
             self._counts[key] = RowCounts(rows, failed)
         return self._counts[key]
 
