@@ -923,7 +923,7 @@ def test_the_user_is_given_by_name_or_by_page(
     for _ in range(2):
         assert len(run("albums", "--user-id", given, "--json").json) == 4
     asked = Counter(call.method for call in flickr.calls)
-    assert asked.pop("flickr.photosets.getList") == 1
+    assert asked.pop("flickr.photosets.getList") == 2
     assert asked.total() == 1  # the name is asked for once
 
 
