@@ -1,6 +1,6 @@
 """How soon can the photos of one changed album be found, in a large library?
 
-    python benchmarks/changed_album.py [--photos 100000] [--library FOLDER] [--rounds 3]
+    python benchmarks/changed_album.py [--photos 100000] [--library FOLDER] [--rounds 2]
 
 All hundred photos of an album are replaced by others with new names, and a process that has done
 nothing but import Albumscope syncs that album, or all. The time is told without that of the models
@@ -97,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--library", type=Path, help="a large library that was made before")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
         folder = arguments.library or Path(root)

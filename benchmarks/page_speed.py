@@ -1,6 +1,6 @@
 """How long does a search take on the page, from Enter to the first results, in a large library?
 
-    python benchmarks/page_speed.py [--photos 100000] [--library FOLDER] [--queries 200]
+    python benchmarks/page_speed.py [--photos 100000] [--library FOLDER] [--queries 100]
 
 Chromium types a query and presses Enter; measured is until the new photos are in the page and
 painted. Beside it stands the same query opened in a fresh tab, and what the engine alone takes. No
@@ -96,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--library", type=Path, help="a large library that was made before")
-    parser.add_argument("--queries", type=int, default=200, help="at least 100")
+    parser.add_argument("--queries", type=int, default=100, help="at least 100")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
         folder = arguments.library or Path(root)

@@ -146,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--albums", type=int, default=300)
     parser.add_argument("--photos", type=int, default=100, help="in each album")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     albums = make_albums(arguments.albums, arguments.photos)
     with tempfile.TemporaryDirectory() as root, FlickrStandIn(albums) as flickr:
