@@ -164,7 +164,9 @@ def test_another_machine_finds_the_same(
     synced = json.loads(run("sync", "--json").out)
     assert (len(synced["albums"]), synced["photos_failed"]) == (3, 1)
     # All of the library is there, and here are copies and Dagster's storage.
-    assert {path.name for path in first.iterdir()} <= {"dagster", "copies", "flickr"}
+    assert {path.name for path in first.iterdir()} <= {
+        *("dagster", "copies", "flickr", "complete.json")
+    }
     assert {key.split("/")[0] for key in bucket.names()} == {
         *("tables", "folders", "flickr", "photos", "snapshots")
     }
