@@ -22,7 +22,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     fulltext.load_extension(connection)
     connection.execute(
-        f"CREATE TABLE {fulltext.TABLE} (row BIGINT, title VARCHAR, description VARCHAR,"
+        f"CREATE TABLE {fulltext.TABLE} (image_id BIGINT, title VARCHAR, description VARCHAR,"
         " tags VARCHAR, caption VARCHAR)"
     )
     for row, title in enumerate(TITLES):
@@ -87,7 +87,7 @@ def test_a_phrase_is_words_one_after_the_other(phrase: str, text: str, is_in_it:
 
 def matches(connection: duckdb.DuckDBPyConnection, query: str) -> list[int]:
     rows = connection.execute(
-        f"SELECT row FROM (SELECT row, fts_main_{fulltext.TABLE}.match_bm25(row, ?) AS score"
+        f"SELECT image_id FROM (SELECT image_id, {fulltext.INDEX}.match_bm25(image_id, ?) AS score"
         f" FROM {fulltext.TABLE}) WHERE score IS NOT NULL ORDER BY score DESC",
         [fulltext.query_words(query)],
     ).fetchall()

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.settings import Settings
+from pipeline.vector_index import VectorIndex
 from search_app import near_duplicates
 from search_app.engine import Query, SearchEngine
 from search_app.filters import Filters
@@ -91,7 +92,8 @@ def test_another_order_folds_the_same(engine: SearchEngine, sort: str) -> None:
 
 def test_without_vectors_only_copies_are_folded(engine: SearchEngine) -> None:
     now = SearchEngine(engine._settings).current
-    now.images.present[:] = False
+    photos = len(now.images)
+    now.images = VectorIndex(now.images._files, np.full(photos, -1), photos)
     titles = [title for (title,) in now.cursor().execute("SELECT title FROM images").fetchall()]
     found = near_duplicates.fold(now, np.arange(len(titles)))
     assert [{titles[at] for at in tile} for tile in found if len(tile) > 1] == [{"dogs", "copy"}]
