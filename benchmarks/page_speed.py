@@ -83,7 +83,8 @@ def search(page: Page, number: int) -> float:
 def fresh(page: Page, number: int) -> float:
     """Milliseconds until a tab that is opened with the query shows results."""
     start = time.perf_counter()
-    tab = page.context.new_page()
+    assert page.context.browser
+    tab = page.context.browser.new_page(viewport=page.viewport_size)
     tab.goto(f"{page.url.partition('?')[0]}?least=0&q={QUERIES[number]}+{number}")
     tab.wait_for_selector("[class*=st-key-card-]", timeout=60_000)
     took = 1000 * (time.perf_counter() - start)
