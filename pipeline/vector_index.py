@@ -29,7 +29,8 @@ _CANDIDATES = (250, 500, 1000, 2000, 4000)  # tried in turn until the recall is 
 _SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)  # of the lists, likewise
 _SPARE = 0.01  # recall beyond the target that the candidates are given, for the lists to use up
 _COMPARED = 10_000  # rows: a filter that leaves no more has them all compared
-_ASKED_OFTEN = 0.04  # a filter that keeps less is asked for each vector; else what it drops is read
+_LONGEST = 8000  # candidates: if a filter needs more, to be left with enough, each vector is asked
+_SURPLUS = 1.2  # of candidates that a filter is expected to leave, so that it seldom leaves too few
 _TRAINED_ON = 64  # vectors a list; FAISS's own k-means asks for 39 to 256
 _QUANTISER_TRAINED_ON = 4096  # vectors; it learns 16 points in the plane at a time
 _THREADS = min(4, os.cpu_count() or 1)
@@ -138,8 +139,8 @@ class IndexFile:
         # A filter empties the lists, so more of them are opened to find as many.
         probes = min(lists.nlist, int(np.ceil(lists.nprobe / share)))
         while True:
-            # Its thousand tests cost more than what it drops, unless it drops nearly all.
-            ask = allowed is not None and share < _ASKED_OFTEN
+            # Asking a filter for each vector costs more than reading what it drops, up to a point.
+            ask = allowed is not None and _SURPLUS * needed / share > _LONGEST
             found = self._scan(lists, query, needed, probes, allowed, ask)
             if allowed is not None and not ask and len(found[0]) < needed and share < 1:
                 found = self._scan(lists, query, needed, probes, allowed, True)
@@ -163,7 +164,7 @@ class IndexFile:
         """
         taken = needed
         if allowed is not None and not ask:
-            taken = min(len(self), int(1.2 * needed * len(self) / np.count_nonzero(allowed)))
+            taken = min(len(self), int(_SURPLUS * needed * len(self) / np.count_nonzero(allowed)))
         selector = _selector(allowed) if allowed is not None and ask else None
         nearness, nearest = lists.quantizer.search(query[None], probes)
 
