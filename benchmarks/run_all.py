@@ -63,7 +63,9 @@ def main() -> int:
             if done.returncode:
                 failed.append(script)
             seconds = time.perf_counter() - started
-            parts.append(done.stdout.strip() or f"## {script} failed")
+            # servers that it started may have said something before
+            _, heading, tables = done.stdout.partition("## ")
+            parts.append(heading + tables.strip() if tables else f"## {script} failed")
             parts.append(f"*`benchmarks/{script}`, {seconds:.0f} s*")
     written = HERE / ".results.md.tmp"
     written.write_text("\n\n".join(parts) + "\n")
