@@ -58,9 +58,10 @@ class Kind:
         )
 
 
-IMAGES = Kind("images", "image_embeddings", "siglip_embeddings")
-CAPTIONS = Kind("captions", "caption_embeddings", "caption_embeddings")
-KINDS = (IMAGES, CAPTIONS)
+KINDS = (
+    Kind("images", "image_embeddings", "siglip_embeddings"),
+    Kind("captions", "caption_embeddings", "caption_embeddings"),
+)
 
 
 def write(
