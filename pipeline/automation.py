@@ -101,7 +101,7 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
             for album_id, album in albums.items()
             if album_id not in busy and (left := _work_left(library, album))
         }
-        library.remember_complete()
+        library.remember()
         # What was tried and changed nothing is tried again on the next day.
         pending = [each for each in work if cursor.tried.get(each) != work[each]]
         tried = {each: key for each, key in cursor.tried.items() if each in work or each in busy}

@@ -27,7 +27,7 @@ def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         failed = [
             (album_id, row["image_id"], row["error"])
             for album_id in (album["album_id"] for album in library.albums())
-            if library.store.counts(table, album_id).failed
+            if library.store.contents(table, album_id).failed
             for row in library.store.read(table, album_id, ["image_id", "error"]).to_pylist()
             if row["error"] is not None
         ]
@@ -54,8 +54,9 @@ def every_photo_embedded(library: LibraryResource) -> dg.AssetCheckResult:
     missing = {}
     embedded = set(library.store.parts("siglip_embeddings"))
     for album_id in embedded.intersection(album["album_id"] for album in library.albums()):
-        photos, failed = library.store.counts("raw_images", album_id)
-        if library.store.counts("siglip_embeddings", album_id).rows == photos - failed:
+        photos = library.store.contents("raw_images", album_id)
+        embedded_photos = library.store.contents("siglip_embeddings", album_id).rows
+        if embedded_photos == photos.rows - photos.failed:
             continue
         rows = library.store.read("siglip_embeddings", album_id, ["image_id"])
         wanted = {photo.image_id for photo in readable_photos(library.store, album_id)}

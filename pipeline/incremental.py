@@ -251,7 +251,7 @@ def _made_before(
     ids = pa.array([item.image_id for item in todo], pa.int64())
     photos = store.read("raw_images", album_id, ["image_id", "sha256"])
     pictures = photos.filter(pc.is_in(photos["image_id"], ids))["sha256"].drop_null()
-    albums = {part.removesuffix(_LEFT) for part in store.parts_with(set(pictures.to_pylist()))}
+    albums = {part.removesuffix(_LEFT) for part in store.parts_with(pictures.to_pylist())}
     # A row that leaves an album lies with those that left, or does so once this table's turn comes.
     for part in sorted(each for album in albums for each in (album, left_part(album))):
         origins = store.read(table, part, [*columns, "error"]).to_pylist()

@@ -38,6 +38,7 @@ class Library:
         self.settings = settings
         self.just_found: dict[str, Found] = {}
         """What sources were found to have, by asset, for the run of it that comes next."""
+        self._albums: tuple[list[tuple[str, str]], list[Row]] = [], []  # as last read
         producers = {
             SiglipEmbeddings.table: embed_producer(settings.embed_model),
             CaptionEmbeddings.table: text_producer(settings.text_model),
@@ -74,9 +75,15 @@ class Library:
         kinds = (RawImages, ExifMetadata, LlmCaptions, SiglipEmbeddings, CaptionEmbeddings)
         return {kind.table: kind(self.store, self.settings) for kind in kinds}
 
-    def albums(self) -> list[dict[str, Any]]:
+    def albums(self) -> list[Row]:
         """The rows of table ``albums``, in the order in which they were found."""
-        return list(self.store.read_all("albums").to_pylist())
+        version = [
+            (part, self.store.version(self.store.path("albums", part)))
+            for part in self.store.parts("albums")
+        ]
+        if self._albums[0] != version:
+            self._albums = version, self.store.read_all("albums").to_pylist()
+        return list(self._albums[1])
 
     def album(self, album_id: str) -> Row:
         """One row of table ``albums``. Raises AlbumscopeError for an unknown id."""
@@ -117,8 +124,9 @@ class Library:
                 self._complete[album["album_id"]] = state
         return {what: rows for what, rows in left.items() if rows}
 
-    def remember_complete(self) -> None:
-        """Keep for other processes which albums were found complete, and in which state."""
+    def remember(self) -> None:
+        """Keep for other processes what was found: which albums are complete, what files hold."""
+        self.store.remember_contents()
         text = json.dumps(self._complete)
         if not self._remembered.exists() or self._remembered.read_text() != text:
             replace_file(self._remembered, lambda path: path.write_text(text))

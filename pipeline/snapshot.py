@@ -238,6 +238,7 @@ def publish(
             library.store.look_again()
             library.store.sweep()
             library.drop_what_left()
+            library.remember()
             fingerprint = inputs(library)
             if newest := _newest_if_same(data_dir, fingerprint):
                 if not _is_good(data_dir, current_name(data_dir)):

@@ -10,6 +10,7 @@
     DATA_DIR/photos/<album id>/<photo id>.jpg
     DATA_DIR/snapshots/                      see snapshot.py
     DATA_DIR/complete.json                   which albums were found complete; may be deleted
+    DATA_DIR/files.json                      what the files were found to hold; may be deleted
     DATA_DIR/dagster/                        Dagster's own storage
 
 No file is ever changed in place, so readers need no lock and a killed writer leaves the old file.
@@ -18,13 +19,15 @@ With LIBRARY_URL all but Dagster's storage lies in an object store: see remote_s
 
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
@@ -43,11 +46,16 @@ _READ_ONLY = ("readonly database", "unable to open database file")
 _YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
 
 
-class RowCounts(NamedTuple):
-    """How many rows a file has, and how many of them are photos that failed."""
+class Contents(NamedTuple):
+    """What a file of a table holds: how many rows, how many of them photos that failed.
 
+    ``pictures`` are of ``raw_images`` alone: the beginnings of the sha256, as numbers.
+    """
+
+    version: str
     rows: int
     failed: int
+    pictures: Sequence[int]
 
 
 class Store:
@@ -59,15 +67,19 @@ class Store:
 
     def __init__(self, root: Path, producers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.root = root
-        self._folders = {table: _folder_name(producer) for table, producer in producers.items()}
-        # What was read of files, by path and version: runs of one process ask again and again.
-        self._counts: dict[tuple[Path, str], RowCounts] = {}
-        self._hashes: dict[tuple[Path, str], frozenset[str]] = {}
+        folders = {table: root / "tables" / table for table in SCHEMAS}
+        self._folders = {
+            table: (
+                folder / _folder_name(producers[table]) if table in producers else folder,
+                folder,
+            )
+            for table, folder in folders.items()
+        }
 
     def path(self, table: str, part: str) -> Path:
         """Where the file of one album (for ``albums``: of one source) lies."""
-        own, earlier = (folder / f"{part}.parquet" for folder in self._places(table))
-        return own if self.has(own) or not self.has(earlier) else earlier
+        own, earlier = (Path(f"{folder}/{part}.parquet") for folder in self._places(table))
+        return own if own == earlier or self.has(own) or not self.has(earlier) else earlier
 
     def parts(self, table: str) -> list[str]:
         """The albums (for ``albums``: the sources) that have a file, sorted."""
@@ -87,37 +99,67 @@ class Store:
         except FileNotFoundError:
             return schema.empty_table()
 
-    def counts(self, table: str, part: str) -> RowCounts:
-        """How many rows a file has and how many of them failed, from the file's own statistics."""
+    def contents(self, table: str, part: str) -> Contents:
+        """What a file holds, which is looked at once for each version of it."""
         path = self.path(table, part)
-        key = path, self.version(path)
-        if key not in self._counts:
-            rows = failed = 0
-            with suppress(FileNotFoundError), self._parquet(path) as parquet:
-                rows = parquet.metadata.num_rows
-                at = parquet.schema.names.index("error")
-                groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
-                known = [group.column(at).statistics for group in groups]
-                if all(known):
-                    fine = sum(statistics.null_count for statistics in known)
-                else:  # an empty group has none
-                    fine = parquet.read(["error"])["error"].null_count
-                failed = rows - fine
-            self._counts[key] = RowCounts(rows, failed)
-        return self._counts[key]
-
-    def parts_with(self, hashes: Set[str]) -> list[str]:
-        """The albums that have a photo with one of these sha256."""
-        found = []
-        for part in self.parts("raw_images"):
-            path = self.path("raw_images", part)
-            key = path, self.version(path)
-            if key not in self._hashes:
-                column = self.read("raw_images", part, ["sha256"])["sha256"]
-                self._hashes[key] = frozenset(column.to_pylist())
-            if not self._hashes[key].isdisjoint(hashes):
-                found.append(part)
+        version = self.version(path)
+        key = f"{table}/{part}"
+        found = self._contents.get(key)
+        if found is None or found.version != version:
+            rows, failed = self._counts(path)
+            pictures: list[int] = []
+            if table == "raw_images":
+                hashes = self.read(table, part, ["sha256"])["sha256"].drop_null()
+                pictures = list(map(_beginning, hashes.to_pylist()))
+            found = self._contents[key] = Contents(version, rows, failed, pictures)
         return found
+
+    def parts_with(self, hashes: Iterable[str]) -> list[str]:
+        """The albums that have a photo with one of these sha256, and perhaps a few that do not."""
+        beginnings = set(map(_beginning, hashes))
+        return [
+            part
+            for part in self.parts("raw_images")
+            if not beginnings.isdisjoint(self.contents("raw_images", part).pictures)
+        ]
+
+    def remember_contents(self) -> None:
+        """Keep for other processes what the files were found to hold."""
+        known = {
+            key: self._contents[key]
+            for table in ALBUM_TABLES
+            for part in self.parts(table)
+            if (key := f"{table}/{part}") in self._contents
+        }
+        text = json.dumps(known)
+        if not self._remembered.exists() or self._remembered.read_text() != text:
+            replace_file(self._remembered, lambda path: path.write_text(text))
+
+    @cached_property
+    def _contents(self) -> dict[str, Contents]:
+        try:
+            known = json.loads(self._remembered.read_text())
+            return {key: Contents(*fields) for key, fields in known.items()}
+        except (OSError, ValueError, TypeError, AttributeError):  # nothing is lost: files are read
+            return {}
+
+    @property
+    def _remembered(self) -> Path:
+        return self.root / "files.json"
+
+    def _counts(self, path: Path) -> tuple[int, int]:
+        """How many rows a file has and how many of them failed, from the file's own statistics."""
+        rows = fine = 0
+        with suppress(FileNotFoundError), self._parquet(path) as parquet:
+            rows = parquet.metadata.num_rows
+            at = parquet.schema.names.index("error")
+            groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
+            known = [group.column(at).statistics for group in groups]
+            if all(known):
+                fine = sum(statistics.null_count for statistics in known)
+            else:  # an empty group has none
+                fine = parquet.read(["error"])["error"].null_count
+        return rows, rows - fine
 
     def read_all(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read all files of a table as one, in the order of ``parts``."""
@@ -185,8 +227,7 @@ class Store:
 
         The latter are read as long as the former are not there, and never changed.
         """
-        folder = self.root / "tables" / table
-        return folder / self._folders.get(table, ""), folder
+        return self._folders[table]
 
     def photos(self, album_id: str) -> Path:
         """The folder of an album's pictures; those of folder albums lie elsewhere."""
@@ -334,6 +375,11 @@ def disk_advice(error: BaseException) -> str | None:
     if number in denied or any(words in text for words in _READ_ONLY):
         return f"it cannot be written to: {_YOURS}"
     return None
+
+
+def _beginning(sha256: str) -> int:
+    """Enough of a hash to tell pictures apart, short enough to be kept of all."""
+    return int(sha256[:13], 16)
 
 
 def _folder_name(producer: str) -> str:

@@ -80,7 +80,7 @@ def sync(
         except (AlbumError, SourceError) as error:
             report.failed[album_id] = str(error)
 
-    library.remember_complete()
+    library.remember()
     on_start(sum(albums[album_id]["photo_count"] for album_id in pending))
     for group in groups(instance.get_dynamic_partitions("albums"), pending):
         assets = [*library.stages, *(["faiss_index"] if len(pending) == 1 else [])]
