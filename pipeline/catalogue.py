@@ -93,7 +93,7 @@ def _changed_albums(connection: duckdb.DuckDBPyConnection, states: pa.Table) -> 
         SELECT DISTINCT part FROM (
             (FROM states EXCEPT FROM internal.inputs) UNION ALL
             (FROM internal.inputs EXCEPT FROM states)
-        ) ORDER BY ALL
+        ) WHERE name <> 'albums' ORDER BY ALL
         """
     ).fetchall()
     connection.execute("CREATE OR REPLACE TABLE internal.inputs AS FROM states")

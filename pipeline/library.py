@@ -144,9 +144,10 @@ class Library:
 
     def _state(self, album: Row) -> str:
         """What tells whether an album may have changed: its photos as listed, its files, models."""
-        digest = hashlib.sha256()
-        for photo in self.raw_images.wanted(album):
-            digest.update(f"{photo.image_id} {photo.origin()}\n".encode("utf-8", "surrogatepass"))
+        photos = [
+            (photo.image_id, *photo.origin().values()) for photo in self.raw_images.wanted(album)
+        ]
+        digest = hashlib.sha256(repr(photos).encode())
         for table, stage in self.stages.items():
             if stage.active:
                 version = self.store.version(self.store.path(table, album["album_id"]))

@@ -37,7 +37,7 @@ from pipeline.errors import AlbumscopeError
 from pipeline.remote_snapshots import RemoteSnapshots, remote_snapshots
 from pipeline.settings import Settings
 from pipeline.store import explain_disk_errors, flush_to_disk, located, replace_file
-from pipeline.tables import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
+from pipeline.tables import SCHEMAS, VECTOR_TABLES
 
 if TYPE_CHECKING:
     from pipeline.library import Library
@@ -239,7 +239,8 @@ def publish(
             library.store.sweep()
             library.drop_what_left()
             library.remember()
-            fingerprint = inputs(library)
+            states = _states(library, SCHEMAS)
+            fingerprint = _fingerprint(library, states)
             if newest := _newest_if_same(data_dir, fingerprint):
                 if not _is_good(data_dir, current_name(data_dir)):
                     make_current(data_dir, newest.name, remote)
@@ -249,7 +250,7 @@ def publish(
             unfinished.mkdir()
             try:
                 before = _to_start_from(library, connect)
-                manifest = _write(library, connect, unfinished, before, exact_up_to)
+                manifest = _write(library, connect, unfinished, before, states, exact_up_to)
                 manifest |= {"name": name, "run_id": run_id, "inputs": fingerprint}
                 (unfinished / _MANIFEST).write_text(json.dumps(manifest, indent=2))
                 for file in unfinished.iterdir():
@@ -301,18 +302,28 @@ def _is_good(data_dir: Path, name: str | None) -> bool:
 
 def inputs(library: "Library", tables: Iterable[str] = tuple(SCHEMAS)) -> str:
     """A fingerprint of all that a snapshot is made from; moves when any table is rewritten."""
+    return _fingerprint(library, _states(library, tables))
+
+
+def _fingerprint(library: "Library", states: pa.Table) -> str:
     digest = hashlib.sha256(f"{FORMAT} {_producers(library)}".encode())
-    for file in _states(library, tables).to_pylist():
+    for file in states.to_pylist():
         digest.update(f"{file}\n".encode())
     return digest.hexdigest()
 
 
 def _write(
-    library: "Library", connect: Connect, folder: Path, before: Path | None, exact_up_to: int
+    library: "Library",
+    connect: Connect,
+    folder: Path,
+    before: Path | None,
+    states: pa.Table,
+    exact_up_to: int,
 ) -> dict[str, Any]:
     """Write all files but the manifest, and return that.
 
     ``before`` is the snapshot to start from; without one everything is made from nothing.
+    ``states`` are those of the library's files.
     """
     if before:
         shutil.copyfile(before / _CATALOG, folder / _CATALOG)
@@ -322,7 +333,7 @@ def _write(
             f"ATTACH '{_quoted(folder / _CATALOG)}' AS catalog; USE catalog;"
             f" SET file_search_path = '{_quoted(folder)}'"
         )
-        catalogue.update(connection, library, _states(library, ALBUM_TABLES))
+        catalogue.update(connection, library, states)
         reports = {
             f"{kind.name}.faiss": vectors.write(
                 kind, connection, library.store, folder, before, exact_up_to

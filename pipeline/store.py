@@ -78,13 +78,17 @@ class Store:
 
     def path(self, table: str, part: str) -> Path:
         """Where the file of one album (for ``albums``: of one source) lies."""
-        own, earlier = (Path(f"{folder}/{part}.parquet") for folder in self._places(table))
-        return own if own == earlier or self.has(own) or not self.has(earlier) else earlier
+        own, earlier = self._places(table)
+        path = Path(f"{own}/{part}.parquet")
+        if own == earlier or self.has(path):
+            return path
+        before = Path(f"{earlier}/{part}.parquet")
+        return before if self.has(before) else path
 
     def parts(self, table: str) -> list[str]:
         """The albums (for ``albums``: the sources) that have a file, sorted."""
-        names = {name for folder in self._places(table) for name in self.names(folder)}
-        return sorted(Path(name).stem for name in names if name.endswith(".parquet"))
+        names = {name for folder in set(self._places(table)) for name in self.names(folder)}
+        return sorted(name.removesuffix(".parquet") for name in names if name.endswith(".parquet"))
 
     def read(self, table: str, part: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read one file, or some of its columns; without a file, an empty table."""

@@ -154,14 +154,15 @@ def list_photos(album: Row) -> list[FolderPhoto]:
             f"The folder {printable(folder)} of album {album['title']!r} cannot be read"
             f" ({error.strerror}): is its disk mounted?"
         ) from error
-    below = Path(folder).relative_to(root)
+    below = os.path.normpath(Path(folder).relative_to(root))
+    place = "" if below == "." else f"{below}/"
     photos = []
     for entry, status in found:
         photos.append(
             FolderPhoto(
                 image_id=_image_id(album["album_id"], entry.name),
                 path=entry.path,
-                relative_path=printable(os.path.normpath(f"{below}/{entry.name}")),
+                relative_path=printable(place + entry.name),
                 size=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 ctime_ns=status.st_ctime_ns,
