@@ -28,7 +28,9 @@ _RECALL_QUERIES = 200
 _CANDIDATES = (250, 500, 1000, 2000, 4000)  # tried in turn until the recall is reached
 _SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)  # of the lists, likewise
 _SPARE = 0.01  # recall beyond the target that the candidates are given, for the lists to use up
-_COMPARED = 10_000  # rows: a filter that leaves no more has them all compared
+_COMPARED = 10_000  # rows: a filter that leaves no more has them all compared,
+_CODES_A_ROW = 16  # or no more than take as long as the codes that would be scanned instead
+_BLOCK = 1024  # rows compared at once: they stay in the processor's cache
 _LONGEST = 8000  # candidates: if a filter needs more, to be left with enough, each vector is asked
 _SURPLUS = 1.2  # of candidates that a filter is expected to leave, so that it seldom leaves too few
 _TRAINED_ON = 64  # vectors a list; FAISS's own k-means asks for 39 to 256
@@ -62,14 +64,13 @@ class IndexFile:
         if isinstance(flat, faiss.IndexRefine):
             self._lists = faiss.downcast_index(flat.base_index)
             flat = faiss.downcast_index(flat.refine_index)
-        shape = (flat.ntotal, flat.d)
-        self.vectors: NDArray[np.float16] = (
-            faiss.rev_swig_ptr(flat.codes.data(), 2 * flat.ntotal * flat.d)
-            .view(np.float16)
-            .reshape(shape)
+        codes = (
+            faiss.rev_swig_ptr(flat.codes.data(), flat.ntotal * flat.code_size)
             if flat.ntotal
-            else np.empty(shape, np.float16)
+            else np.empty(0, np.uint8)
         )
+        self._codes: NDArray[np.uint8] = codes.reshape(flat.ntotal, flat.code_size)
+        self.vectors: NDArray[np.float16] = self._codes.view(np.float16)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -84,11 +85,11 @@ class IndexFile:
         if not k:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         query = np.ascontiguousarray(query, np.float32)
-        if allowed is not None and kept <= max(_COMPARED, 2 * k):
-            parts = np.array_split(np.flatnonzero(allowed), _THREADS)
-            return _best(
-                *_joined(_threads().map(lambda rows: self._compare(query, rows), parts)), k
-            )
+        if (self._lists or allowed is not None) and kept <= self._compared_up_to(kept, k):
+            rows = np.arange(kept) if allowed is None else np.flatnonzero(allowed)
+            parts = np.array_split(rows, _THREADS)
+            found = _threads().map(lambda rows: self._nearest(query, rows, k), parts)
+            return _best(*_joined(found), k)
         if self._lists is None:
             parameters = None if allowed is None else faiss.SearchParameters(sel=_selector(allowed))
             cosines, rows = self._index.search(query[None], k, params=parameters)
@@ -126,6 +127,17 @@ class IndexFile:
         """How many are re-ranked for ``k``: measured, it grows more slowly than ``k`` does."""
         return int(self._index.k_factor * _RECALL_AT * max(1.0, k / _RECALL_AT) ** 0.75)
 
+    def _compared_up_to(self, kept: int, k: int) -> int:
+        """So many rows are compared one by one sooner than found by their codes."""
+        if self._lists is None:
+            return max(_COMPARED, 2 * k)
+        codes = len(self) * self._probes(self._lists, kept) / self._lists.nlist
+        return int(max(_COMPARED, 4 * self._candidates(k), codes / _CODES_A_ROW))
+
+    def _probes(self, lists: faiss.IndexIVF, kept: int) -> int:
+        """How many lists are opened: a filter empties them, so that more are."""
+        return int(min(lists.nlist, np.ceil(lists.nprobe * len(self) / kept)))
+
     def _search_lists(
         self,
         lists: faiss.IndexIVF,
@@ -136,14 +148,13 @@ class IndexFile:
     ) -> Found:
         share = kept / len(self)
         needed = min(self._candidates(k), kept)
-        # A filter empties the lists, so more of them are opened to find as many.
-        probes = min(lists.nlist, int(np.ceil(lists.nprobe / share)))
+        probes = self._probes(lists, kept)
         while True:
             # Asking a filter for each vector costs more than reading what it drops, up to a point.
             ask = allowed is not None and _SURPLUS * needed / share > _LONGEST
-            found = self._scan(lists, query, needed, probes, allowed, ask)
-            if allowed is not None and not ask and len(found[0]) < needed and share < 1:
-                found = self._scan(lists, query, needed, probes, allowed, True)
+            found, candidates = self._scan(lists, query, k, needed, probes, allowed, ask)
+            if allowed is not None and not ask and candidates < needed and share < 1:
+                found, _ = self._scan(lists, query, k, needed, probes, allowed, True)
             if len(found[0]) >= k or probes == lists.nlist:
                 return _best(*found, k)
             probes = min(lists.nlist, 4 * probes)  # the lists opened held fewer than k
@@ -152,12 +163,14 @@ class IndexFile:
         self,
         lists: faiss.IndexIVF,
         query: NDArray[np.float32],
+        k: int,
         needed: int,
         probes: int,
         allowed: NDArray[np.bool_] | None,
         ask: bool,
-    ) -> Found:
-        """The best ``needed`` candidates and more, with their cosines, in no order.
+    ) -> tuple[Found, int]:
+        """The nearest of the best ``needed`` candidates, ``k`` and more, in no order; and how many
+        candidates there were.
 
         With a filter, it is asked for each vector; or what it drops is taken out of a longer list
         of candidates, which may then hold fewer than ``needed``.
@@ -168,7 +181,7 @@ class IndexFile:
         selector = _selector(allowed) if allowed is not None and ask else None
         nearness, nearest = lists.quantizer.search(query[None], probes)
 
-        def scan(part: int) -> Found:
+        def scan(part: int) -> tuple[Found, int]:
             mine = np.ascontiguousarray(nearest[:, part::_THREADS])
             near = np.ascontiguousarray(nearness[:, part::_THREADS])
             rows = np.empty((1, taken), np.int64)
@@ -179,14 +192,31 @@ class IndexFile:
                 faiss.SearchParametersIVF(nprobe=mine.shape[1], sel=selector),
             )  # fmt: skip
             found = rows[rows >= 0]
-            return self._compare(query, found[allowed[found]] if allowed is not None else found)
+            if allowed is not None:
+                found = found[allowed[found]]
+            return self._nearest(query, found, k), len(found)
 
-        parts = range(min(_THREADS, probes))
-        return _joined(_threads().map(scan, parts))
+        found, candidates = zip(*_threads().map(scan, range(min(_THREADS, probes))), strict=True)
+        return _joined(found), sum(candidates)
 
-    def _compare(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> Found:
-        # einsum, not @: BLAS would start threads of its own for a millisecond of work
-        return rows, np.einsum("ij,j->i", self.vectors[rows].astype(np.float32), query)
+    def _nearest(self, query: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Found:
+        """The ``k`` nearest of these rows and perhaps more, in no order.
+
+        They are copied into a small index that FAISS compares, as nothing else is quick at half
+        precision.
+        """
+        block = _half_precision(len(query))
+        block.codes.resize(min(_BLOCK, len(rows)) * block.code_size)
+        codes = faiss.rev_swig_ptr(block.codes.data(), block.codes.size())
+        codes = codes.reshape(-1, block.code_size)
+        found = [(np.empty(0, np.int64), np.empty(0, np.float32))]
+        for at in range(0, len(rows), _BLOCK):
+            some = rows[at : at + _BLOCK]
+            self._codes.take(some, axis=0, out=codes[: len(some)], mode="clip")
+            block.ntotal = len(some)
+            cosines, places = block.search(query[None], min(k, len(some)))
+            found.append((some[places[0]], cosines[0]))
+        return _joined(found)
 
 
 class VectorIndex:
@@ -261,10 +291,7 @@ def build(
     blocks: Blocks, dimension: int, count: int, *, exact_up_to: int = EXACT_UP_TO
 ) -> tuple[faiss.Index, IndexReport]:
     """Build the index that fits ``count`` vectors and measure its recall."""
-    flat = faiss.IndexScalarQuantizer(
-        dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
-    flat.is_trained = True  # half precision has nothing to learn
+    flat = _half_precision(dimension)
     index = flat if count <= exact_up_to else faiss.IndexRefine(_trained_lists(blocks, count), flat)
     for block in blocks():
         index.add(np.ascontiguousarray(block))
@@ -315,6 +342,15 @@ def _trained_lists(blocks: Blocks, count: int) -> faiss.IndexIVF:
 def _threads() -> ThreadPoolExecutor:
     """Threads that FAISS does not split up any further."""
     return ThreadPoolExecutor(_THREADS, "vectors", faiss.omp_set_num_threads, (1,))
+
+
+def _half_precision(dimension: int) -> faiss.IndexScalarQuantizer:
+    """An empty index that keeps vectors at half precision and compares them all."""
+    flat = faiss.IndexScalarQuantizer(
+        dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    flat.is_trained = True  # half precision has nothing to learn
+    return flat
 
 
 def _selector(allowed: NDArray[np.bool_]) -> faiss.IDSelectorBitmap:
