@@ -47,7 +47,12 @@ def tn(singular: str, plural: str, count: int, **values: object) -> str:
 
 def number(value: float) -> str:
     """A number as the language writes it: "28,000", "28 000"."""
-    return numbers.format_decimal(value, locale=_locale())
+    return _number(value, _locale())
+
+
+@lru_cache(maxsize=4096)  # a thousand albums have a count beside them
+def _number(value: float, locale: Locale) -> str:
+    return numbers.format_decimal(value, locale=locale)
 
 
 def day(value: date) -> str:

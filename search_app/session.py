@@ -1,9 +1,11 @@
 """What every page needs: the one engine, and errors that are told in words."""
 
+import gc
 import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import streamlit as st
 
@@ -22,6 +24,18 @@ def engine() -> SearchEngine:
     return SearchEngine(load_settings())
 
 
+@cache
+def spare_the_collector() -> None:
+    """Let Python's garbage collector leave alone what lives now; only the first call does.
+
+    Streamlit has it go through everything each time that it has drawn a page, which with the models
+    takes a quarter of a second and holds up what was drawn.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@cache
 def sign_in_secret() -> str | None:
     """The secret that signs cookies where one has to sign in; None where anyone may look."""
     try:

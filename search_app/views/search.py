@@ -13,7 +13,7 @@ from search_app.filters import Filters
 from search_app.language import t, tn
 from search_app.pictures import Upload
 from search_app.query import ParsedQuery, photo_term
-from search_app.session import engine, errors_shown
+from search_app.session import engine, errors_shown, spare_the_collector
 from search_app.views import by_picture, filters, preview, selection
 from search_app.wording import literal, percent, title_of
 
@@ -133,7 +133,9 @@ def _found(
 @lru_cache(maxsize=256)
 def _found_by_query(snapshot: str, query: Query) -> Sequence[Hit]:
     """The same query of the same snapshot is searched for once."""
-    return engine().search(query)
+    hits = engine().search(query)
+    spare_the_collector()  # now that the models are there
+    return hits
 
 
 @lru_cache(maxsize=64)
