@@ -29,10 +29,10 @@ _CANDIDATES = (250, 500, 1000, 2000, 4000)  # tried in turn until the recall is 
 _SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)  # of the lists, likewise
 _SPARE = 0.01  # recall beyond the target that the candidates are given, for the lists to use up
 _COMPARED = 10_000  # rows: a filter that leaves no more has them all compared,
-_CODES_A_ROW = 16  # or no more than take as long as the codes that would be scanned instead
+_CODES_A_ROW = 32  # or no more than take as long as the codes that would be scanned instead
 _BLOCK = 1024  # rows compared at once: they stay in the processor's cache
-_LONGEST = 8000  # candidates: if a filter needs more, to be left with enough, each vector is asked
-_SURPLUS = 1.2  # of candidates that a filter is expected to leave, so that it seldom leaves too few
+_LONGEST = 16_000  # candidates: if a filter needs more, to be left with enough, it is asked of each
+_SURPLUS = 1.2  # of candidates, as a filter may leave fewer and threads do not find as many each
 _TRAINED_ON = 64  # vectors a list; FAISS's own k-means asks for 39 to 256
 _QUANTISER_TRAINED_ON = 4096  # vectors; it learns 16 points in the plane at a time
 _THREADS = min(4, os.cpu_count() or 1)
@@ -123,9 +123,13 @@ class IndexFile:
             f" {self._candidates(_RECALL_AT)} candidates re-ranked at half precision"
         )
 
-    def _candidates(self, k: int) -> int:
-        """How many are re-ranked for ``k``: measured, it grows more slowly than ``k`` does."""
-        return int(self._index.k_factor * _RECALL_AT * max(1.0, k / _RECALL_AT) ** 0.75)
+    def _candidates(self, k: int, share: float = 1.0) -> int:
+        """How many are re-ranked for ``k``, of the share of the vectors that a filter keeps.
+
+        Measured, they grow more slowly than ``k``, and become fewer with the vectors.
+        """
+        wanted = self._index.k_factor * _RECALL_AT * max(1.0, k / _RECALL_AT) ** 0.75
+        return int(wanted * share**0.25)
 
     def _compared_up_to(self, kept: int, k: int) -> int:
         """So many rows are compared one by one sooner than found by their codes."""
@@ -135,8 +139,8 @@ class IndexFile:
         return int(max(_COMPARED, 4 * self._candidates(k), codes / _CODES_A_ROW))
 
     def _probes(self, lists: faiss.IndexIVF, kept: int) -> int:
-        """How many lists are opened: a filter empties them, so that more are."""
-        return int(min(lists.nlist, np.ceil(lists.nprobe * len(self) / kept)))
+        """How many lists are opened: more if a filter empties them, as its nearest are farther."""
+        return int(min(lists.nlist, np.ceil(lists.nprobe * (len(self) / kept) ** 0.5)))
 
     def _search_lists(
         self,
@@ -147,13 +151,13 @@ class IndexFile:
         kept: int,
     ) -> Found:
         share = kept / len(self)
-        needed = min(self._candidates(k), kept)
+        needed = min(self._candidates(k, share), kept)
         probes = self._probes(lists, kept)
         while True:
             # Asking a filter for each vector costs more than reading what it drops, up to a point.
-            ask = allowed is not None and _SURPLUS * needed / share > _LONGEST
+            ask = allowed is not None and needed / share > _LONGEST
             found, candidates = self._scan(lists, query, k, needed, probes, allowed, ask)
-            if allowed is not None and not ask and candidates < needed and share < 1:
+            if allowed is not None and not ask and candidates < needed / 2:
                 found, _ = self._scan(lists, query, k, needed, probes, allowed, True)
             if len(found[0]) >= k or probes == lists.nlist:
                 return _best(*found, k)
@@ -175,15 +179,17 @@ class IndexFile:
         With a filter, it is asked for each vector; or what it drops is taken out of a longer list
         of candidates, which may then hold fewer than ``needed``.
         """
-        taken = needed
+        parts = min(_THREADS, probes)
+        taken = _SURPLUS * needed / parts
         if allowed is not None and not ask:
-            taken = min(len(self), int(_SURPLUS * needed * len(self) / np.count_nonzero(allowed)))
+            taken *= len(self) / np.count_nonzero(allowed)
+        taken = min(len(self), int(np.ceil(taken)))
         selector = _selector(allowed) if allowed is not None and ask else None
         nearness, nearest = lists.quantizer.search(query[None], probes)
 
         def scan(part: int) -> tuple[Found, int]:
-            mine = np.ascontiguousarray(nearest[:, part::_THREADS])
-            near = np.ascontiguousarray(nearness[:, part::_THREADS])
+            mine = np.ascontiguousarray(nearest[:, part::parts])
+            near = np.ascontiguousarray(nearness[:, part::parts])
             rows = np.empty((1, taken), np.int64)
             scores = np.empty((1, taken), np.float32)
             lists.search_preassigned_c(
@@ -196,7 +202,7 @@ class IndexFile:
                 found = found[allowed[found]]
             return self._nearest(query, found, k), len(found)
 
-        found, candidates = zip(*_threads().map(scan, range(min(_THREADS, probes))), strict=True)
+        found, candidates = zip(*_threads().map(scan, range(parts)), strict=True)
         return _joined(found), sum(candidates)
 
     def _nearest(self, query: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Found:
@@ -231,6 +237,7 @@ class VectorIndex:
         self._places = np.full(photos, -1, np.int64)
         self._places[rows[live]] = live
         self._is_all = bool(len(live) == len(rows))
+        self._is_in_order = np.array_equal(rows, np.arange(photos))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -245,13 +252,10 @@ class VectorIndex:
 
         ``query`` has shape (dimension,), ``allowed`` shape (photos,): the rows that a filter keeps.
         """
-        kept = None
-        if allowed is not None:
-            kept = allowed[self._rows]
-            if not self._is_all:
-                kept &= self._rows >= 0
-        elif not self._is_all:
-            kept = self._rows >= 0
+        kept = allowed if allowed is None or self._is_in_order else allowed[self._rows]
+        if not self._is_all:
+            live = self._rows >= 0
+            kept = live if kept is None else kept & live
         found = []
         start = 0
         for file in self._files:
