@@ -120,6 +120,20 @@ def loaded(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def to_search_box(page: Page) -> None:
+    """Press / until the box has the focus: on a busy machine the page may put up another one yet.
+
+    Raises AssertionError if it never has.
+    """
+    box = page.get_by_label("Search", exact=True)
+    for _ in range(10):
+        page.keyboard.press("/")
+        with suppress(AssertionError):
+            expect(box).to_be_focused(timeout=2000)
+            return
+    expect(box).to_be_focused()
+
+
 def enter(page: Page, text: str) -> None:
     box = page.get_by_label("Search", exact=True)
     box.fill(text)

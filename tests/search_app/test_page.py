@@ -35,6 +35,7 @@ from .page import (
     settled,
     show_all,
     slider,
+    to_search_box,
     upload,
 )
 
@@ -163,9 +164,7 @@ def test_the_address_holds_the_search(demo: Page, browser: BrowserContext) -> No
 
 def test_keys_lead_from_the_box_to_a_photo_and_on_to_similar_ones(demo: Page) -> None:
     loaded(demo)
-    demo.keyboard.press("/")
-    box = demo.get_by_label("Search", exact=True)
-    expect(box).to_be_focused()
+    to_search_box(demo)
     demo.keyboard.type("two dogs/")
     demo.keyboard.press("Enter")
     expect(photos(demo).first).to_have_text("two dogs")
