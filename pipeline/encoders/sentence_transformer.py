@@ -15,6 +15,7 @@ from pipeline.encoders.text import SentenceTransformerTextEncoder
 from pipeline.errors import AlbumscopeError
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PreTrainedModel
 
 CODE_VERSION = 1
@@ -53,6 +54,7 @@ class SentenceTransformerEncoder(SentenceTransformerTextEncoder):
         for part, module in model.transformers_model.named_children():
             if part.startswith("vis"):  # vision_model, CLIP's visual_projection
                 module.to(fastest_dtype(model.device.type))
+                _pool_positions_first(module)
         self._photos = Batches(self._embed_photos)
         self._running = threading.Lock()
 
@@ -132,6 +134,29 @@ def _text_options(transformer: "PreTrainedModel") -> dict[str, Any]:
         "return_attention_mask": False,
     }
     return {"lower_case": True, "tokenizer_options": padding}
+
+
+def _pool_positions_first(vision: "nn.Module") -> None:
+    """Let SigLIP's pooling take its photos in the order that torch's attention works in.
+
+    It gives the photos first and the positions within them second. Torch then turns them round, and
+    to multiply what lies scattered copies the weights for each position: a quarter of the time that
+    the whole model takes on a CPU. The vectors are the same.
+    """
+    from torch import nn
+
+    def turned(_: nn.Module, inputs: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        probe, photos, _ = (each.transpose(0, 1).contiguous() for each in inputs)
+        return (probe, photos, photos), options | {"need_weights": False}
+
+    def turned_back(_: nn.Module, inputs: Any, pooled: Any) -> Any:
+        return pooled[0].transpose(0, 1), None
+
+    attention = getattr(getattr(vision, "head", None), "attention", None)
+    if isinstance(attention, nn.MultiheadAttention) and attention.batch_first:
+        attention.batch_first = False
+        attention.register_forward_pre_hook(turned, with_kwargs=True)
+        attention.register_forward_hook(turned_back)
 
 
 def _scale_and_bias(transformer: "PreTrainedModel") -> tuple[float, float] | None:
