@@ -5,7 +5,7 @@
 Chromium types a query and presses Enter; measured is until the new photos are in the page and
 painted. Beside it stands the same query opened in a fresh tab, and what the engine alone takes. No
 two queries are the same. Growth is told of the last fifty queries against the first fifty, of the
-time and of the memory of the server, after the caches have been filled by a hundred others.
+time and of the memory of the server, after the caches have been filled by fifty others.
 """
 
 import argparse
@@ -32,7 +32,7 @@ QUERIES = (
     *("two dogs", "a cat", "boats on a lake shore", "kite in the sky", "a drum"),
     *("a clock", "espresso", "a pagoda", "a sunset", "a rocket"),
 )
-WARM_UP = 100  # queries
+WARM_UP = 50  # queries
 COMPARED = 50  # queries at the beginning and at the end
 PAINTED = """async () => {
     const first = () => document.querySelector('[class*=st-key-card-]')?.className;

@@ -1,5 +1,6 @@
 """Every model's vectors are kept: going back to a model costs nothing."""
 
+import os
 from pathlib import Path
 
 import dagster as dg
@@ -108,3 +109,23 @@ def test_models_of_like_names_do_not_share_files(data_dir: Path) -> None:
     for path in paths:
         assert path.parents[1] == data_dir / "tables" / table
         assert len(path.parent.name.encode()) <= 255
+
+
+def test_a_file_is_opened_again_only_after_it_was_replaced(data_dir: Path, album: Path) -> None:
+    library = Library(Settings(data_dir=data_dir))
+    (row,) = folder.find_albums(library.store).albums.to_pylist()
+    library.raw_images.refresh(row)
+    known = library.store.contents("raw_images", row["album_id"])
+    assert (known.rows, known.failed, len(known.pictures)) == (2, 0, 2)
+    library.remember()
+
+    path = library.store.path("raw_images", row["album_id"])
+    before = path.stat()
+    path.write_bytes(b"?" * before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert Store(data_dir).contents("raw_images", row["album_id"]) == known
+
+    path.unlink()
+    (album / "two.jpg").unlink()
+    library.raw_images.refresh(row)
+    assert Store(data_dir).contents("raw_images", row["album_id"]).rows == 1
