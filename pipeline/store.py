@@ -49,13 +49,13 @@ _YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
 class Contents(NamedTuple):
     """What a file of a table holds: how many rows, how many of them photos that failed.
 
-    ``pictures`` are of ``raw_images`` alone: the beginnings of the sha256, as numbers.
+    ``pictures`` are of ``raw_images`` alone: the beginnings of the sha256.
     """
 
     version: str
     rows: int
     failed: int
-    pictures: Sequence[int]
+    pictures: Sequence[str]
 
 
 class Store:
@@ -111,7 +111,7 @@ class Store:
         found = self._contents.get(key)
         if found is None or found.version != version:
             rows, failed = self._counts(path)
-            pictures: list[int] = []
+            pictures: list[str] = []
             if table == "raw_images":
                 hashes = self.read(table, part, ["sha256"])["sha256"].drop_null()
                 pictures = list(map(_beginning, hashes.to_pylist()))
@@ -381,9 +381,9 @@ def disk_advice(error: BaseException) -> str | None:
     return None
 
 
-def _beginning(sha256: str) -> int:
+def _beginning(sha256: str) -> str:
     """Enough of a hash to tell pictures apart, short enough to be kept of all."""
-    return int(sha256[:13], 16)
+    return sha256[:12]
 
 
 def _folder_name(producer: str) -> str:
