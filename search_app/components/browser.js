@@ -25,9 +25,8 @@ function toPhoto(key) {
 }
 
 function findSimilar() {
-  const card = document.activeElement.closest('[class*="st-key-card-"]');
-  const id = card && [...card.classList].join(' ').match(/st-key-card-(\d+)/)[1];
-  if (id) document.querySelector(`.st-key-similar-${id} button`)?.click();
+  const at = [...document.querySelectorAll(PHOTOS)].indexOf(document.activeElement);
+  document.querySelectorAll('[class*="st-key-similar-"] button')[at]?.click();
 }
 
 function turnPage(key) {

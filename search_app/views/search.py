@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 
 import streamlit as st
 from PIL import Image
@@ -18,6 +19,7 @@ from search_app.views import by_picture, filters, preview, selection
 from search_app.wording import literal, percent, title_of
 
 _COLUMNS = 4
+_SEARCHES_TOLD_APART = 8
 # A photo's title is a button; its ::after lets a click on the picture count as one on the title.
 _STYLE = """
 <style>
@@ -130,7 +132,7 @@ def _found(
         return _found_by_query(engine.current.name, query)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _found_by_query(snapshot: str, query: Query) -> Sequence[Hit]:
     """The same query of the same snapshot is searched for once."""
     hits = engine().search(query)
@@ -193,7 +195,9 @@ def _start_anew_if_other(search: object) -> None:
     state = st.session_state
     before = state.get("search")
     state.search = search
+    state.setdefault("searches", 0)
     if before is not None and before != search:
+        state.searches += 1
         state.shown = address.PAGE
         state.unfolded = set()
 
@@ -257,23 +261,26 @@ def _view_names() -> dict[str, str]:
 
 
 def _grid(hits: Sequence[Hit], *, scored: bool) -> None:
+    unfolded = st.session_state.setdefault("unfolded", set())
+    tiles = chain.from_iterable(
+        (hit, *(hit.near_duplicates if hit.image_id in unfolded else ())) for hit in hits
+    )
     grid = st.grid(_COLUMNS, min_column_width=125)
-    for hit in hits:
+    for place, hit in enumerate(tiles):
         with grid.cell():
-            _tile(hit, scored)
-        if hit.image_id in st.session_state.setdefault("unfolded", set()):
-            for other in hit.near_duplicates:
-                with grid.cell():
-                    _tile(other, scored)
+            _tile(hit, f"{st.session_state.searches % _SEARCHES_TOLD_APART}-{place}", scored)
 
 
-def _tile(hit: Hit, scored: bool) -> None:
+def _tile(hit: Hit, place: str, scored: bool) -> None:
+    """One photo. The keys of its buttons are those of its place, not its own: Streamlit never
+    forgets a key in a session. They are not those of the search before, which may be clicked yet.
+    """
     title = title_of(vars(hit))
     with st.container(key=f"card-{hit.image_id}", gap="xxsmall"):
         st.image(routes.picture(vars(hit), "grid"), alt=title)
         st.button(
             literal(title),
-            key=f"open-{hit.image_id}",
+            key=f"open-{place}",
             type="tertiary",
             wrap=False,
             on_click=_open,
@@ -286,7 +293,7 @@ def _tile(hit: Hit, scored: bool) -> None:
         else:
             st.button(
                 t("Find similar"),
-                key=f"similar-{hit.image_id}",
+                key=f"similar-{place}",
                 type="tertiary",
                 icon=":material/image_search:",
                 on_click=by_picture.search_with,
@@ -295,7 +302,7 @@ def _tile(hit: Hit, scored: bool) -> None:
         if hit.near_duplicates:
             st.button(
                 f"+{len(hit.near_duplicates)}",
-                key=f"fold-{hit.image_id}",
+                key=f"fold-{place}",
                 type="tertiary",
                 icon=":material/filter_none:",
                 help=tn(
