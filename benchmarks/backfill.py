@@ -1,6 +1,6 @@
 """What does Dagster itself cost in a backfill of 300 albums of 10 photos, with the embedded models?
 
-    python benchmarks/backfill.py [--albums 50] [--photos 10] [--others 1]
+    python benchmarks/backfill.py [--albums 50] [--photos 10] [--others 2]
 
 The albums are folders of the demo photos, made small, each file with bytes of its own. Dagster's
 daemon carries out the backfill, as it does one that was started in the UI: in runs of 25 albums,
@@ -194,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--albums", type=int, default=50)
     parser.add_argument("--photos", type=int, default=10, help="in each album")
-    parser.add_argument("--others", type=int, default=1, help="albums brought in by the default")
+    parser.add_argument("--others", type=int, default=2, help="albums brought in by the default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
         ours = carry_out(Path(root), arguments.albums, arguments.photos)
