@@ -35,7 +35,6 @@ def spare_the_collector() -> None:
     gc.freeze()
 
 
-@cache
 def sign_in_secret() -> str | None:
     """The secret that signs cookies where one has to sign in; None where anyone may look."""
     try:
