@@ -381,7 +381,7 @@ def _queries(blocks: Blocks) -> NDArray[np.float32]:
     """Queries like those that people ask, shape (queries, dimension).
 
     The first half is near photos of the library, as pictures are (cosine about 0.9), the other far
-    from all of them, as texts are (about 0.3).
+    from all of them, as texts are (about 0.3), and between two: their nearest lie in several lists.
     """
     random = np.random.default_rng(0)
     some: NDArray[np.float32] = np.concatenate(
@@ -390,6 +390,9 @@ def _queries(blocks: Blocks) -> NDArray[np.float32]:
     chosen = some[random.permutation(len(some))[:_RECALL_QUERIES]]
     noise = random.standard_normal(chosen.shape, dtype=np.float32) / np.sqrt(chosen.shape[1])
     distance = np.where(np.arange(len(chosen)) < len(chosen) // 2, 0.5, 3.0).astype(np.float32)
+    half = len(chosen) // 2
+    between = chosen[half:] + chosen[half:][::-1]
+    chosen[half:] = between / np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-6)
     moved: NDArray[np.float32] = chosen + distance[:, None] * noise
     moved /= np.linalg.norm(moved, axis=1, keepdims=True)
     return moved
