@@ -1,6 +1,6 @@
 """What does a night cost on which nothing is new, with 300 albums of 100 photos on Flickr?
 
-    python benchmarks/quiet_night.py [--albums 300] [--photos 100] [--rounds 5]
+    python benchmarks/quiet_night.py [--albums 300] [--photos 100] [--rounds 3]
 
 Flickr is the stand-in of the tests, which counts what it is asked. The albums are found and their
 photos listed by asking it; the tables that a first sync would write after hours of downloading are
