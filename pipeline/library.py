@@ -23,7 +23,7 @@ from pipeline.stages import (
     SiglipEmbeddings,
     Stage,
 )
-from pipeline.store import replace_file
+from pipeline.store import keep_text
 from pipeline.tables import ALBUM_TABLES
 
 Progress = Callable[[str, str, int], object]
@@ -127,9 +127,7 @@ class Library:
     def remember(self) -> None:
         """Keep for other processes what was found: which albums are complete, what files hold."""
         self.store.remember_contents()
-        text = json.dumps(self._complete)
-        if not self._remembered.exists() or self._remembered.read_text() != text:
-            replace_file(self._remembered, lambda path: path.write_text(text))
+        keep_text(self._remembered, json.dumps(self._complete))
 
     @cached_property
     def _complete(self) -> dict[str, str]:

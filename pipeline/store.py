@@ -135,9 +135,7 @@ class Store:
             for part in self.parts(table)
             if (key := f"{table}/{part}") in self._contents
         }
-        text = json.dumps(known)
-        if not self._remembered.exists() or self._remembered.read_text() != text:
-            replace_file(self._remembered, lambda path: path.write_text(text))
+        keep_text(self._remembered, json.dumps(known))
 
     @cached_property
     def _contents(self) -> dict[str, Contents]:
@@ -341,6 +339,12 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
             flush_to_disk(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def keep_text(path: Path, text: str) -> None:
+    """Write a text as ``replace_file`` does, unless the file has it already."""
+    if not path.exists() or path.read_text() != text:
+        replace_file(path, lambda temporary: temporary.write_text(text))
 
 
 def flush_to_disk(path: Path) -> None:

@@ -236,7 +236,7 @@ class VectorIndex:
         live = np.flatnonzero(rows >= 0)
         self._places = np.full(photos, -1, np.int64)
         self._places[rows[live]] = live
-        self._is_all = bool(len(live) == len(rows))
+        self._live = rows >= 0 if len(live) < len(rows) else None
         self._is_in_order = np.array_equal(rows, np.arange(photos))
 
     def __len__(self) -> int:
@@ -253,9 +253,8 @@ class VectorIndex:
         ``query`` has shape (dimension,), ``allowed`` shape (photos,): the rows that a filter keeps.
         """
         kept = allowed if allowed is None or self._is_in_order else allowed[self._rows]
-        if not self._is_all:
-            live = self._rows >= 0
-            kept = live if kept is None else kept & live
+        if self._live is not None:
+            kept = self._live if kept is None else kept & self._live
         found = []
         start = 0
         for file in self._files:
@@ -389,8 +388,8 @@ def _queries(blocks: Blocks) -> NDArray[np.float32]:
     )
     chosen = some[random.permutation(len(some))[:_RECALL_QUERIES]]
     noise = random.standard_normal(chosen.shape, dtype=np.float32) / np.sqrt(chosen.shape[1])
-    distance = np.where(np.arange(len(chosen)) < len(chosen) // 2, 0.5, 3.0).astype(np.float32)
     half = len(chosen) // 2
+    distance = np.where(np.arange(len(chosen)) < half, 0.5, 3.0).astype(np.float32)
     between = chosen[half:] + chosen[half:][::-1]
     chosen[half:] = between / np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-6)
     moved: NDArray[np.float32] = chosen + distance[:, None] * noise
