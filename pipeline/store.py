@@ -68,7 +68,9 @@ class Store:
     def __init__(self, root: Path, producers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.root = root
         folders = {table: root / "tables" / table for table in SCHEMAS}
-        self._folders = {
+        # Where the files of a table are written, and where they lay before producers had folders:
+        # these are read as long as the former are not there, and never changed.
+        self._places = {
             table: (
                 folder / _folder_name(producers[table]) if table in producers else folder,
                 folder,
@@ -78,7 +80,7 @@ class Store:
 
     def path(self, table: str, part: str) -> Path:
         """Where the file of one album (for ``albums``: of one source) lies."""
-        own, earlier = self._places(table)
+        own, earlier = self._places[table]
         path = Path(f"{own}/{part}.parquet")
         if own == earlier or self.has(path):
             return path
@@ -87,7 +89,7 @@ class Store:
 
     def parts(self, table: str) -> list[str]:
         """The albums (for ``albums``: the sources) that have a file, sorted."""
-        names = {name for folder in set(self._places(table)) for name in self.names(folder)}
+        names = {name for folder in set(self._places[table]) for name in self.names(folder)}
         return sorted(name.removesuffix(".parquet") for name in names if name.endswith(".parquet"))
 
     def read(self, table: str, part: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -200,7 +202,7 @@ class Store:
         rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
         # no two vectors have a value in common
         repeated = [name for name in rows.column_names if name != "embedding"]
-        folder, _ = self._places(table)
+        folder, _ = self._places[table]
         self.replace(
             folder / f"{part}.parquet",
             lambda path: pq.write_table(
@@ -223,13 +225,6 @@ class Store:
                 f"{self.where(path)} cannot be read ({_first_line(error)});"
                 " delete it and run `albumscope sync`"
             ) from error
-
-    def _places(self, table: str) -> tuple[Path, Path]:
-        """Where the files of a table are written, and where they lay before producers had folders.
-
-        The latter are read as long as the former are not there, and never changed.
-        """
-        return self._folders[table]
 
     def photos(self, album_id: str) -> Path:
         """The folder of an album's pictures; those of folder albums lie elsewhere."""
