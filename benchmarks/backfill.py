@@ -1,4 +1,4 @@
-"""What does Dagster itself cost in a backfill of 300 albums of 10 photos, with the embedded models?
+"""What does Dagster itself cost in a backfill, with the embedded models?
 
     python benchmarks/backfill.py [--albums 50] [--photos 10] [--others 2]
 

@@ -100,7 +100,7 @@ def ask_on(engine: SearchEngine, stop: threading.Event, outcomes: list[bool]) ->
 
 def main() -> None:
     """Print the times."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--library", type=Path, help="a large library that was made before")
     parser.add_argument("--rounds", type=int, default=2)

@@ -102,7 +102,7 @@ def fresh(page: Page, number: int) -> float:
 
 def main() -> None:
     """Print the times."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--library", type=Path, help="a large library that was made before")
     parser.add_argument("--queries", type=int, default=100, help="at least 100")

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 Times = dict[str, list[float]]
 """Of each task, the seconds of every round, in the order of the rounds."""
 
@@ -43,7 +45,7 @@ def ratio(slower: Sequence[float], faster: Sequence[float]) -> float:
 
 def p95(seconds: Sequence[float]) -> float:
     """The time that 95 of 100 rounds stay below."""
-    return statistics.quantiles(seconds, n=20)[-1]
+    return float(np.percentile(seconds, 95))
 
 
 def print_table(title: str, lines: Sequence[Line], notes: str = "") -> None:

@@ -5,6 +5,7 @@
 Each of them can be run alone, too: ``python benchmarks/NAME.py --help``.
 """
 
+import argparse
 import os
 import platform
 import subprocess
@@ -13,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import psutil
@@ -30,18 +31,19 @@ SCRIPTS: dict[str, Sequence[str]] = {
     "exif_speed.py": (),
     "cold_start.py": (),
 }
-VERSIONED = ("duckdb", "faiss-cpu", "torch", "sentence-transformers", "dagster", "streamlit")
+VERSIONED = ("duckdb", "faiss", "torch", "sentence_transformers", "dagster", "streamlit")  # modules
 
 
 def machine() -> str:
     """What these figures were measured on."""
-    model = next(
-        (line.partition(":")[2].strip()
-         for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )  # fmt: skip
+    about = Path("/proc/cpuinfo")  # Linux has it
+    lines = about.read_text().splitlines() if about.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    model = next(named, platform.processor())
     memory = psutil.virtual_memory().total / 2**30
-    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONED)
+    packages = packages_distributions()  # faiss comes from faiss-cpu or faiss-gpu-cu12
+    names = [packages[module][0] for module in VERSIONED]
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d} with `make bench` on {os.cpu_count()} cores"
         f" ({model}), {memory:.0f} GiB of memory, {platform.system()},"
@@ -51,6 +53,7 @@ def machine() -> str:
 
 def main() -> int:
     """Run the scripts one after the other; a failed one is named and fails the whole."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     parts = ["# Benchmarks", machine()]
     failed = []
     with tempfile.TemporaryDirectory() as large:
@@ -65,8 +68,9 @@ def main() -> int:
             seconds = time.perf_counter() - started
             # servers that it started may have said something before
             _, heading, tables = done.stdout.partition("## ")
-            parts.append(heading + tables.strip() if tables else f"## {script} failed")
-            parts.append(f"*`benchmarks/{script}`, {seconds:.0f} s*")
+            parts.append(heading + tables.strip() if tables else f"## {script}")
+            ended = f", **failed** with status {done.returncode}" if done.returncode else ""
+            parts.append(f"*`benchmarks/{script}`, {seconds:.0f} s{ended}*")
     written = HERE / ".results.md.tmp"
     written.write_text("\n\n".join(parts) + "\n")
     written.replace(HERE / "results.md")
