@@ -137,7 +137,7 @@ def measure(folder: Path, rounds: int) -> None:
     asking.start()
     try:
         with open_page(settings) as (page, _):
-            albums = sorted((folder / "albums").iterdir())
+            albums = sorted((folder / "albums").glob("[!.]*"))
             for number, is_named in enumerate([True, False] * rounds):
                 print(f"changing an album, round {number // 2 + 1}", file=sys.stderr)
                 word = f"zyzzyva{time.time_ns() // 1_000_000}"

@@ -1,9 +1,10 @@
 """A large library that other benchmarks measure with.
 
 It is made from the demo photos: folders of a hundred links to them each, and tables whose rows are
-those that the models made of the originals. Each vector is turned a little at random (as far as the
-demo photos of one kind are apart, cosine about 0.9), so that results differ. A sync finds nothing
-left to do in it but to publish.
+those that the models made of the originals. These lie in a hidden folder beside the albums, as the
+page shows no photo that a link leads out of its folder. Each vector is turned a little at random
+(as far as the demo photos of one kind are apart, cosine about 0.9), so that results differ. A sync
+finds nothing left to do in it but to publish.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from pipeline.tables import ALBUM_TABLES, SCHEMAS
 
 ALBUM = 100  # photos
 COSINE = 0.9
+ORIGINALS = ".originals"
 
 
 def make_library(root: Path, photos: int) -> Settings:
@@ -38,7 +40,7 @@ def make_library(root: Path, photos: int) -> Settings:
         album.mkdir(parents=True)
         for photo in range(ALBUM):
             name = names[random.integers(len(names))]
-            (album / f"{photo:02} {name}").symlink_to(root / "originals" / name)
+            (album / f"{photo:02} {name}").symlink_to(Path("..") / ORIGINALS / name)
 
     settings = Settings(data_dir=root / "library")
     library = Library(settings)
@@ -67,12 +69,13 @@ def make_library(root: Path, photos: int) -> Settings:
 
 def _originals(root: Path) -> dict[str, list[dict[str, object]]]:
     """Bring the demo photos in; returns their rows by table."""
-    (root / "originals").mkdir(parents=True)
+    place = root / "albums" / ORIGINALS
+    place.mkdir(parents=True)
     for photo in sorted((PROJECT_ROOT / "data" / "demo").rglob("*.jpg")):
-        shutil.copy(photo, root / "originals")
+        shutil.copy(photo, place)
     settings = Settings(data_dir=root / "original library")
     library = Library(settings)
-    folder.register(library.store, folder.Registration(str(root / "originals")))
+    folder.register(library.store, folder.Registration(str(place)))
     with open_instance(settings) as instance:
         assert not sync.sync(library, instance).failed
     (album,) = library.albums()
