@@ -45,7 +45,8 @@ PAINTED = """async () => {
     while (first() === before && performance.now() - start < 20000) await frame();
     await frame();
     const painted = performance.now() - start;
-    await document.querySelector('[class*=st-key-card-] img').decode();
+    const picture = () => document.querySelector('[class*=st-key-card-] img');
+    while (!(picture()?.complete && picture().naturalWidth)) await frame();
     await frame();
     return [painted, performance.now() - start];
 }"""
