@@ -45,7 +45,7 @@ from pipeline.vector_index import VectorIndex
 DIMENSION = 768
 K = 20
 SHARES = (0.5, 0.05, 0.001)  # of the photos that a filter keeps
-TOGETHER = 0.05  # the same, of photos that lie together
+TOGETHER = 0.1  # the same, of photos that lie together
 ROUNDS = 3
 BLOCK = 20_000
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import faiss
@@ -31,6 +31,7 @@ _SPARE = 0.01  # recall beyond the target that the candidates are given, for the
 _COMPARED = 10_000  # rows: a filter that leaves no more has them all compared,
 _CODES_A_ROW = 32  # or no more than take as long as the codes that would be scanned instead
 _BLOCK = 1024  # rows compared at once: they stay in the processor's cache
+_ASKED = 50_000  # of the vectors that a filter keeps are asked for their list
 _LONGEST = 16_000  # candidates: if a filter needs more, to be left with enough, it is asked of each
 _SURPLUS = 1.2  # of candidates, as a filter may leave fewer and threads do not find as many each
 _TRAINED_ON = 64  # vectors a list; FAISS's own k-means asks for 39 to 256
@@ -41,6 +42,8 @@ Blocks = Callable[[], Iterator[NDArray[np.float32]]]
 """Gives all vectors in order, in blocks of shape (n, dimension), as often as it is called."""
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Rows and their cosines, best first."""
+Lists = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Cosines of a query to the centres of lists, and the numbers of these, nearest first."""
 
 
 @dataclass(frozen=True)
@@ -153,15 +156,47 @@ class IndexFile:
         share = kept / len(self)
         needed = min(self._candidates(k, share), kept)
         probes = self._probes(lists, kept)
+        nearness, nearest = self._lists_to_open(lists, query, allowed, kept)
         while True:
+            opened = nearness[:probes], nearest[:probes]
             # Asking a filter for each vector costs more than reading what it drops, up to a point.
             ask = allowed is not None and needed / share > _LONGEST
-            found, candidates = self._scan(lists, query, k, needed, probes, allowed, ask)
+            found, candidates = self._scan(lists, query, k, needed, opened, allowed, ask)
             if allowed is not None and not ask and candidates < needed / 2:
-                found, _ = self._scan(lists, query, k, needed, probes, allowed, True)
-            if len(found[0]) >= k or probes == lists.nlist:
+                found, _ = self._scan(lists, query, k, needed, opened, allowed, True)
+            if len(found[0]) >= k or probes >= len(nearest):
                 return _best(*found, k)
-            probes = min(lists.nlist, 4 * probes)  # the lists opened held fewer than k
+            probes *= 4  # the lists opened held fewer than k
+
+    def _lists_to_open(
+        self,
+        lists: faiss.IndexIVF,
+        query: NDArray[np.float32],
+        allowed: NDArray[np.bool_] | None,
+        kept: int,
+    ) -> Lists:
+        """The lists, nearest first, without those that a filter leaves empty or nearly so.
+
+        An event's photos may all lie far from the query: nearer lists hold none of them.
+        """
+        nearness, nearest = lists.quantizer.search(query[None], lists.nlist)
+        if allowed is None:
+            return nearness[0], nearest[0]
+        step = max(1, kept // _ASKED)
+        holds = np.zeros(lists.nlist, np.bool_)
+        holds[self._list_of[::step][allowed[::step]]] = True
+        some = holds[nearest[0]]
+        return nearness[0][some], nearest[0][some]
+
+    @cached_property
+    def _list_of(self) -> NDArray[np.int32]:
+        """Which list each vector is in, shape (n,)."""
+        found = np.empty(len(self), np.int32)
+        if lists := self._lists:
+            for number in range(lists.nlist):
+                size = lists.invlists.list_size(number)
+                found[faiss.rev_swig_ptr(lists.invlists.get_ids(number), size)] = number
+        return found
 
     def _scan(
         self,
@@ -169,7 +204,7 @@ class IndexFile:
         query: NDArray[np.float32],
         k: int,
         needed: int,
-        probes: int,
+        opened: Lists,
         allowed: NDArray[np.bool_] | None,
         ask: bool,
     ) -> tuple[Found, int]:
@@ -179,23 +214,23 @@ class IndexFile:
         With a filter, it is asked for each vector; or what it drops is taken out of a longer list
         of candidates, which may then hold fewer than ``needed``.
         """
-        parts = min(_THREADS, probes)
+        nearness, nearest = opened
+        parts = min(_THREADS, len(nearest))
         taken = _SURPLUS * needed / parts
         if allowed is not None and not ask:
             taken *= len(self) / np.count_nonzero(allowed)
         taken = min(len(self), int(np.ceil(taken)))
         selector = _selector(allowed) if allowed is not None and ask else None
-        nearness, nearest = lists.quantizer.search(query[None], probes)
 
         def scan(part: int) -> tuple[Found, int]:
-            mine = np.ascontiguousarray(nearest[:, part::parts])
-            near = np.ascontiguousarray(nearness[:, part::parts])
+            mine = np.ascontiguousarray(nearest[part::parts])
+            near = np.ascontiguousarray(nearness[part::parts])
             rows = np.empty((1, taken), np.int64)
             scores = np.empty((1, taken), np.float32)
             lists.search_preassigned_c(
                 1, faiss.swig_ptr(query), taken, faiss.swig_ptr(mine), faiss.swig_ptr(near),
                 faiss.swig_ptr(scores), faiss.swig_ptr(rows), False,
-                faiss.SearchParametersIVF(nprobe=mine.shape[1], sel=selector),
+                faiss.SearchParametersIVF(nprobe=len(mine), sel=selector),
             )  # fmt: skip
             found = rows[rows >= 0]
             if allowed is not None:

@@ -11,6 +11,7 @@ from pipeline import vector_index
 from pipeline.vector_index import VectorIndex
 
 DIMENSION = 48
+COUNT = 20_000
 
 
 def clustered(count: int) -> NDArray[np.float32]:
@@ -24,24 +25,26 @@ def clustered(count: int) -> NDArray[np.float32]:
 @pytest.fixture(scope="module", params=["exact", "inverted file"])
 def built(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport]:
-    vectors = clustered(6000)
+) -> Iterator[tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport]]:
+    vectors = clustered(COUNT)
 
     def blocks() -> Iterator[NDArray[np.float32]]:
         yield from np.array_split(vectors, 7)
 
     exact_up_to = len(vectors) if request.param == "exact" else 1000
-    index, report = vector_index.build(blocks, DIMENSION, len(vectors), exact_up_to=exact_up_to)
-    assert request.param in report.kind
-    path = tmp_path_factory.mktemp("index") / "vectors.faiss"
-    vector_index.write(index, path)
-    read = vector_index.read(path)
-    return vectors, VectorIndex([read], np.arange(len(vectors)), len(vectors)), report
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vector_index, "_COMPARED", 0)  # so few vectors, and yet the lists are used
+        index, report = vector_index.build(blocks, DIMENSION, len(vectors), exact_up_to=exact_up_to)
+        assert request.param in report.kind
+        path = tmp_path_factory.mktemp("index") / "vectors.faiss"
+        vector_index.write(index, path)
+        read = vector_index.read(path)
+        yield vectors, VectorIndex([read], np.arange(len(vectors)), len(vectors)), report
 
 
 def recall(vectors: NDArray[np.float32], index: VectorIndex, allowed: NDArray[np.bool_]) -> float:
     """recall@20 of 50 queries against comparing with every allowed vector."""
-    queries = clustered(6050)[6000:]
+    queries = clustered(COUNT + 50)[COUNT:]
     hits = 0
     for query in queries:
         cosines = np.where(allowed, vectors @ query, -2)
@@ -58,11 +61,22 @@ def test_recall_with_filters(
     allowed = np.random.default_rng(2).random(len(vectors)) < kept
     assert recall(vectors, index, allowed) >= 0.97
     assert report.recall >= 0.97
-    rows, cosines = index.search(vectors[0], 10_000, allowed)
+    rows, cosines = index.search(vectors[0], COUNT, allowed)
     assert allowed[rows].all()
     assert len(rows) == allowed.sum()  # a filter costs no results
     assert (np.diff(cosines) <= 1e-6).all()
     assert np.allclose(cosines, vectors[rows] @ vectors[0], atol=2e-3)
+
+
+def test_recall_where_the_photos_that_a_filter_keeps_lie_together(
+    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
+) -> None:
+    """As those of an event do, while the queries are of anything: the lists near these hold none
+    of them."""
+    vectors, index, _ = built
+    for photo in range(5):
+        likeness = vectors @ vectors[photo]
+        assert recall(vectors, index, likeness > np.quantile(likeness, 0.8)) >= 0.97
 
 
 @pytest.mark.parametrize("exact_up_to", [10_000, 1000])
