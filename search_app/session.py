@@ -25,11 +25,12 @@ def engine() -> SearchEngine:
 
 
 @cache
-def spare_the_collector() -> None:
-    """Let Python's garbage collector leave alone what lives now; only the first call does.
+def spare_the_collector(*, has_words: bool, has_picture: bool) -> None:
+    """Let Python's garbage collector leave alone what lives after a search of a kind.
 
-    Streamlit has it go through everything each time that it has drawn a page, which with the models
-    takes a quarter of a second and holds up what was drawn.
+    Only the first search of each kind does, as it loads the models. Streamlit has the collector go
+    through everything each time that it has drawn a page, which with the models takes a quarter of
+    a second and holds up what was drawn.
     """
     gc.collect()
     gc.freeze()

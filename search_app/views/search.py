@@ -136,7 +136,7 @@ def _found(
 def _found_by_query(snapshot: str, query: Query) -> Sequence[Hit]:
     """The same query of the same snapshot is searched for once."""
     hits = engine().search(query)
-    spare_the_collector()  # now that the models are there
+    spare_the_collector(has_words=bool(query.text), has_picture=False)
     return hits
 
 
@@ -147,7 +147,9 @@ def _browsed(snapshot: str, filters: Filters, sort: Sort, k: int) -> Sequence[Hi
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)
 def _found_by_upload(snapshot: str, query: Query, key: str, _picture: Image.Image) -> Sequence[Hit]:
-    return engine().search(replace(query, images=(_picture,)))
+    hits = engine().search(replace(query, images=(_picture,)))
+    spare_the_collector(has_words=bool(query.text), has_picture=True)
+    return hits
 
 
 def _nothing_matches(engine: SearchEngine, asked: ParsedQuery, picture: Image.Image | None) -> bool:
