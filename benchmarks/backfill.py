@@ -1,6 +1,6 @@
 """What does Dagster itself cost in a backfill, with the embedded models?
 
-    python benchmarks/backfill.py [--albums 50] [--photos 10] [--others 2]
+    python benchmarks/backfill.py [--albums 75] [--photos 10] [--others 1]
 
 The albums are folders of the demo photos, made small, each file with bytes of its own. Dagster's
 daemon carries out the backfill, as it does one that was started in the UI: in runs of 25 albums,
@@ -192,9 +192,9 @@ def carry_out(root: Path, albums: int, photos: int) -> Backfill:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--albums", type=int, default=50)
+    parser.add_argument("--albums", type=int, default=75)
     parser.add_argument("--photos", type=int, default=10, help="in each album")
-    parser.add_argument("--others", type=int, default=2, help="albums brought in by the default")
+    parser.add_argument("--others", type=int, default=1, help="albums brought in by the default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
         ours = carry_out(Path(root), arguments.albums, arguments.photos)
@@ -229,7 +229,7 @@ def main() -> None:
         ],
         f"Albums of {arguments.photos} photos, in {ours.runs} runs of up to {ALBUMS_A_RUN} albums,"
         " one run at a time. The alternative is Dagster's default, a run for each album and a"
-        f" process for each step; it was measured on {others.albums} albums, as 300 would take"
+        f" process for each step; it was measured on {others.albums} album(s), as 300 would take"
         " hours. The time until Dagster's daemon looks at a new backfill, up to 30 s once for each,"
         " is not counted.",
     )
