@@ -12,9 +12,10 @@ nearly the same (cosine about 0.95). A query of these is a scene's centre with n
 A query's twenty nearest are found by Albumscope; by DuckDB's scan with ``list_cosine_similarity``
 and the same filter, which is what people's scripts do; by NumPy over all vectors in memory; and by
 FAISS's exact index. We come first, not in turns with them: their tables and caches, 9 GB at a
-million vectors, push out of memory what we have mapped. Filters keep photos at random; one more keeps those that are most like one of them, as all photos of
-an event are, wherever the query lies. Recall is the share of the true twenty. Memory is that of a
-process that opened the index and answered all queries, with the pages of the file that it touched.
+million vectors, push out of memory what we have mapped. Filters keep photos at random; one more
+keeps those that are most like one of them, as all photos of an event are, wherever the query lies.
+Recall is the share of the true twenty. Memory is that of a process that opened the index and
+answered all queries, with the pages of the file that it touched.
 
 The index is built from nothing, and 100 vectors are added as publishing does (pipeline/vectors.py):
 the large file is taken over, a small one is written beside it, both are opened.
