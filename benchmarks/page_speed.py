@@ -40,13 +40,14 @@ PAINTED = """async () => {
     const first = () => document.querySelector('[class*=st-key-card-]')?.className;
     const frame = () => new Promise(done => requestAnimationFrame(done));
     const before = first(), start = performance.now();
+    const waiting = () => performance.now() - start < 20000;
     document.activeElement.dispatchEvent(
         new KeyboardEvent('keydown', {key: 'Enter', bubbles: true}));
-    while (first() === before && performance.now() - start < 20000) await frame();
+    while (first() === before && waiting()) await frame();
     await frame();
     const painted = performance.now() - start;
     const picture = () => document.querySelector('[class*=st-key-card-] img');
-    while (!(picture()?.complete && picture().naturalWidth)) await frame();
+    while (!(picture()?.complete && picture().naturalWidth) && waiting()) await frame();
     await frame();
     return [painted, performance.now() - start];
 }"""
