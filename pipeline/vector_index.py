@@ -29,9 +29,9 @@ _CANDIDATES = (250, 500, 1000, 2000, 4000)  # tried in turn until the recall is 
 _SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)  # of the lists, likewise
 _SPARE = 0.01  # recall beyond the target that the candidates are given, for the lists to use up
 _COMPARED = 10_000  # rows: a filter that leaves no more has them all compared,
-_CODES_A_ROW = 32  # or no more than take as long as the codes that would be scanned instead
+_CODES_A_ROW = 14  # or no more than take as long as the codes that would be scanned instead
 _BLOCK = 1024  # rows compared at once: they stay in the processor's cache
-_ASKED = 50_000  # of the vectors that a filter keeps are asked for their list
+_ASKED = 10_000  # of the vectors that a filter keeps are asked for their list
 _LONGEST = 16_000  # candidates: if a filter needs more, to be left with enough, it is asked of each
 _SURPLUS = 1.2  # of candidates, as a filter may leave fewer and threads do not find as many each
 _TRAINED_ON = 64  # vectors a list; FAISS's own k-means asks for 39 to 256
@@ -156,37 +156,35 @@ class IndexFile:
         share = kept / len(self)
         needed = min(self._candidates(k, share), kept)
         probes = self._probes(lists, kept)
-        nearness, nearest = self._lists_to_open(lists, query, allowed, kept)
+        nearness, nearest = lists.quantizer.search(query[None], lists.nlist)
+        nearness, nearest = nearness[0], nearest[0]
+        if allowed is not None and probes < lists.nlist:
+            opens = self._holds_some(lists, allowed, kept)[nearest]
+            opens[: lists.nprobe] = True  # without the filter these would be opened, too
+            nearness, nearest = nearness[opens], nearest[opens]
         while True:
             opened = nearness[:probes], nearest[:probes]
             # Asking a filter for each vector costs more than reading what it drops, up to a point.
             ask = allowed is not None and needed / share > _LONGEST
-            found, candidates = self._scan(lists, query, k, needed, opened, allowed, ask)
+            taken = needed if ask else int(needed / share)
+            found, candidates = self._scan(lists, query, k, taken, opened, allowed, ask)
             if allowed is not None and not ask and candidates < needed / 2:
                 found, _ = self._scan(lists, query, k, needed, opened, allowed, True)
             if len(found[0]) >= k or probes >= len(nearest):
                 return _best(*found, k)
             probes *= 4  # the lists opened held fewer than k
 
-    def _lists_to_open(
-        self,
-        lists: faiss.IndexIVF,
-        query: NDArray[np.float32],
-        allowed: NDArray[np.bool_] | None,
-        kept: int,
-    ) -> Lists:
-        """The lists, nearest first, without those that a filter leaves empty or nearly so.
+    def _holds_some(
+        self, lists: faiss.IndexIVF, allowed: NDArray[np.bool_], kept: int
+    ) -> NDArray[np.bool_]:
+        """Which lists hold some of what a filter keeps, shape (lists,); few may be overlooked.
 
         An event's photos may all lie far from the query: nearer lists hold none of them.
         """
-        nearness, nearest = lists.quantizer.search(query[None], lists.nlist)
-        if allowed is None:
-            return nearness[0], nearest[0]
         step = max(1, kept // _ASKED)
         holds = np.zeros(lists.nlist, np.bool_)
         holds[self._list_of[::step][allowed[::step]]] = True
-        some = holds[nearest[0]]
-        return nearness[0][some], nearest[0][some]
+        return holds
 
     @cached_property
     def _list_of(self) -> NDArray[np.int32]:
@@ -203,23 +201,19 @@ class IndexFile:
         lists: faiss.IndexIVF,
         query: NDArray[np.float32],
         k: int,
-        needed: int,
+        taken: int,
         opened: Lists,
         allowed: NDArray[np.bool_] | None,
         ask: bool,
     ) -> tuple[Found, int]:
-        """The nearest of the best ``needed`` candidates, ``k`` and more, in no order; and how many
-        candidates there were.
+        """The nearest of the best ``taken`` candidates, ``k`` and more, in no order; and how many
+        candidates a filter left.
 
-        With a filter, it is asked for each vector; or what it drops is taken out of a longer list
-        of candidates, which may then hold fewer than ``needed``.
+        The filter is asked for each vector that is scanned; or afterwards for each candidate.
         """
         nearness, nearest = opened
         parts = min(_THREADS, len(nearest))
-        taken = _SURPLUS * needed / parts
-        if allowed is not None and not ask:
-            taken *= len(self) / np.count_nonzero(allowed)
-        taken = min(len(self), int(np.ceil(taken)))
+        taken = min(len(self), int(np.ceil(_SURPLUS * taken / parts)))
         selector = _selector(allowed) if allowed is not None and ask else None
 
         def scan(part: int) -> tuple[Found, int]:

@@ -79,6 +79,20 @@ def test_recall_where_the_photos_that_a_filter_keeps_lie_together(
         assert recall(vectors, index, likeness > np.quantile(likeness, 0.8)) >= 0.97
 
 
+def test_the_one_photo_of_an_event_that_is_unlike_its_others_is_found(
+    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even though it is alone in its list, and not every photo is asked which list it is in."""
+    monkeypatch.setattr(vector_index, "_ASKED", 50)
+    vectors, index, _ = built
+    likeness = vectors @ vectors[0]
+    together = likeness > np.quantile(likeness, 0.8)
+    for other in np.argsort(likeness)[:20]:
+        rows, _ = index.search(vectors[other], 1, together | (np.arange(COUNT) == other))
+        assert rows.tolist() == [other]
+
+
 @pytest.mark.parametrize("exact_up_to", [10_000, 1000])
 def test_vectors_of_two_files_some_out_of_date(tmp_path: Path, exact_up_to: int) -> None:
     """Rows are those of the photos: of some the vector is in the second file, of one nowhere."""
