@@ -143,7 +143,7 @@ class IndexFile:
 
     def _probes(self, lists: faiss.IndexIVF, kept: int) -> int:
         """How many lists are opened: more if a filter empties them, as its nearest are farther."""
-        return int(min(lists.nlist, np.ceil(lists.nprobe * (len(self) / kept) ** 0.5)))
+        return int(min(lists.nlist, np.ceil(lists.nprobe * (len(self) / kept) ** 0.4)))
 
     def _search_lists(
         self,
@@ -160,7 +160,9 @@ class IndexFile:
         nearness, nearest = nearness[0], nearest[0]
         if allowed is not None and probes < lists.nlist:
             opens = self._holds_some(lists, allowed, kept)[nearest]
-            opens[: lists.nprobe] = True  # without the filter these would be opened, too
+            near = opens[: lists.nprobe]
+            probes += np.count_nonzero(~near)
+            near[:] = True  # without the filter these would be opened, too
             nearness, nearest = nearness[opens], nearest[opens]
         while True:
             opened = nearness[:probes], nearest[:probes]
