@@ -56,6 +56,7 @@ def main() -> int:
     argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     parts = ["# Benchmarks", machine()]
     failed = []
+    began = time.perf_counter()
     with tempfile.TemporaryDirectory() as large:
         for script, arguments in SCRIPTS.items():
             started = time.perf_counter()
@@ -71,6 +72,7 @@ def main() -> int:
             parts.append(heading + tables.strip() if tables else f"## {script}")
             ended = f", **failed** with status {done.returncode}" if done.returncode else ""
             parts.append(f"*`benchmarks/{script}`, {seconds:.0f} s{ended}*")
+    parts[1] += f" The whole took {(time.perf_counter() - began) / 60:.0f} minutes."
     written = HERE / ".results.md.tmp"
     written.write_text("\n\n".join(parts) + "\n")
     written.replace(HERE / "results.md")
