@@ -161,7 +161,7 @@ class IndexFile:
         if allowed is not None and probes < lists.nlist:
             opens = self._holds_some(lists, allowed, kept)[nearest]
             near = opens[: lists.nprobe]
-            probes += np.count_nonzero(~near)
+            probes += int(np.count_nonzero(~near))
             near[:] = True  # without the filter these would be opened, too
             nearness, nearest = nearness[opens], nearest[opens]
         while True:
