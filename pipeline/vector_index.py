@@ -183,20 +183,22 @@ class IndexFile:
 
         An event's photos may all lie far from the query: nearer lists hold none of them.
         """
-        step = max(1, kept // _ASKED)
+        asked = len(self) * _ASKED // kept
+        rows, list_of = self._shuffled
         holds = np.zeros(lists.nlist, np.bool_)
-        holds[self._list_of[::step][allowed[::step]]] = True
+        holds[list_of[:asked][allowed[rows[:asked]]]] = True
         return holds
 
     @cached_property
-    def _list_of(self) -> NDArray[np.int32]:
-        """Which list each vector is in, shape (n,)."""
-        found = np.empty(len(self), np.int32)
+    def _shuffled(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """All rows in a random order, and the list that each is in, both of shape (n,)."""
+        list_of = np.empty(len(self), np.int32)
         if lists := self._lists:
             for number in range(lists.nlist):
                 size = lists.invlists.list_size(number)
-                found[faiss.rev_swig_ptr(lists.invlists.get_ids(number), size)] = number
-        return found
+                list_of[faiss.rev_swig_ptr(lists.invlists.get_ids(number), size)] = number
+        rows = np.random.default_rng(0).permutation(len(self)).astype(np.int32)
+        return rows, list_of[rows]
 
     def _scan(
         self,

@@ -33,7 +33,8 @@ def built(
 
     exact_up_to = len(vectors) if request.param == "exact" else 1000
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vector_index, "_COMPARED", 0)  # so few vectors, and yet the lists are used
+        # so few vectors, and yet the lists are used
+        patch.setattr(vector_index.IndexFile, "_compared_up_to", lambda _, kept, k: 2 * k)
         index, report = vector_index.build(blocks, DIMENSION, len(vectors), exact_up_to=exact_up_to)
         assert request.param in report.kind
         path = tmp_path_factory.mktemp("index") / "vectors.faiss"
@@ -77,6 +78,18 @@ def test_recall_where_the_photos_that_a_filter_keeps_lie_together(
     for photo in range(5):
         likeness = vectors @ vectors[photo]
         assert recall(vectors, index, likeness > np.quantile(likeness, 0.8)) >= 0.97
+
+
+def test_recall_where_a_filter_keeps_every_second_photo_of_an_event(
+    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of which as many, one in two, are asked which list they are in."""
+    vectors, index, _ = built
+    likeness = vectors @ vectors[0]
+    together = (likeness > np.quantile(likeness, 0.8)) & (np.arange(COUNT) % 2 == 1)
+    monkeypatch.setattr(vector_index, "_ASKED", together.sum() // 2)
+    assert recall(vectors, index, together) >= 0.97
 
 
 def test_the_one_photo_of_an_event_that_is_unlike_its_others_is_found(
