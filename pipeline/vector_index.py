@@ -153,41 +153,37 @@ class IndexFile:
         allowed: NDArray[np.bool_] | None,
         kept: int,
     ) -> Found:
-        share = kept / len(self)
-        needed = min(self._candidates(k, share), kept)
-        probes = self._probes(lists, kept)
         nearness, nearest = lists.quantizer.search(query[None], lists.nlist)
         nearness, nearest = nearness[0], nearest[0]
+        probes = self._probes(lists, kept)
         if allowed is not None and probes < lists.nlist:
-            opens = self._holds_some(lists, allowed, kept)[nearest]
-            near = opens[: lists.nprobe]
-            probes += int(np.count_nonzero(~near))
-            near[:] = True  # without the filter these would be opened, too
+            held = self._held(lists, allowed, kept)[nearest]
+            opens = held > 0
+            enough = (np.cumsum(opens) >= probes) & (
+                np.cumsum(held) >= held.sum() * probes / lists.nlist
+            )
+            opens[: lists.nprobe] = True  # without the filter these would be opened, too
+            last = int(np.argmax(enough)) if enough.any() else lists.nlist
+            probes = int(np.count_nonzero(opens[: last + 1]))
             nearness, nearest = nearness[opens], nearest[opens]
         while True:
             opened = nearness[:probes], nearest[:probes]
-            # Asking a filter for each vector costs more than reading what it drops, up to a point.
-            ask = allowed is not None and needed / share > _LONGEST
-            taken = needed if ask else int(needed / share)
-            found, candidates = self._scan(lists, query, k, taken, opened, allowed, ask)
-            if allowed is not None and not ask and candidates < needed / 2:
-                found, _ = self._scan(lists, query, k, needed, opened, allowed, True)
+            found = self._scan(lists, query, k, opened, allowed, kept)
             if len(found[0]) >= k or probes >= len(nearest):
                 return _best(*found, k)
             probes *= 4  # the lists opened held fewer than k
 
-    def _holds_some(
+    def _held(
         self, lists: faiss.IndexIVF, allowed: NDArray[np.bool_], kept: int
-    ) -> NDArray[np.bool_]:
-        """Which lists hold some of what a filter keeps, shape (lists,); few may be overlooked.
+    ) -> NDArray[np.int64]:
+        """How many each list holds of a sample of what a filter keeps, shape (lists,).
 
-        An event's photos may all lie far from the query: nearer lists hold none of them.
+        An event's photos may all lie far from the query: nearer lists hold none of them. Or the
+        filter drops the query's own event: they hold a few.
         """
         asked = len(self) * _ASKED // kept
         rows, list_of = self._shuffled
-        holds = np.zeros(lists.nlist, np.bool_)
-        holds[list_of[:asked][allowed[rows[:asked]]]] = True
-        return holds
+        return np.bincount(list_of[:asked][allowed[rows[:asked]]], minlength=lists.nlist)
 
     @cached_property
     def _shuffled(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -205,22 +201,24 @@ class IndexFile:
         lists: faiss.IndexIVF,
         query: NDArray[np.float32],
         k: int,
-        taken: int,
         opened: Lists,
         allowed: NDArray[np.bool_] | None,
-        ask: bool,
-    ) -> tuple[Found, int]:
-        """The nearest of the best ``taken`` candidates, ``k`` and more, in no order; and how many
-        candidates a filter left.
+        kept: int,
+    ) -> Found:
+        """The nearest of the best candidates, ``k`` and more, in no order.
 
-        The filter is asked for each vector that is scanned; or afterwards for each candidate.
+        A filter is asked for each vector that is scanned; or, which is faster up to a point, for
+        each of a longer list of candidates, unless it leaves too few of them.
         """
         nearness, nearest = opened
         parts = min(_THREADS, len(nearest))
-        taken = min(len(self), int(np.ceil(_SURPLUS * taken / parts)))
-        selector = _selector(allowed) if allowed is not None and ask else None
+        share = kept / len(self)
+        needed = min(self._candidates(k, share), kept)
+        each = int(np.ceil(_SURPLUS * needed / parts))
 
-        def scan(part: int) -> tuple[Found, int]:
+        def candidates(
+            part: int, taken: int, selector: faiss.IDSelector | None
+        ) -> NDArray[np.int64]:
             mine = np.ascontiguousarray(nearest[part::parts])
             near = np.ascontiguousarray(nearness[part::parts])
             rows = np.empty((1, taken), np.int64)
@@ -230,13 +228,19 @@ class IndexFile:
                 faiss.swig_ptr(scores), faiss.swig_ptr(rows), False,
                 faiss.SearchParametersIVF(nprobe=len(mine), sel=selector),
             )  # fmt: skip
-            found = rows[rows >= 0]
-            if allowed is not None:
-                found = found[allowed[found]]
-            return self._nearest(query, found, k), len(found)
+            return rows[rows >= 0]
 
-        found, candidates = zip(*_threads().map(scan, range(parts)), strict=True)
-        return _joined(found), sum(candidates)
+        def scan(part: int) -> Found:
+            if allowed is None:
+                return self._nearest(query, candidates(part, each, None), k)
+            if needed / share <= _LONGEST:
+                rows = candidates(part, min(len(self), int(each / share)), None)
+                rows = rows[allowed[rows]]
+                if len(rows) >= each / 2:
+                    return self._nearest(query, rows, k)
+            return self._nearest(query, candidates(part, each, _selector(allowed)), k)
+
+        return _joined(_threads().map(scan, range(parts)))
 
     def _nearest(self, query: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Found:
         """The ``k`` nearest of these rows and perhaps more, in no order.
