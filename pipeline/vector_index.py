@@ -126,13 +126,9 @@ class IndexFile:
             f" {self._candidates(_RECALL_AT)} candidates re-ranked at half precision"
         )
 
-    def _candidates(self, k: int, share: float = 1.0) -> int:
-        """How many are re-ranked for ``k``, of the share of the vectors that a filter keeps.
-
-        Measured, they grow more slowly than ``k``, and become fewer with the vectors.
-        """
-        wanted = self._index.k_factor * _RECALL_AT * max(1.0, k / _RECALL_AT) ** 0.75
-        return int(wanted * share**0.25)
+    def _candidates(self, k: int) -> int:
+        """How many are re-ranked for ``k``: measured, they grow more slowly than that."""
+        return int(self._index.k_factor * _RECALL_AT * max(1.0, k / _RECALL_AT) ** 0.75)
 
     def _compared_up_to(self, kept: int, k: int) -> int:
         """So many rows are compared one by one sooner than found by their codes."""
@@ -213,7 +209,7 @@ class IndexFile:
         nearness, nearest = opened
         parts = min(_THREADS, len(nearest))
         share = kept / len(self)
-        needed = min(self._candidates(k, share), kept)
+        needed = min(self._candidates(k), kept)
         each = int(np.ceil(_SURPLUS * needed / parts))
 
         def candidates(
