@@ -80,6 +80,20 @@ def test_recall_where_the_photos_that_a_filter_keeps_lie_together(
         assert recall(vectors, index, likeness > np.quantile(likeness, 0.8)) >= 0.97
 
 
+def test_recall_where_a_filter_drops_what_is_near_the_query(
+    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
+) -> None:
+    """As one for another year does, where the query is a photo of an event."""
+    vectors, index, _ = built
+    hits = 0
+    for photo in range(100):
+        likeness = vectors @ vectors[photo]
+        allowed = likeness < np.quantile(likeness, 0.7)
+        found, _ = index.search(vectors[photo], 20, allowed)
+        hits += int((likeness[found] >= np.sort(likeness[allowed])[-20] - 1e-3).sum())
+    assert hits / (20 * 100) >= 0.97
+
+
 def test_recall_where_a_filter_keeps_every_second_photo_of_an_event(
     built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
     monkeypatch: pytest.MonkeyPatch,
