@@ -77,6 +77,10 @@ function keepAddress(query) {
   isFirst = false;
 }
 
+const nameKey = () => document.querySelector(BOX)?.setAttribute('aria-keyshortcuts', '/');
+// The page may put up another box, without it.
+const boxes = new MutationObserver(nameKey);
+
 // Streamlit calls this at every run of the page; the same listener is added only once.
 export default function({data, setTriggerValue}) {
   paste = picture => setTriggerValue('paste', picture);
@@ -84,11 +88,13 @@ export default function({data, setTriggerValue}) {
   document.addEventListener('keydown', onKey);
   document.addEventListener('paste', onPaste);
   window.addEventListener('popstate', onBack);
-  document.querySelector(BOX)?.setAttribute('aria-keyshortcuts', '/');
+  boxes.observe(document.body, {childList: true, subtree: true});
+  nameKey();
   keepAddress(data.query);
   return () => {
     document.removeEventListener('keydown', onKey);
     document.removeEventListener('paste', onPaste);
     window.removeEventListener('popstate', onBack);
+    boxes.disconnect();
   };
 }
