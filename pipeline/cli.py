@@ -430,12 +430,13 @@ def dagster(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Dagster's UI.")] = 3000,
 ) -> None:
     """Serve Dagster's UI, and run its schedule and sensor."""
-    from pipeline.instance import dagster_home
+    from pipeline.instance import dagster_home, open_instance
 
     servers.require_free(host, port, "--port")
     say(f"Dagster's UI: http://{host}:{port}")
     settings = load_settings()
     home = dagster_home(settings)
+    open_instance(settings).dispose()  # whose database is made now, before several processes do
     command = servers.dagster_command(host, port)
     os.chdir(home)
     os.execve(command[0], command, {**servers.environment(settings), "DAGSTER_HOME": str(home)})

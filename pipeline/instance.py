@@ -17,6 +17,7 @@ from pipeline.store import explain_disk_errors, replace_file
 
 _PROCESS_TAG = "albumscope/process"
 _DEFAULT_FOLDER = "data/dagster"  # as written in dagster.yaml
+POOLS = {"flickr", "gpu", "captioner"}  # of the assets
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -42,7 +43,25 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     home = dagster_home(settings)
     with FileLock(home / ".opening.lock"):
         _drop_half_made_events(home / "history" / "runs" / "index.db")
-        return dg.DagsterInstance.from_config(str(home))
+        instance = dg.DagsterInstance.from_config(str(home))
+        _limit_pools(instance)
+        return instance
+
+
+def _limit_pools(instance: dg.DagsterInstance) -> None:
+    """Set each pool's limit to the ``default_limit`` of dagster.yaml, once, in a shared database.
+
+    Left to Dagster it is set by the first step that needs a place, and again when dagster.yaml
+    names another. On Postgres that fails if another step has just done it, or if it was done
+    before (https://github.com/dagster-io/dagster/issues/33552), and the run with it.
+    """
+    limit = instance.global_op_concurrency_default_limit
+    if limit is None or isinstance(instance.run_storage, SqliteRunStorage):
+        return
+    events = instance.event_log_storage
+    done = {pool.name for pool in events.get_pool_limits() if not pool.from_default}
+    for pool in POOLS - done:
+        events.set_concurrency_slots(pool, limit)
 
 
 def _drop_half_made_events(database: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from dagster_postgres import PostgresRunStorage
 
 from pipeline import servers, snapshot, sync
+from pipeline.definitions import definitions
 from pipeline.instance import end_killed_runs, open_instance
 from pipeline.library import Library
 from pipeline.settings import Settings
@@ -77,6 +78,16 @@ def test_runs_spread_over_two_workers(
     folder.register(library.store, folder.Registration(str(tmp_path / "photos"), recursive=True))
     with open_instance(settings) as instance:
         assert isinstance(instance.run_storage, PostgresRunStorage)
+        # Set before any run, and not by default: Dagster would set it again, and fail at that.
+        assets = [
+            each
+            for each in definitions(library).assets or ()
+            if isinstance(each, dg.AssetsDefinition)
+        ]
+        assert {
+            (pool.name, pool.limit, pool.from_default)
+            for pool in instance.event_log_storage.get_pool_limits()
+        } == {(asset.op.pool, 1, False) for asset in assets if asset.op.pool}
         sync.find_albums(library, instance)
         (found,) = instance.get_runs()
         albums = instance.get_dynamic_partitions("albums")
