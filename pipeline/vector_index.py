@@ -149,25 +149,37 @@ class IndexFile:
         allowed: NDArray[np.bool_] | None,
         kept: int,
     ) -> Found:
-        nearness, nearest = lists.quantizer.search(query[None], lists.nlist)
-        nearness, nearest = nearness[0], nearest[0]
-        probes = self._probes(lists, kept)
-        if allowed is not None and probes < lists.nlist:
-            held = self._held(lists, allowed, kept)[nearest]
-            opens = held > 0
-            enough = (np.cumsum(opens) >= probes) & (
-                np.cumsum(held) >= held.sum() * probes / lists.nlist
-            )
-            opens[: lists.nprobe] = True  # without the filter these would be opened, too
-            last = int(np.argmax(enough)) if enough.any() else lists.nlist
-            probes = int(np.count_nonzero(opens[: last + 1]))
-            nearness, nearest = nearness[opens], nearest[opens]
+        (nearness, nearest), probes = self._lists_to_open(lists, query, allowed, kept)
         while True:
             opened = nearness[:probes], nearest[:probes]
             found = self._scan(lists, query, k, opened, allowed, kept)
             if len(found[0]) >= k or probes >= len(nearest):
                 return _best(*found, k)
             probes *= 4  # the lists opened held fewer than k
+
+    def _lists_to_open(
+        self,
+        lists: faiss.IndexIVF,
+        query: NDArray[np.float32],
+        allowed: NDArray[np.bool_] | None,
+        kept: int,
+    ) -> tuple[Lists, int]:
+        """The lists, without those that hold nothing of what a filter keeps; and how many to open.
+
+        Enough are opened to hold their share of what it keeps.
+        """
+        nearness, nearest = (found[0] for found in lists.quantizer.search(query[None], lists.nlist))
+        probes = self._probes(lists, kept)
+        if allowed is None or probes == lists.nlist:
+            return (nearness, nearest), probes
+        held = self._held(lists, allowed, kept)[nearest]
+        opens = held > 0
+        enough = (np.cumsum(opens) >= probes) & (
+            np.cumsum(held) >= held.sum() * probes / lists.nlist
+        )
+        opens[: lists.nprobe] = True  # without the filter these would be opened, too
+        last = int(np.argmax(enough)) if enough.any() else lists.nlist
+        return (nearness[opens], nearest[opens]), int(np.count_nonzero(opens[: last + 1]))
 
     def _held(
         self, lists: faiss.IndexIVF, allowed: NDArray[np.bool_], kept: int
