@@ -265,7 +265,7 @@ def plain_embedded(device: str) -> Plain:
 
     def embed(paths: Sequence[str]) -> np.ndarray:
         views = [imagenet.prepare(Image.open(path).convert("RGB")) for path in paths]
-        pixels = torch.from_numpy(np.concatenate(views)).permute(0, 3, 1, 2).contiguous()
+        pixels = torch.from_numpy(np.concatenate(views))
         probabilities = model(pixels.to(device)).softmax(1).unflatten(0, (-1, 2)).mean(1)
         return normalize(probabilities @ class_vectors, dim=1).cpu().numpy()
 

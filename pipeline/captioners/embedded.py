@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.captioners import Caption, PhotoContext
 from pipeline.encoders import imagenet
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """To be raised by any change that changes what is said of a photo."""
 
 PROBABLE = 0.5

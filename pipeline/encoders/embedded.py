@@ -13,7 +13,7 @@ from pipeline.encoders.kept import encode_kept
 from pipeline.encoders.models import one_at_a_time, torch_device
 from pipeline.encoders.text import load_text_encoder
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """To be raised by any change that changes the vectors of a photo or a text."""
 
 _DIMENSION = 384  # of all-MiniLM-L6-v2
@@ -40,7 +40,7 @@ class EmbeddedEncoder:
         self._embedding = threading.Lock()
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
-        """Return two views of an RGB photo, shape (2, 260, 260, 3), float32. Thread-safe."""
+        """Return two views of an RGB photo, shape (2, 3, 260, 260), float32. Thread-safe."""
         return imagenet.prepare(image)
 
     def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:

@@ -34,18 +34,31 @@ _VIEWS = 2
 
 
 def prepare(image: Image.Image) -> NDArray[np.float32]:
-    """Return two views of an RGB photo, shape (2, 260, 260, 3), float32. Thread-safe.
+    """Return two views of an RGB photo, shape (2, 3, 260, 260), float32. Thread-safe.
 
     They are the square in the middle, which shows the subject undistorted, and the whole photo
     squeezed into a square, which misses nothing.
     """
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    boxes = [(left, top, left + side, top + side), (0, 0, width, height)]
-    size = (IMAGE_SIZE, IMAGE_SIZE)
-    views = [np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box)) for box in boxes]
-    return (np.stack(views, dtype=np.float32) - _MEAN) / _SCALE
+    pixels = np.asarray(image)
+    height, width, _ = pixels.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = pixels[top : top + side, left : left + side]
+    views = np.concatenate([_resized(square), _resized(pixels)], dtype=np.float32)
+    views -= _MEAN  # in place: new memory takes longer than the arithmetic
+    views /= _SCALE
+    return views
+
+
+def _resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """As Pillow's bicubic resizing, a few times faster; shape (1, 3, 260, 260)."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    # A copy: torch would make one itself, on threads of its own, which get into the model's way.
+    image = torch.from_numpy(np.array(pixels, order="C")).permute(2, 0, 1)[None]
+    resized = interpolate(image, (IMAGE_SIZE, IMAGE_SIZE), mode="bicubic", antialias=True)
+    return resized.numpy()
 
 
 def probabilities(batch: Sequence[NDArray[np.float32]], device: str = "cpu") -> NDArray[np.float32]:
@@ -59,9 +72,8 @@ def probabilities(batch: Sequence[NDArray[np.float32]], device: str = "cpu") -> 
     with torch.inference_mode():
         for start in range(0, len(batch), PHOTOS_AT_ONCE[device]):
             photos = torch.from_numpy(np.stack(batch[start : start + PHOTOS_AT_ONCE[device]]))
-            # Channels last is how they lie in memory, not how torch counts them.
-            views = photos.to(device).flatten(0, 1).permute(0, 3, 1, 2)
-            logits = _model(device)(views)
+            views = photos.to(device).flatten(0, 1)
+            logits = _model(device)(views.to(memory_format=torch.channels_last))
             rows.append(logits.softmax(1).unflatten(0, (-1, _VIEWS)).mean(1).cpu().numpy())
     return np.concatenate(rows)
 

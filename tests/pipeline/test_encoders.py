@@ -66,9 +66,8 @@ def test_demo_photos_are_found_by_words(monkeypatch: pytest.MonkeyPatch) -> None
 
     ranks = first_right_ranks(load_encoder("embedded"), PHOTOS, read_queries())
 
-    assert (
-        mean_reciprocal_rank(ranks.values()) >= 0.86
-    )  # 0.896 when written; a first place lost is 0.02
+    # 0.895 when written; a first place lost is 0.02
+    assert mean_reciprocal_rank(ranks.values()) >= 0.86
 
 
 def test_embedded_texts_are_those_of_sentence_transformers() -> None:
@@ -134,6 +133,23 @@ def test_embedded_photo_vector_is_conse(
     for row, vector in zip(probabilities, vectors, strict=True):
         expected = sum(p * of_class[index] for index, p in enumerate(row))
         np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_classifier_sees_the_middle_and_the_whole_as_pillow_resizes(turned: bool) -> None:
+    photo = open_photo(CAT).crop((0, 0, 450, 300))
+    if turned:
+        photo = photo.transpose(Image.Transpose.ROTATE_90)
+    left, top = (0, 75) if turned else (75, 0)
+
+    views = imagenet.prepare(photo) * 128 + 127
+
+    for view, box in zip(
+        views, [(left, top, left + 300, top + 300), (0, 0, *photo.size)], strict=True
+    ):
+        expected = photo.resize((260, 260), Image.Resampling.BICUBIC, box=box)
+        off = np.abs(view.transpose(1, 2, 0) - np.asarray(expected))
+        assert off.max() < 4 and off.mean() < 0.05  # of 255: both round
 
 
 def test_classifier_knows_its_classes() -> None:
