@@ -189,8 +189,9 @@ class FromDiskToParquet:
         """The model on tensors that are there already, in the stage's batches."""
         size = self.encoder.batch_size
         batches = [self.prepared[at : at + size] for at in range(0, len(self.prepared), size)]
-        # On threads, like the stage: a thread of its own has memory of its own, which is faster.
-        list(map_ahead(self.encoder.encode_prepared, batches, threads=2, look_ahead=2))
+        at_once = self.encoder.in_flight  # like the stage
+        encode = self.encoder.encode_prepared
+        list(map_ahead(encode, batches, threads=at_once, look_ahead=2 * at_once))
 
     def as_scripts_do(self) -> None:
         """One step after the other, nothing at the same time."""

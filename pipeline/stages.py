@@ -420,7 +420,8 @@ class SiglipEmbeddings(_OfPhotos):
             look_ahead=size + _DECODING_THREADS,
         )
         batches = iter(lambda: list(islice(prepared, size)), [])
-        for _, rows in map_ahead(embed, batches, threads=2, look_ahead=2):
+        at_once = encoder.in_flight
+        for _, rows in map_ahead(embed, batches, threads=at_once, look_ahead=2 * at_once):
             assert not isinstance(rows, PhotoError)
             yield from rows
 

@@ -32,6 +32,8 @@ class Encoder(TextEncoder, Protocol):
 
     image_size: int
     """Length in pixels that a decoded photo's short side should at least have."""
+    in_flight: int
+    """How many threads had best call ``encode_prepared`` at the same time."""
 
     @property
     def batch_size(self) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 IMAGE_SIZE = 260
 """Side in pixels of the square that EfficientNet-Lite2 was trained on."""
 CLASSES = 1000
-PHOTOS_AT_ONCE = {"cpu": 2, "cuda": 64}
+PHOTOS_AT_ONCE = {"cpu": 1, "cuda": 64}
 """By device; more are slower on a CPU: caches and the allocator serve small activations best."""
 
 # The lite models were trained on (pixel - 127) / 128, not on ImageNet's mean and deviation:

@@ -2,12 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from pipeline.encoders import Vectors
 from pipeline.errors import AlbumscopeError
@@ -36,6 +38,20 @@ def one_at_a_time(load: Callable[Arguments, Result]) -> Callable[Arguments, Resu
             return load(*args, **kwargs)
 
     return locked
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Let torch compute on the calling thread alone, which otherwise waits for its helpers."""
+    with _thread_pools().limit(limits=1, user_api="openmp"):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> ThreadpoolController:
+    import torch  # noqa: F401  # whose threads it finds
+
+    return ThreadpoolController()
 
 
 def torch_device(device: str) -> str:

@@ -37,6 +37,8 @@ class SentenceTransformerEncoder(SentenceTransformerTextEncoder):
     Photos go through the model in the numbers that the device is fastest with, texts in float32.
     """
 
+    in_flight = 2
+
     def __init__(self, name: str, device: str = "auto") -> None:
         """Load the model: ``name`` is its name on the Hugging Face hub or its folder.
 

@@ -113,6 +113,27 @@ def test_embedded_prepares_on_threads(images: list[Image.Image]) -> None:
         np.testing.assert_array_equal(array, encoder.prepare(image))
 
 
+def test_embedded_leaves_the_other_cores_to_other_batches(
+    images: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo that someone searches by has them all."""
+    encoder = load_encoder("embedded", "cpu")
+    seen = []
+
+    def probabilities(batch: Sequence[Vectors], device: str) -> Vectors:
+        seen.append(torch.get_num_threads())
+        return np.ones((len(batch), imagenet.CLASSES), np.float32)
+
+    monkeypatch.setattr(imagenet, "probabilities", probabilities)
+    with ThreadPoolExecutor(1) as pool:
+        before = torch.get_num_threads()
+        pool.submit(torch.set_num_threads, 3).result()
+        pool.submit(encoder.encode_prepared, [encoder.prepare(images[0])]).result()
+        pool.submit(encoder.encode_images, images[:1]).result()
+        pool.submit(torch.set_num_threads, before).result()
+    assert seen == [1, 3]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3000, 2), (2, 3000)])
 def test_embedded_takes_any_shape(size: tuple[int, int]) -> None:
     encoder = load_encoder("embedded", "cpu")

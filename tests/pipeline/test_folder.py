@@ -35,6 +35,7 @@ class CountingEncoder:
     dimension = 3
     image_size = 8
     batch_size = 16
+    in_flight = 2
 
     def __init__(self) -> None:
         self.embedded = 0
