@@ -43,14 +43,16 @@ def one_at_a_time(load: Callable[Arguments, Result]) -> Callable[Arguments, Resu
 @contextmanager
 def on_one_core() -> Iterator[None]:
     """Let torch compute on the calling thread alone, which otherwise waits for its helpers."""
+    import torch
+
+    torch.get_num_threads()  # when first asked, it sets their number for the calling thread
     with _thread_pools().limit(limits=1, user_api="openmp"):
         yield
 
 
 @lru_cache(maxsize=1)
 def _thread_pools() -> ThreadpoolController:
-    import torch  # noqa: F401  # whose threads it finds
-
+    """Those of the libraries that are loaded; torch has to be one of them."""
     return ThreadpoolController()
 
 
