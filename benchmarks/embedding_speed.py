@@ -265,7 +265,8 @@ def views_by_pillow(image: Image.Image) -> np.ndarray:
     boxes = [(left, top, left + side, top + side), (0, 0, width, height)]
     size = (imagenet.IMAGE_SIZE, imagenet.IMAGE_SIZE)
     views = [image.resize(size, Image.Resampling.BICUBIC, box=box) for box in boxes]
-    return (np.stack(views, dtype=np.float32).transpose(0, 3, 1, 2) - 127) / 128
+    pixels = np.stack(views, dtype=np.float32).transpose(0, 3, 1, 2)
+    return (pixels - imagenet._MEAN) / imagenet._SCALE
 
 
 def compare_resizing(paths: Sequence[str]) -> Line:

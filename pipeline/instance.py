@@ -17,7 +17,7 @@ from pipeline.store import explain_disk_errors, replace_file
 
 _PROCESS_TAG = "albumscope/process"
 _DEFAULT_FOLDER = "data/dagster"  # as written in dagster.yaml
-POOLS = {"flickr", "gpu", "captioner"}  # of the assets
+_POOLS = {"flickr", "gpu", "captioner"}  # of the assets
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -60,7 +60,7 @@ def _limit_pools(instance: dg.DagsterInstance) -> None:
         return
     events = instance.event_log_storage
     done = {pool.name for pool in events.get_pool_limits() if not pool.from_default}
-    for pool in POOLS - done:
+    for pool in _POOLS - done:
         events.set_concurrency_slots(pool, limit)
 
 

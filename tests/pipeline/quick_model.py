@@ -17,7 +17,6 @@ class QuickModel:
     image_size = 8
     batch_size = 16
     in_flight = 2
-    in_flight = 2
 
     def prepare(self, image: Image.Image) -> Vectors:
         return np.asarray(image, np.float32).mean((0, 1)) + 1
