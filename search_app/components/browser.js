@@ -5,7 +5,7 @@ const PHOTOS = '[class*="st-key-open-"] button';
 const TAKES_KEYS = 'input, textarea, [contenteditable], [role="combobox"], [role="slider"], [role="listbox"]';
 const LONG_SIDE = 1600; // pixels: more is of no use to a model
 
-let paste = () => {}, go = () => {}, isFirst = true;
+let paste = () => {}, go = () => {}, isFirst = true, calls = 0;
 
 function toSearchBox() {
   const box = document.querySelector(BOX);
@@ -81,8 +81,11 @@ const nameKey = () => document.querySelector(BOX)?.setAttribute('aria-keyshortcu
 // The page may put up another box, without it.
 const boxes = new MutationObserver(nameKey);
 
-// Streamlit calls this at every run of the page; the same listener is added only once.
+// Streamlit calls this at every run of the page; the same listener is added only once. What is
+// returned takes them away, unless it was called again since: Streamlit may clean up after a call
+// that something has overtaken.
 export default function({data, setTriggerValue}) {
+  const call = ++calls;
   paste = picture => setTriggerValue('paste', picture);
   go = query => setTriggerValue('go', query);
   document.addEventListener('keydown', onKey);
@@ -92,6 +95,7 @@ export default function({data, setTriggerValue}) {
   nameKey();
   keepAddress(data.query);
   return () => {
+    if (call !== calls) return;
     document.removeEventListener('keydown', onKey);
     document.removeEventListener('paste', onPaste);
     window.removeEventListener('popstate', onBack);

@@ -30,7 +30,8 @@ QUIET = """async patience => {
     while (performance.now() - busy < 200) {
         const app = document.querySelector('[data-testid=stApp]');
         const isDrawn = app?.dataset.testScriptState === 'notRunning';
-        if (!isDrawn || app.querySelector('[data-stale=true]')) busy = performance.now();
+        const unfinished = '[data-stale=true], [data-testid=stSkeleton]';
+        if (!isDrawn || app.querySelector(unfinished)) busy = performance.now();
         if (busy - start > patience) throw new Error('the page is still being drawn');
         await new Promise(done => setTimeout(done, 20));
     }
@@ -105,7 +106,7 @@ def notes(page: Page) -> Locator:
 
 
 def settled(page: Page) -> None:
-    """Wait until what is left of the view before is gone.
+    """Wait until what is left of the view before is gone, and what is there has its scripts.
 
     The page has to be at rest for a while: right after a click it has not yet begun to change.
     """

@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from pipeline import snapshot
 from pipeline.settings import Settings
+from search_app import components
 from search_app.engine import SearchEngine
 
 from .conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
@@ -183,6 +184,29 @@ def test_keys_lead_from_the_box_to_a_photo_and_on_to_similar_ones(demo: Page) ->
     photos(demo).nth(3).focus()
     demo.keyboard.press("s")
     expect(demo.get_by_text(f"Photos like {title}")).to_be_visible()
+
+
+def test_keys_stay_when_streamlit_cleans_up_after_an_overtaken_call(page: Page) -> None:
+    """On a busy machine it calls the script twice at once, and ends the first call last."""
+    page.set_content('<div class="st-key-q"><input aria-label="Search"></div>')
+    source = (Path(components.__file__).parent / "browser.js").read_text()
+    page.evaluate(
+        """async source => {
+            const address = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));
+            const {default: call} = await import(address);
+            const [first, second] = [0, 1].map(() => call({data: {query: ''}}));
+            first();
+            window.end = second;
+        }""",
+        source,
+    )
+    box = page.get_by_label("Search")
+    page.keyboard.press("/")
+    expect(box).to_be_focused()
+    page.evaluate("window.end()")
+    box.blur()
+    page.keyboard.press("/")
+    expect(box).not_to_be_focused()
 
 
 def expect_same_elsewhere(page: Page, browser: BrowserContext, titles: list[str]) -> None:
