@@ -433,10 +433,10 @@ def dagster(
     from pipeline.instance import dagster_home, open_instance
 
     servers.require_free(host, port, "--port")
-    say(f"Dagster's UI: http://{host}:{port}")
     settings = load_settings()
     home = dagster_home(settings)
     open_instance(settings).dispose()  # whose database is made now, before several processes do
+    say(f"Dagster's UI: http://{host}:{port}")
     command = servers.dagster_command(host, port)
     os.chdir(home)
     os.execve(command[0], command, {**servers.environment(settings), "DAGSTER_HOME": str(home)})

@@ -12,8 +12,9 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.runs import SqliteRunStorage
 from filelock import FileLock
 
+from pipeline.errors import AlbumscopeError
 from pipeline.settings import PROJECT_ROOT, Settings
-from pipeline.store import explain_disk_errors, replace_file
+from pipeline.store import disk_advice, explain_disk_errors, replace_file
 
 _PROCESS_TAG = "albumscope/process"
 _DEFAULT_FOLDER = "data/dagster"  # as written in dagster.yaml
@@ -39,12 +40,24 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """Open the instance that ``dagster dev`` uses too; close it by using it in a ``with``."""
+    """Open the instance that ``dagster dev`` uses too; close it by using it in a ``with``.
+
+    Raises AlbumscopeError if its ``dagster.yaml`` cannot be read or its database not reached.
+    """
     home = dagster_home(settings)
     with FileLock(home / ".opening.lock"):
         _drop_half_made_events(home / "history" / "runs" / "index.db")
-        instance = dg.DagsterInstance.from_config(str(home))
-        _limit_pools(instance)
+        try:
+            instance = dg.DagsterInstance.from_config(str(home))
+            _limit_pools(instance)
+        except Exception as error:  # Dagster, YAML and each database raise their own
+            if disk_advice(error):
+                raise
+            reason = getattr(error.__cause__, "orig", error)  # a driver's words, not SQLAlchemy's
+            raise AlbumscopeError(
+                f"Dagster's storage cannot be opened as {home / 'dagster.yaml'} describes it:"
+                f" {' '.join(str(reason).split())}"
+            ) from error
         return instance
 
 

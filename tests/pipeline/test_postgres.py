@@ -21,6 +21,7 @@ from pipeline.settings import Settings
 from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
 from tests.pipeline import dagster_dev
+from tests.pipeline.command_line import Run
 
 
 @pytest.fixture
@@ -61,17 +62,35 @@ def dagster_yaml() -> str:
     return str(storage) + ours[ours.index("# A run that has its turn") :]
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A DAGSTER_HOME that is set up as the README says."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(dagster_yaml())
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    return home
+
+
+def test_a_database_that_is_not_there_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.delenv("DAGSTER_POSTGRES_URL", raising=False)
+    assert "DAGSTER_POSTGRES_URL" in run("sync").error
+    url = f"postgresql+psycopg2://dagster@{servers.LOCALHOST}:9/postgres"
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    error = run("sync").error
+    assert f"as {home / 'dagster.yaml'} describes it: connection to server" in error
+    assert "port 9 failed" in error
+
+
 def test_runs_spread_over_two_workers(
-    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """28 albums are two runs. Each photo of the demo is an album here, of four files that differ.
 
     With fewer the first could be done before the second starts.
     """
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_text(dagster_yaml())
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres)
     # Nor shall Dagster wait for five seconds, in case the first still needs a place in a pool.
     monkeypatch.setenv("DAGSTER_OP_CONCURRENCY_KEYS_ALLOTTED_FOR_STARTED_RUN_SECONDS", "0")
