@@ -312,7 +312,14 @@ def test_a_model_that_every_photo_kills_is_unavailable(ollama: OllamaStandIn) ->
 def test_a_restart_is_waited_for(ollama: OllamaStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(captioner_module, "BACKOFF", 0.1)
     ollama.fail_next("stop")
-    restart = threading.Timer(0.3, ollama.start)
+
+    def start_again() -> None:
+        while ollama.is_running:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        ollama.start()
+
+    restart = threading.Thread(target=start_again, daemon=True)
     restart.start()
     assert describe(ollama) == GOOD
     restart.join()

@@ -29,18 +29,25 @@ class StandIn:
 
     def start(self) -> None:
         """Serve, from a thread; after a stop again on the same port."""
-        self._server = Server(self)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        with self.lock:
+            self._server = server = Server(self)
+            self.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
         """Stop at once, in the middle of answers too."""
         with self.lock:
             server, self._server = self._server, None
-        if server:
-            server.shutdown()
-            server.server_close()
-            server.hang_up()
+            if server:
+                server.shutdown()
+                server.server_close()
+                server.hang_up()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it listens."""
+        with self.lock:
+            return self._server is not None
 
 
 S = TypeVar("S", bound=StandIn)
