@@ -28,14 +28,15 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from PIL import Image
 from report import Line, print_table
 
-from pipeline import servers, sync
-from pipeline.encoders import imagenet
-from pipeline.instance import open_instance
-from pipeline.library import Library
-from pipeline.partitions import ALBUMS_A_RUN
+from pipeline.assets import sync
+from pipeline.assets.instance import open_instance
+from pipeline.assets.partitions import ALBUMS_A_RUN
+from pipeline.cli import servers
+from pipeline.library.library import Library
+from pipeline.library.tables import ALBUM_TABLES
+from pipeline.models import imagenet
 from pipeline.settings import PROJECT_ROOT, load_settings
 from pipeline.sources import folder
-from pipeline.tables import ALBUM_TABLES
 
 LIMIT = 0.3  # seconds an album
 SIDE = 300  # pixels of the photos' longer side

@@ -30,12 +30,12 @@ from large_library import make_library
 from page_speed import open_page
 from report import Line, print_table
 
-from pipeline import snapshot, sync
-from pipeline.instance import open_instance
-from pipeline.library import Library
+from pipeline.assets import sync
+from pipeline.assets.instance import open_instance
+from pipeline.library.library import Library
+from pipeline.library.stages import CaptionEmbeddings, LlmCaptions, SiglipEmbeddings
 from pipeline.settings import Settings
-from pipeline.stages import CaptionEmbeddings, LlmCaptions, SiglipEmbeddings
-from search_app.engine import Query, SearchEngine
+from search_app.search.engine import Query, SearchEngine
 
 MOST_SECONDS = 5.0
 
@@ -59,9 +59,9 @@ def timed_sync(settings: Settings, album: Path | None) -> tuple[float, float]:
 
         return made
 
-    publish = snapshot.publish
+    publish = publishing.publish
 
-    def timed_publish(*arguments: Any) -> snapshot.Published:
+    def timed_publish(*arguments: Any) -> publishing.Published:
         nonlocal publishing
         started = time.perf_counter()
         published = publish(*arguments)
@@ -70,7 +70,7 @@ def timed_sync(settings: Settings, album: Path | None) -> tuple[float, float]:
 
     for kind in (LlmCaptions, SiglipEmbeddings, CaptionEmbeddings):
         kind.make = timed(kind.make)  # type: ignore[method-assign]
-    snapshot.publish = timed_publish
+    publishing.publish = timed_publish
     library = Library(settings)
     named = [row["album_id"] for row in library.albums() if row["folder"] == bytes(album or b"")]
     with open_instance(settings) as instance:
@@ -160,11 +160,11 @@ def measure(folder: Path, rounds: int) -> None:
         stop.set()
         asking.join()
     started = time.perf_counter()
-    snapshot.ANEW_UP_TO = sys.maxsize
+    publishing.ANEW_UP_TO = sys.maxsize
     changed = Library(settings)
     (source,) = changed.store.parts("albums")
     changed.store.write("albums", source, changed.store.read("albums", source))
-    assert snapshot.publish(changed, duckdb.connect, "benchmark").is_new
+    assert publishing.publish(changed, duckdb.connect, "benchmark").is_new
     anew = time.perf_counter() - started
     failed = outcomes.count(False)
     print_table(

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.encoders import Encoder
-from pipeline.encoders.loading import load_encoder
 from pipeline.errors import AlbumscopeError
-from pipeline.photos import open_photo
+from pipeline.models.encoders import Encoder
+from pipeline.models.encoders.loading import load_encoder
+from pipeline.photos.decoding import open_photo
 
 DEMO = Path(__file__).resolve().parents[1] / "data" / "demo"
 QUERIES = DEMO / "demo_queries.json"

@@ -39,13 +39,15 @@ from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipModel, Sig
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.utils import logging
 
-from pipeline.encoders import embedded, imagenet
-from pipeline.encoders.loading import load_encoder
-from pipeline.library import Library
-from pipeline.photos import map_ahead, open_photo
+from pipeline.library.library import Library
+from pipeline.library.stages import SiglipEmbeddings
+from pipeline.models import imagenet
+from pipeline.models.encoders import embedded
+from pipeline.models.encoders.loading import load_encoder
+from pipeline.photos.decoding import open_photo
+from pipeline.photos.look_ahead import map_ahead
 from pipeline.settings import Settings
 from pipeline.sources import folder
-from pipeline.stages import SiglipEmbeddings
 
 ROUNDS = 3
 BATCHES = (1, 8, 32)

@@ -28,11 +28,11 @@ from typing import Any
 
 from report import Line, in_turns, print_table, ratio
 
-from pipeline.exif import EXIF_COLUMNS
-from pipeline.library import Library
+from pipeline.library.library import Library
+from pipeline.library.stages import ExifMetadata
+from pipeline.photos.exif import EXIF_COLUMNS
 from pipeline.settings import Settings
 from pipeline.sources import folder
-from pipeline.stages import ExifMetadata
 
 DEMO = Path(__file__).resolve().parents[1] / "data" / "demo"
 ROUNDS = 3

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline import sync
-from pipeline.instance import open_instance
-from pipeline.library import Library
+from pipeline.assets import sync
+from pipeline.assets.instance import open_instance
+from pipeline.library.library import Library
+from pipeline.library.tables import ALBUM_TABLES, SCHEMAS
 from pipeline.settings import PROJECT_ROOT, Settings
 from pipeline.sources import folder
-from pipeline.tables import ALBUM_TABLES, SCHEMAS
 
 ALBUM = 100  # photos
 COSINE = 0.9

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from pipeline.encoders import Vectors
-from pipeline.encoders.loading import load_encoder
 from pipeline.errors import AlbumscopeError
-from pipeline.photos import open_photo
-from search_app.near_duplicates import BURST, SAME
+from pipeline.models.encoders import Vectors
+from pipeline.models.encoders.loading import load_encoder
+from pipeline.photos.decoding import open_photo
+from search_app.search.near_duplicates import BURST, SAME
 
 DEMO = Path(__file__).resolve().parents[1] / "data" / "demo"
 COSINES = (0.95, 0.97, BURST, 0.985, 0.99, 0.995, 0.998, SAME)

@@ -26,9 +26,9 @@ from large_library import make_library
 from playwright.sync_api import Page, sync_playwright
 from report import Line, p95, print_table
 
-from pipeline import servers
+from pipeline.cli import servers
 from pipeline.settings import Settings
-from search_app.engine import Query, SearchEngine
+from search_app.search.engine import Query, SearchEngine
 
 QUERIES = (
     *("two dogs", "a cat", "boats on a lake shore", "kite in the sky", "a drum"),

@@ -26,12 +26,14 @@ import pyarrow as pa
 from PIL import Image
 from report import Line, print_table
 
-from pipeline import servers, snapshot, sync
-from pipeline.incremental import utc_now
-from pipeline.instance import open_instance
-from pipeline.library import Library
+from pipeline.assets import sync
+from pipeline.assets.instance import open_instance
+from pipeline.cli import servers
+from pipeline.library.incremental import utc_now
+from pipeline.library.library import Library
+from pipeline.library.tables import SCHEMAS
 from pipeline.settings import PROJECT_ROOT, Settings
-from pipeline.tables import SCHEMAS
+from pipeline.snapshot import publishing
 
 sys.path.append(str(PROJECT_ROOT))  # where the tests' stand-in lies
 from tests.standins.flickr import FlickrStandIn, make_albums
@@ -67,7 +69,7 @@ def make_library(settings: Settings) -> None:
             ]
             made = pa.Table.from_pylist(rows, SCHEMAS[table])
             library.store.write(table, album["album_id"], made)
-    snapshot.publish(library, duckdb.connect, "benchmark")
+    publishing.publish(library, duckdb.connect, "benchmark")
 
 
 def made_of(

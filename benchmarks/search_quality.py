@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from pipeline import sync
-from pipeline.encoders.loading import load_encoder
-from pipeline.instance import open_instance
-from pipeline.library import Library
+from pipeline.assets import sync
+from pipeline.assets.instance import open_instance
+from pipeline.library.library import Library
+from pipeline.models.encoders.loading import load_encoder
 from pipeline.settings import Settings
 from pipeline.sources import folder
-from search_app.engine import Query, SearchEngine
-from search_app.filters import Filters
-from search_app.unrelated_texts import UNRELATED_TEXTS
+from search_app.search.engine import Query, SearchEngine
+from search_app.search.filters import Filters
+from search_app.search.unrelated_texts import UNRELATED_TEXTS
 
 JUDGED = Path(__file__).with_name("judged_queries.json")
 DEFAULT_CUT = Settings.model_fields["min_probability"].default

@@ -41,8 +41,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from report import Line, in_turns, p95, print_table
 
-from pipeline import vector_index
-from pipeline.vector_index import VectorIndex
+from pipeline.snapshot import vector_index
+from pipeline.snapshot.vector_index import VectorIndex
 
 DIMENSION = 768
 K = 20

@@ -2,18 +2,18 @@
 
 import dagster as dg
 
+from pipeline.assets.automation import album_changes, find_albums, nightly_sync, sync_album
 from pipeline.assets.caption_embeddings import caption_embeddings
+from pipeline.assets.checks import ASSET_CHECKS
 from pipeline.assets.exif_metadata import exif_metadata
 from pipeline.assets.faiss_index import faiss_index
 from pipeline.assets.flickr_albums import flickr_albums
 from pipeline.assets.folder_albums import folder_albums
 from pipeline.assets.llm_captions import llm_captions
 from pipeline.assets.raw_images import raw_images
+from pipeline.assets.resources import resources
 from pipeline.assets.siglip_embeddings import siglip_embeddings
-from pipeline.automation import album_changes, find_albums, nightly_sync, sync_album
-from pipeline.checks import ASSET_CHECKS
-from pipeline.library import Library
-from pipeline.resources import resources
+from pipeline.library.library import Library
 from pipeline.settings import load_settings
 
 

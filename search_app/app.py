@@ -4,6 +4,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from search_app.routes import ROUTES
+from search_app.page.routes import ROUTES
 
 app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES)

@@ -85,9 +85,9 @@ def albumscope() -> Albumscope:
 @pytest.fixture(scope="session")
 def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The DATA_DIR of the demo photos, synced once for all workers; for reading only."""
-    from pipeline import sync
-    from pipeline.instance import open_instance
-    from pipeline.library import Library
+    from pipeline.assets import sync
+    from pipeline.assets.instance import open_instance
+    from pipeline.library.library import Library
     from pipeline.settings import Settings
     from pipeline.sources import folder
 

@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from pipeline.assets._albums import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.llm_captions import llm_captions
-from pipeline.partitions import albums, many_albums_a_run
-from pipeline.resources import FailedAlbumsResource, LibraryResource
+from pipeline.assets.materialise import OWNERS, OfAlbums, materialise_albums
+from pipeline.assets.partitions import albums, many_albums_a_run
+from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 
 
 @dg.asset(

@@ -3,12 +3,12 @@
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from pipeline import snapshot
-from pipeline.assets._albums import OWNERS
 from pipeline.assets.caption_embeddings import caption_embeddings
+from pipeline.assets.materialise import OWNERS
+from pipeline.assets.resources import LibraryResource
 from pipeline.assets.siglip_embeddings import siglip_embeddings
 from pipeline.errors import AlbumscopeError
-from pipeline.resources import LibraryResource
+from pipeline.snapshot import publishing
 
 
 @dg.asset(
@@ -25,7 +25,7 @@ def faiss_index(
     If nothing changed since the newest snapshot, nothing is written.
     """
     try:
-        published = snapshot.publish(library, duckdb.get_connection, context.run_id)
+        published = publishing.publish(library, duckdb.get_connection, context.run_id)
     except AlbumscopeError as error:
         raise dg.Failure(str(error)) from error
     manifest = published.manifest

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from pipeline.assets._albums import OWNERS, materialise_catalogue
-from pipeline.resources import LibraryResource
+from pipeline.assets.materialise import OWNERS, materialise_catalogue
+from pipeline.assets.resources import LibraryResource
 
 
 @dg.asset(group_name="albums", kinds={"python", "parquet", "file"}, owners=OWNERS)

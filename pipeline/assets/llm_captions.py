@@ -4,13 +4,13 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline.assets._albums import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.exif_metadata import exif_metadata
-from pipeline.incremental import Row
-from pipeline.library import Library
-from pipeline.partitions import albums, many_albums_a_run
-from pipeline.resources import FailedAlbumsResource, LibraryResource
-from pipeline.stages import LlmCaptions, readable_photos
+from pipeline.assets.materialise import OWNERS, OfAlbums, materialise_albums
+from pipeline.assets.partitions import albums, many_albums_a_run
+from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
+from pipeline.library.incremental import Row
+from pipeline.library.library import Library
+from pipeline.library.stages import LlmCaptions, readable_photos
 
 _SAMPLE = 5  # captions shown in the metadata
 

@@ -8,16 +8,16 @@ from typing import Any
 import dagster as dg
 from PIL import Image, ImageOps
 
-from pipeline.assets._albums import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.flickr_albums import flickr_albums
 from pipeline.assets.folder_albums import folder_albums
+from pipeline.assets.materialise import OWNERS, OfAlbums, materialise_albums
+from pipeline.assets.partitions import albums, many_albums_a_run
+from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 from pipeline.errors import PhotoError
-from pipeline.incremental import Row
-from pipeline.library import Library
-from pipeline.partitions import albums, many_albums_a_run
-from pipeline.photos import open_photo
-from pipeline.resources import FailedAlbumsResource, LibraryResource
-from pipeline.stages import readable_photos
+from pipeline.library.incremental import Row
+from pipeline.library.library import Library
+from pipeline.library.stages import readable_photos
+from pipeline.photos.decoding import open_photo
 
 _STRIP_PHOTOS, _STRIP_SIDE = 10, 80  # thumbnails, and their side in pixels
 

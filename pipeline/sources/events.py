@@ -27,7 +27,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import AlbumscopeError
-from pipeline.store import Store
+from pipeline.library.store import Store
 
 _YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20\d\d)(?!\d)")
 

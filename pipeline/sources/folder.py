@@ -19,12 +19,14 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
-from pipeline.incremental import Row, utc_now
-from pipeline.photos import is_photo_name, map_ahead, read_header, sha256_of
+from pipeline.library.incremental import Row, utc_now
+from pipeline.library.store import Store
+from pipeline.library.tables import SCHEMAS
+from pipeline.photos.decoding import read_header
+from pipeline.photos.files import is_photo_name, sha256_of
+from pipeline.photos.look_ahead import map_ahead
 from pipeline.sources import Found
 from pipeline.sources.events import overrides, with_event
-from pipeline.store import Store
-from pipeline.tables import SCHEMAS
 
 CATALOGUE = "folder"
 """The part of table ``albums`` that holds the folder albums."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cli
+from pipeline.cli import main
 from pipeline.settings import Settings, load_settings
 from tests.pipeline.command_line import Result, Run
 from tests.standins.flickr import FlickrStandIn
@@ -33,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> I
         monkeypatch.setattr(sys, "argv", ["albumscope", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            main.main()
         out, err = capfd.readouterr()
         return Result(int(end.value.code or 0), out, err)
 

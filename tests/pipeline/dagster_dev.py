@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 import httpx
 
-from pipeline import servers
-from pipeline.instance import dagster_home, open_instance
+from pipeline.assets.instance import dagster_home, open_instance
+from pipeline.cli import servers
 from pipeline.settings import Settings
 
 GraphQL = Callable[..., Any]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from pipeline.captioners import Caption, PhotoContext
-from pipeline.encoders import Vectors
+from pipeline.models.captioners import Caption, PhotoContext
+from pipeline.models.encoders import Vectors
 
 
 class QuickModel:

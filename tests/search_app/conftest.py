@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from pipeline import sync
-from pipeline.instance import open_instance
-from pipeline.library import Library
+from pipeline.assets import sync
+from pipeline.assets.instance import open_instance
+from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
-
-from .page import CHROMIUM, LOCALHOST, Server, serving
+from tests.search_app.browser import CHROMIUM, LOCALHOST, Server, serving
 
 DEMO_PHOTOS = Path(__file__).resolve().parents[2] / "data" / "demo"
 ODD_ALBUM = "$x$ :red[hi] <i>"

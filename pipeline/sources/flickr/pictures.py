@@ -11,7 +11,7 @@ from threading import Event
 import httpx
 
 from pipeline.errors import PhotoError
-from pipeline.photos import open_photo
+from pipeline.photos.decoding import open_photo
 from pipeline.settings import Settings
 from pipeline.sources.flickr.errors import FlickrUnreachable
 from pipeline.sources.flickr.retries import (
@@ -21,7 +21,7 @@ from pipeline.sources.flickr.retries import (
     open_client,
     with_retries,
 )
-from pipeline.store import replace_file
+from pipeline.storage.disk import replace_file
 
 MOST_BYTES = 500_000_000
 _REDIRECTS = 3

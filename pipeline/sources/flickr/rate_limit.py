@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from pipeline.store import explain_disk_errors, replace_file
+from pipeline.storage.disk import explain_disk_errors, replace_file
 
 CALLS = 3600
 # Seconds: an hour, and what a call may take to reach Flickr, whose clock counts.

@@ -23,8 +23,12 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import AlbumError, PhotoError
-from pipeline.incremental import Row, utc_now
-from pipeline.photos import map_ahead, read_header, sha256_of
+from pipeline.library.incremental import Row, utc_now
+from pipeline.library.store import Store
+from pipeline.library.tables import SCHEMAS
+from pipeline.photos.decoding import read_header
+from pipeline.photos.files import sha256_of
+from pipeline.photos.look_ahead import map_ahead
 from pipeline.settings import FlickrSize, Settings
 from pipeline.sources import Found
 from pipeline.sources.events import overrides, with_event
@@ -33,8 +37,6 @@ from pipeline.sources.flickr.errors import FlickrCodeError, FlickrUnavailable, F
 from pipeline.sources.flickr.parsing import FlickrAlbum, FlickrPhoto
 from pipeline.sources.flickr.pictures import PictureServer
 from pipeline.sources.flickr.transport import Transport
-from pipeline.store import Store
-from pipeline.tables import SCHEMAS
 
 SOURCE = "flickr"
 LOOK_AGAIN_AFTER = timedelta(days=7)

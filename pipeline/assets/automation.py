@@ -1,0 +1,160 @@
+"""What runs in one go, and what runs by itself: jobs, the nightly schedule, the sensor."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
+from pydantic import BaseModel
+
+from pipeline.assets import discovery, partitions
+from pipeline.assets.faiss_index import faiss_index
+from pipeline.assets.instance import end_killed_runs
+from pipeline.assets.raw_images import raw_images
+from pipeline.assets.resources import LibraryResource
+from pipeline.errors import AlbumError, AlbumscopeError
+from pipeline.library.incremental import Row
+from pipeline.library.library import Library
+from pipeline.settings import Settings
+from pipeline.snapshot import publishing
+
+sync_album = dg.define_asset_job(
+    "sync_album",
+    selection=dg.AssetSelection.assets(raw_images).downstream()
+    | dg.AssetSelection.assets(faiss_index),
+    description="One album from its photos on disk to the published snapshot.",
+)
+find_albums = dg.define_asset_job(
+    "find_albums",
+    selection=dg.AssetSelection.groups("albums"),
+    description="Look for albums in all sources and register them as partitions.",
+)
+
+_NIGHTLY = "0 3 * * *"
+_SENSOR_SECONDS = 10
+_RECENT = 50  # runs
+_UNDER_WAY = "Runs are under way"
+
+
+def nightly_sync(settings: Settings) -> dg.ScheduleDefinition:
+    """The schedule, which runs where `SYNC_SCHEDULE` is set. Raises AlbumscopeError if it is wrong.
+
+    It asks the sources itself, so that a night on which nothing changed starts no run.
+    """
+
+    def evaluate(
+        context: dg.ScheduleEvaluationContext, library: LibraryResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        """Look for new, changed and removed albums in all sources."""
+        news = discovery.look(library, context.instance)
+        # What cannot be asked is run too: the run shows the reason, or gets through.
+        assets = [*news.assets, *news.failed]
+        if not assets:
+            return dg.SkipReason("No album is new, changed or gone")
+        return dg.RunRequest(asset_selection=[dg.AssetKey(asset) for asset in assets])
+
+    is_on = settings.sync_schedule is not None
+    decorate = dg.schedule(
+        name="nightly_sync",
+        job=find_albums,
+        cron_schedule=settings.sync_schedule or _NIGHTLY,
+        execution_timezone=settings.sync_timezone,
+        default_status=dg.DefaultScheduleStatus("RUNNING" if is_on else "STOPPED"),
+    )
+    try:
+        return decorate(evaluate)
+    except dg.DagsterInvalidDefinitionError as error:
+        raise AlbumscopeError(
+            f"SYNC_SCHEDULE={settings.sync_schedule!r} is no cron schedule: give minute, hour, day,"
+            f" month and weekday, such as {_NIGHTLY!r}"
+        ) from error
+
+
+def album_changes(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that starts runs for what there is to do; it runs where `SYNC_SCHEDULE` is set.
+
+    It compares the catalogue with the tables and asks no source.
+    """
+
+    def evaluate(
+        context: dg.SensorEvaluationContext, library: LibraryResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        """Bring in the albums that changed or are incomplete, then publish once."""
+        instance = context.instance
+        end_killed_runs(instance)
+        library.store.look_again()
+        if requests := partitions.partition_requests(instance, library):
+            return dg.SensorResult(dynamic_partitions_requests=requests)  # their runs come next
+        day = datetime.now(ZoneInfo(settings.sync_timezone)).date().isoformat()
+        state = f"{day} {publishing.inputs(library)}"
+        cursor = _Cursor.model_validate_json(context.cursor) if context.cursor else _Cursor()
+        under_way = _runs_under_way(instance)
+        catalogue = publishing.inputs(library, ["albums"])
+        # Runs change the tables all the time; while they do only a new catalogue is news.
+        if cursor.catalogue == catalogue if under_way else cursor.state == state:
+            return dg.SkipReason(_UNDER_WAY if under_way else "Nothing changed since the last look")
+        albums = {album["album_id"]: album for album in library.albums()}
+        registered = instance.get_dynamic_partitions("albums")
+        busy = {album for run in under_way for album in partitions.albums_of_run(run, registered)}
+        work = {
+            album_id: f"{day} {album['updated_at']} {left}"
+            for album_id, album in albums.items()
+            if album_id not in busy and (left := _work_left(library, album))
+        }
+        library.remember()
+        # What was tried and changed nothing is tried again on the next day.
+        pending = [each for each in work if cursor.tried.get(each) != work[each]]
+        tried = {each: key for each, key in cursor.tried.items() if each in work or each in busy}
+        tried |= {album_id: work[album_id] for album_id in pending}
+        is_quiet = not pending and not under_way
+        if is_quiet and publishing.is_due(library):
+            runs = [dg.RunRequest(run_key=f"publish {state}", asset_selection=[faiss_index.key])]
+        else:
+            runs = [
+                dg.RunRequest(
+                    asset_selection=[dg.AssetKey(table) for table in library.stages],
+                    tags=partitions.run_tags(group, albums),
+                )
+                for group in partitions.groups(registered, pending)
+            ]
+        seen = _Cursor(state=state if is_quiet else "", catalogue=catalogue, tried=tried)
+        return dg.SensorResult(
+            run_requests=runs,
+            skip_reason=None if runs else _UNDER_WAY if under_way else "Everything is published",
+            cursor=seen.model_dump_json(),
+        )
+
+    is_on = settings.sync_schedule is not None
+    return dg.sensor(
+        name="album_changes",
+        job=sync_album,
+        minimum_interval_seconds=_SENSOR_SECONDS,
+        default_status=dg.DefaultSensorStatus("RUNNING" if is_on else "STOPPED"),
+    )(evaluate)
+
+
+class _Cursor(BaseModel):
+    """What the sensor remembers: the state of the tables in which there was nothing to do, that of
+    the catalogue when it last looked at all albums, and by album the work it started a run for."""
+
+    state: str = ""
+    catalogue: str = ""
+    tried: dict[str, str] = {}
+
+
+def _work_left(library: Library, album: Row) -> dict[str, int]:
+    try:
+        return library.work_left(album)
+    except AlbumError:  # its folder is away
+        return {}
+
+
+def _runs_under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that are queued or at work, and those that failed and are about to be retried."""
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+    retried = instance.get_runs(
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}),
+        limit=_RECENT,
+    )
+    return [*unfinished, *(run for run in retried if AUTO_RETRY_RUN_ID_TAG not in run.tags)]

@@ -1,0 +1,116 @@
+"""Asset checks: what must hold of the tables and of the snapshot."""
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from pipeline.assets.exif_metadata import exif_metadata
+from pipeline.assets.faiss_index import faiss_index
+from pipeline.assets.llm_captions import llm_captions
+from pipeline.assets.partitions import albums_of_run
+from pipeline.assets.raw_images import raw_images
+from pipeline.assets.resources import LibraryResource
+from pipeline.assets.siglip_embeddings import siglip_embeddings
+from pipeline.errors import AlbumscopeError
+from pipeline.library.stages import readable_photos
+from pipeline.snapshot import reading
+
+_SHOWN = 20  # failed photos named in a check's metadata
+_TOLERANCE = 1e-3  # by how much a vector's length may differ from 1
+
+
+def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
+    table = asset.key.to_user_string()
+
+    @dg.asset_check(asset=asset)
+    def no_failed_photos(library: LibraryResource) -> dg.AssetCheckResult:
+        """No photo of any album failed; failed ones are listed with their reason."""
+        failed = [
+            (album_id, row["image_id"], row["error"])
+            for album_id in (album["album_id"] for album in library.albums())
+            if library.store.contents(table, album_id).failed
+            for row in library.store.read(table, album_id, ["image_id", "error"]).to_pylist()
+            if row["error"] is not None
+        ]
+        records = [
+            dg.TableRecord({"album": album_id, "photo": str(image_id), "reason": reason})
+            for album_id, image_id, reason in failed[:_SHOWN]
+        ]
+        return dg.AssetCheckResult(
+            passed=not failed,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(failed)} photos failed" if failed else "no photo failed",
+            metadata={
+                "photos failed": len(failed),
+                **({"failed": dg.MetadataValue.table(records)} if records else {}),
+            },
+        )
+
+    return no_failed_photos
+
+
+@dg.asset_check(asset=siglip_embeddings)
+def every_photo_embedded(library: LibraryResource) -> dg.AssetCheckResult:
+    """Every readable photo of the albums embedded so far has a vector, or a reason why not."""
+    missing = {}
+    embedded = set(library.store.parts("siglip_embeddings"))
+    for album_id in embedded.intersection(album["album_id"] for album in library.albums()):
+        photos = library.store.contents("raw_images", album_id)
+        embedded_photos = library.store.contents("siglip_embeddings", album_id).rows
+        if embedded_photos == photos.rows - photos.failed:
+            continue
+        rows = library.store.read("siglip_embeddings", album_id, ["image_id"])
+        wanted = {photo.image_id for photo in readable_photos(library.store, album_id)}
+        if without := len(wanted.difference(rows["image_id"].to_pylist())):
+            missing[album_id] = without
+    return dg.AssetCheckResult(
+        passed=not missing,
+        description=f"photos without a vector, by album: {missing}" if missing else None,
+        metadata={"photos without a vector": sum(missing.values())},
+    )
+
+
+@dg.asset_check(asset=siglip_embeddings)
+def vectors_normalised_and_finite(
+    context: dg.AssetCheckExecutionContext, library: LibraryResource, duckdb: DuckDBResource
+) -> dg.AssetCheckResult:
+    """Every vector of the run's albums has length 1 and no infinite or undefined value."""
+    registered = context.instance.get_dynamic_partitions("albums")
+    albums = albums_of_run(context.run, registered) or None  # all, if it is run by itself
+    with duckdb.get_connection() as connection:
+        connection.register(
+            "vectors", library.store.stream("siglip_embeddings", albums, ["embedding", "error"])
+        )
+        vectors, wrong = connection.execute(
+            """
+            SELECT count(*),
+                   count(*) FILTER (length IS NULL OR NOT isfinite(length) OR abs(length - 1) > ?)
+            FROM (
+                SELECT sqrt(list_inner_product(embedding, embedding)) AS length
+                FROM vectors WHERE error IS NULL
+            )
+            """,
+            [_TOLERANCE],
+        ).fetchall()[0]
+    return dg.AssetCheckResult(
+        passed=wrong == 0, metadata={"vectors": vectors, "vectors out of shape": wrong}
+    )
+
+
+@dg.asset_check(asset=faiss_index)
+def snapshot_opens_and_answers(library: LibraryResource) -> dg.AssetCheckResult:
+    """The current snapshot opens as a reader would open it and answers a query."""
+    try:
+        current = reading.open_current(library.settings.library_dir)
+        photos = current.answer_a_query()
+        current.close()
+    except AlbumscopeError as error:
+        return dg.AssetCheckResult(passed=False, description=str(error))
+    return dg.AssetCheckResult(passed=True, metadata={"snapshot": current.name, "photos": photos})
+
+
+ASSET_CHECKS = [
+    *(_no_failed_photos(a) for a in (raw_images, exif_metadata, llm_captions, siglip_embeddings)),
+    every_photo_embedded,
+    vectors_normalised_and_finite,
+    snapshot_opens_and_answers,
+]

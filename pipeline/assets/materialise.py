@@ -1,0 +1,124 @@
+"""What the assets that find albums, and those with a partition for each album, have in common."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+
+from pipeline.assets.partitions import match_catalogue, tag_run
+from pipeline.assets.resources import FailedAlbums
+from pipeline.errors import AlbumError, AlbumscopeError, SourceError
+from pipeline.library.incremental import Counts, Row
+from pipeline.library.library import Library
+from pipeline.sources import Found
+
+OWNERS = ["team:albumscope"]
+
+Describe = Callable[[Row], Mapping[str, Any]]
+OfAlbums = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]]
+
+
+def materialise_catalogue(
+    context: dg.AssetExecutionContext, library: Library, find: Callable[[], Found]
+) -> dg.MaterializeResult[None]:
+    """Write the albums that a source has, and make them the partitions."""
+    try:
+        found = find()
+        library.store.write("albums", found.part, found.albums)
+    except AlbumscopeError as error:
+        raise dg.Failure(str(error)) from error
+    for warning in found.warnings:
+        context.log.warning(warning)
+    added, dropped = match_catalogue(context.instance, library)
+    return dg.MaterializeResult(
+        metadata={
+            "albums": found.albums.num_rows,
+            "albums new": added,
+            "albums removed": dropped,
+            "photos": sum(found.albums["photo_count"].to_pylist()),
+            "warnings": found.warnings,
+            "dagster/row_count": found.albums.num_rows,
+        }
+    )
+
+
+def materialise_albums(
+    context: dg.AssetExecutionContext,
+    library: Library,
+    failed: FailedAlbums,
+    table: str,
+    describe: Describe = lambda album: {},
+    *,
+    is_last: bool = False,
+) -> OfAlbums:
+    """Bring one table up to date for every album of the run, each with an event of its own.
+
+    An album that fails (AlbumError, or SourceError for all of its source) does not stop the others,
+    neither here nor in the assets downstream; it does not count as materialised, is observed with
+    its reason, and is left out downstream. The run fails at its end, in the asset that
+    ``is_last``, or at once if no album is left. Any other AlbumscopeError ends the step.
+    ``describe`` adds metadata for an album, given its row of table ``albums``.
+    """
+    stage = library.stages[table]
+    albums = {album["album_id"]: album for album in library.albums()}
+    tag_run(context.instance, context.run, albums)
+    shut: dict[str, str] = {}  # sources that cannot be asked, with the reason
+    for album_id in context.partition_keys:
+        if album_id in failed:
+            continue
+        try:
+            album = albums.get(album_id)
+            if album is None:
+                raise AlbumError(f"Album {album_id} is gone from the catalogue")
+            if album["source"] in shut:
+                raise AlbumError(shut[album["source"]])
+            progress = partial(library.on_progress, table, album["title"])
+            counts = stage.refresh(album, progress, context.run_id) if stage.active else Counts()
+            metadata = _metadata(counts) | dict(describe(album))
+        except (AlbumError, SourceError) as error:
+            failed[album_id] = str(error)
+            if isinstance(error, SourceError) and album:
+                shut[album["source"]] = str(error)
+            context.log.error(str(error))
+            yield dg.AssetObservation(
+                context.asset_key, partition=album_id, metadata={"failed": str(error)}
+            )
+            continue
+        except AlbumscopeError as error:
+            raise dg.Failure(str(error)) from error
+        yield dg.AssetMaterialization(
+            context.asset_key,
+            description=f"{album['title']}: {_summary(counts)}",
+            partition=album_id,
+            metadata=metadata,
+        )
+    if failed and (is_last or len(failed) == len(context.partition_keys)):
+        raise dg.Failure(
+            f"{len(failed)} of {len(context.partition_keys)} albums failed: "
+            + "; ".join(dict.fromkeys(failed.values())),
+            metadata=failed,
+        )
+    # Dagster would now count all albums of the run as materialised, the failed ones too. It knows
+    # no other way of being told that the assets have told their events themselves.
+    yield dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
+
+
+def _metadata(counts: Counts) -> dict[str, Any]:
+    return {
+        "photos new": counts.new,
+        "photos kept": counts.kept,
+        "photos removed": counts.removed,
+        "photos failed": counts.failed,
+        "seconds": round(counts.seconds, 3),
+        "photos a second": round(counts.photos_per_second, 1),
+        "dagster/row_count": counts.new + counts.kept,
+    }
+
+
+def _summary(counts: Counts) -> str:
+    return (
+        f"{counts.new} new, {counts.kept} kept, {counts.removed} removed, {counts.failed} failed"
+        f" in {counts.seconds:.1f} s"
+    )

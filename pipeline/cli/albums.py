@@ -1,0 +1,113 @@
+"""Which albums there are, and how far each is: albums, add-folder, remove-folder, status."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import NO_ALBUMS, JsonFlag, UserOption, found_albums, open_library
+from pipeline.cli.terminal import count, exit_if, print_json, print_rows, say, warn
+from pipeline.errors import AlbumError
+
+_ALBUM_COLUMNS = (
+    *("album_id", "source", "title", "event_name", "event_year", "event_type", "photo_count"),
+    *("updated_at", "url"),
+)
+
+
+def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
+    """List the albums of all sources, with photo counts, what is synced and what is new."""
+    library = open_library(user_id)
+    found, failed = found_albums(library)
+    rows = []
+    for album in found.values():
+        try:
+            news = library.news(album)
+        except AlbumError as error:
+            warn([str(error)])
+            news = {"new": 0, "state": "away"}
+        rows.append(
+            {name: album[name] for name in _ALBUM_COLUMNS}
+            | {"synced": library.synced(album["album_id"]), **news}
+        )
+    columns = ("album_id", "title", "event_name", "event_year", "photo_count", "synced")
+    if rows or as_json or not failed:
+        print_rows(rows, as_json=as_json, columns=(*columns, "new", "state"), empty=NO_ALBUMS)
+    exit_if(failed)
+
+
+def add_folder(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of photos.")],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Each folder below with photos is an album.")
+    ] = False,
+    title: Annotated[str | None, typer.Option(help="The album's title; else its folder's.")] = None,
+    event: Annotated[str | None, typer.Option(help="The event's name.")] = None,
+    year: Annotated[int | None, typer.Option(help="The event's year.", min=1800, max=2999)] = None,
+    event_type: Annotated[str | None, typer.Option(help="Conference, trip, meeting, …")] = None,
+) -> None:
+    """Register DIR as an album. Photos stay where they are; `sync` then brings them in."""
+    from pipeline.sources import folder as source
+
+    if title and recursive:
+        raise typer.BadParameter("--title names one album; with -r they go by their folders' names")
+    library = open_library()
+    path = str(folder.expanduser().resolve())
+    source.register(
+        library.store,
+        source.Registration(path, recursive, title, event, year, event_type),
+    )
+    found = source.find_albums(library.store).albums.to_pylist()
+    added = [row for row in found if row["root"] == os.fsencode(path)]
+    photos = sum(row["photo_count"] for row in added)
+    say(
+        f"Added {count(len(added), 'album')} with {count(photos, 'photo')}."
+        " `albumscope sync` brings them in."
+    )
+
+
+def remove_folder(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that was added.")],
+) -> None:
+    """Take a folder's albums out of the library. The photos themselves are left alone."""
+    from pipeline.sources import folder as source
+
+    source.unregister(open_library().store, str(folder.expanduser().resolve()))
+    say("Removed. `albumscope sync` takes its photos out of the search.")
+
+
+def status(as_json: JsonFlag = False) -> None:
+    """Show, for each album and stage, what is done, missing and failed; snapshot and models."""
+    from pipeline.snapshot import reading
+
+    library = open_library()
+    settings = library.settings
+    rows = [
+        {"album_id": album["album_id"], "title": album["title"], "stages": library.status(album)}
+        for album in library.albums()
+    ]
+    failed = [failure for album in library.albums() for failure in library.failures(album)]
+    models = {
+        "embedding": settings.embed_model,
+        "caption": settings.caption_model,
+        "text": settings.text_model,
+    }
+    current = reading.published_name(settings)
+    if as_json:
+        print_json({"albums": rows, "failed": failed, "snapshot": current, "models": models})
+        return
+    table = [{"album": row["title"], **_in_words(row["stages"])} for row in rows]
+    print_rows(table, as_json=False, empty=NO_ALBUMS)
+    if failed:
+        print_rows(failed, as_json=False, empty="")
+    say(f"Snapshot: {current or 'none published yet'}")
+    say("Models: " + ", ".join(f"{use} {name}" for use, name in models.items()))
+
+
+def _in_words(stages: dict[str, dict[str, int]]) -> dict[str, str]:
+    """ "28 done, 1 failed" for each stage."""
+    return {
+        table: ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "0"
+        for table, counts in stages.items()
+    }

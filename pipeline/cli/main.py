@@ -1,0 +1,56 @@
+"""The command ``albumscope``: its subcommands, and how it ends.
+
+What is slow to import (Dagster, torch) is imported by the subcommands that need it.
+"""
+
+import atexit
+import gc
+import logging
+
+import typer
+
+from pipeline.cli import albums, photos, serving, snapshots, sync
+from pipeline.cli.terminal import SayHandler, fail, fail_unexpectedly
+from pipeline.errors import AlbumscopeError
+from pipeline.settings import load_settings
+
+_INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
+app = typer.Typer(
+    help="Search Flickr albums and photo folders by words, by picture and by part of a picture.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in (
+    *(albums.albums, albums.add_folder, albums.remove_folder, sync.sync, albums.status),
+    *(photos.images, photos.search, photos.exif, photos.describe, snapshots.snapshots),
+    *(serving.serve, serving.dagster, serving.demo),
+):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line; errors are one line on standard error, never a traceback."""
+    # Imports make hundreds of thousands of objects and no garbage. Looking for some all the same,
+    # then and once more at the end, takes a second.
+    gc.disable()
+    atexit.register(gc.freeze)
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)  # what fails is reported below
+    logging.getLogger("pipeline").addHandler(SayHandler(logging.WARNING))
+    try:
+        app()
+    except AlbumscopeError as error:
+        fail(str(error))
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            fail("Stopped. What was done is kept; run the command again to go on.", code=130)
+        raise
+    except Exception as error:
+        from pipeline.storage.disk import disk_advice
+
+        if advice := disk_advice(error):
+            fail(f"{getattr(error, 'filename', None) or load_settings().data_dir}: {advice}")
+        fail_unexpectedly(error)
+    finally:
+        gc.enable()

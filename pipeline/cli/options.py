@@ -1,0 +1,77 @@
+"""Options that several commands take, and the library that they are about."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from pipeline.cli.terminal import warn
+from pipeline.errors import AlbumscopeError, SourceError
+from pipeline.settings import FlickrSize, load_settings
+
+if TYPE_CHECKING:
+    from pipeline.library.library import Library
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+EventOption = Annotated[str | None, typer.Option("--event", help="Only this event.")]
+YearOption = Annotated[int | None, typer.Option("--year", help="Only events of this year.")]
+AlbumOption = Annotated[str | None, typer.Option("--album-id", help="Only this album.")]
+UserOption = Annotated[
+    str | None,
+    typer.Option("--user-id", help="A Flickr user: id, name or page [default: FLICKR_USER_ID]"),
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Letter of the size to download: s q t m n - z c b h k o [default: FLICKR_SIZE]"
+    ),
+]
+HostOption = Annotated[str, typer.Option(help="Address to serve on.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the search page.")]
+
+NO_ALBUMS = (
+    "No albums yet: add photos with `albumscope add-folder DIR`, or set FLICKR_API_KEY and"
+    " FLICKR_USER_ID, and run `albumscope sync`"
+)
+
+
+def open_library(user_id: str | None = None, size: str | None = None) -> "Library":
+    """The library that the settings name, with another Flickr user or size if given."""
+    from pipeline.library.library import Library
+
+    if size is not None and size not in get_args(FlickrSize):
+        raise typer.BadParameter(f"--size is one of {' '.join(get_args(FlickrSize))}")
+    if user_id is not None and load_settings().flickr_api_key is None:
+        raise AlbumscopeError(
+            "Flickr needs a key: set FLICKR_API_KEY"
+            " (get one at https://www.flickr.com/services/apps/create/)"
+        )
+    given = {"flickr_user_id": user_id, "flickr_size": size}
+    update = {name: value for name, value in given.items() if value is not None}
+    return Library(load_settings().model_copy(update=update))
+
+
+def found_albums(library: "Library") -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The albums that there are now by id, and the reason for each source that cannot be asked."""
+    albums: dict[str, dict[str, Any]] = {}
+    parts = set(library.store.parts("albums"))
+    failed = {}
+    for source, find in library.sources.items():
+        try:
+            found = find()
+        except SourceError as error:
+            failed[source] = str(error)
+            continue
+        warn(found.warnings)
+        albums |= {row["album_id"]: row for row in found.albums.to_pylist()}
+        parts.discard(found.part)
+    for part in sorted(parts):  # of sources that were not asked
+        albums |= {row["album_id"]: row for row in library.store.read("albums", part).to_pylist()}
+    return albums, failed
+
+
+def chosen(albums: dict[str, dict[str, Any]], album_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The albums of these ids, or all without any. Raises AlbumscopeError for an unknown one."""
+    for unknown in set(album_ids) - set(albums):
+        raise AlbumscopeError(f"No album {unknown!r}: `albumscope albums` lists the ids")
+    return [albums[album_id] for album_id in album_ids or albums]

@@ -1,0 +1,108 @@
+"""Bringing the library up to date: sync."""
+
+import gc
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.options import (
+    NO_ALBUMS,
+    JsonFlag,
+    SizeOption,
+    UserOption,
+    chosen,
+    found_albums,
+    open_library,
+)
+from pipeline.cli.terminal import count, exit_if, print_json, print_rows, progress_bars, say, warn
+from pipeline.errors import AlbumError, SourceError
+
+if TYPE_CHECKING:
+    from pipeline.library.library import Library
+
+
+def sync(
+    album_ids: Annotated[list[str] | None, typer.Argument(help="Albums to sync; else all.")] = None,
+    all_albums: Annotated[bool, typer.Option("--all", help="All albums (as without ids).")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is to do.")] = False,
+    user_id: UserOption = None,
+    size: SizeOption = None,
+    event: Annotated[str | None, typer.Option(help="The named albums' event.")] = None,
+    year: Annotated[int | None, typer.Option(help="Its year.", min=1800, max=2999)] = None,
+    event_type: Annotated[str | None, typer.Option(help="Conference, trip, meeting, …")] = None,
+    album_title: Annotated[str | None, typer.Option(help="The named album's title.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find albums, bring in what is new or changed, and publish it.
+
+    What --event, --year, --event-type and --album-title say of the named albums is kept in
+    events.toml in DATA_DIR.
+    """
+    from pipeline.sources.events import Override, remember
+
+    if album_ids and all_albums:
+        raise typer.BadParameter("Give album ids or --all, not both")
+    said: dict[str, Any] = {"event": event, "year": year, "type": event_type, "title": album_title}
+    is_said = any(value is not None for value in said.values())
+    if is_said and not album_ids:
+        raise typer.BadParameter("Name the albums that --event and the like are about")
+    if album_title and len(album_ids or []) > 1:
+        raise typer.BadParameter("--album-title is about one album")
+    library = open_library(user_id, size)
+    if dry_run and is_said:
+        raise typer.BadParameter("--dry-run remembers nothing: leave out --event and the like")
+    if dry_run:
+        _print_what_is_to_do(library, album_ids or [], as_json)
+        return
+    if is_said:
+        chosen(found_albums(library)[0], album_ids or [])
+        for album_id in album_ids or []:
+            remember(library.store, Override(album=album_id, **said))
+    from pipeline.assets.instance import open_instance
+    from pipeline.assets.sync import sync as run_sync
+
+    gc.freeze()
+    gc.enable()  # a sync may take hours
+    with (
+        progress_bars() as (on_start, library.on_progress),
+        open_instance(library.settings) as instance,
+    ):
+        report = run_sync(library, instance, album_ids or [], on_start)
+    warn(report.warnings)
+    if as_json:
+        print_json(asdict(report))
+    elif report.snapshot is None and not report.failed:
+        say(NO_ALBUMS)
+    elif report.albums or not report.failed:
+        done = "Published what changed" if report.published else "Nothing new"
+        if report.albums:
+            done = f"{count(len(report.albums), 'album')} brought up to date"
+        say(f"{done}; the newest snapshot is {report.snapshot or 'none yet'}.")
+    if report.photos_failed:
+        say(f"{count(report.photos_failed, 'photo')} failed: `albumscope status` says why.")
+    exit_if(report.failed)
+
+
+def _print_what_is_to_do(library: "Library", album_ids: list[str], as_json: bool) -> None:
+    albums, failed = found_albums(library)
+    rows = []
+    for album in chosen(albums, album_ids):
+        try:
+            rows.append(library.work(album, afresh=bool(album_ids)))
+        except AlbumError as error:
+            warn([str(error)])
+        except SourceError as error:
+            failed[album["source"]] = str(error)
+            break
+    if rows or as_json or not failed:
+        print_rows(rows, as_json=as_json, empty=NO_ALBUMS)
+    if rows and not as_json:
+        total = {name: sum(row[name] for row in rows) for name in ("new", "kept", "removed")}
+        downloads = sum(row["to_download"] for row in rows)
+        megabytes = sum(row["megabytes"] for row in rows)
+        say(
+            f"In all: {count(total['new'], 'photo')} new or changed, {total['kept']:,} kept,"
+            f" {total['removed']:,} removed; {downloads:,} to download, about {megabytes:,.1f} MB."
+        )
+    exit_if(failed)

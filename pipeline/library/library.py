@@ -1,0 +1,241 @@
+"""The library that the settings name: its albums, photos and stages."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import AlbumError, AlbumscopeError
+from pipeline.library.incremental import Row
+from pipeline.library.remote_store import open_store
+from pipeline.library.stages import (
+    CaptionEmbeddings,
+    ExifMetadata,
+    LlmCaptions,
+    RawImages,
+    SiglipEmbeddings,
+    Stage,
+)
+from pipeline.library.tables import ALBUM_TABLES
+from pipeline.models.encoders.loading import embed_producer
+from pipeline.models.encoders.text_loading import text_producer
+from pipeline.settings import Settings
+from pipeline.sources import Found, folder
+from pipeline.sources.flickr.source import FlickrSource
+from pipeline.storage.disk import keep_text
+
+Progress = Callable[[str, str, int], object]
+"""Told of photos as they are done: which table, the album's title, how many."""
+
+
+class Library:
+    """The albums, photos and stages of one DATA_DIR or LIBRARY_URL."""
+
+    def __init__(self, settings: Settings, on_progress: Progress = lambda *done: None) -> None:
+        self.on_progress = on_progress
+        self.settings = settings
+        self.just_found: dict[str, Found] = {}
+        """What sources were found to have, by asset, for the run of it that comes next."""
+        self._albums: tuple[list[tuple[str, str]], list[Row]] = [], []  # as last read
+        producers = {
+            SiglipEmbeddings.table: embed_producer(settings.embed_model),
+            CaptionEmbeddings.table: text_producer(settings.text_model),
+        }
+        self.store = open_store(settings, producers)
+
+    @property
+    def raw_images(self) -> RawImages:
+        """The first stage."""
+        stage = self.stages["raw_images"]
+        assert isinstance(stage, RawImages)
+        return stage
+
+    @property
+    def flickr(self) -> FlickrSource:
+        """The albums on Flickr."""
+        return self.raw_images.flickr
+
+    @property
+    def sources(self) -> dict[str, Callable[[], Found]]:
+        """How to ask each source for its albums, by the asset that does so."""
+        sources = {"folder_albums": lambda: folder.find_albums(self.store)}
+        if self.flickr.is_set_up:
+            sources["flickr_albums"] = self.flickr.find_albums
+        return sources
+
+    def find_albums(self, asset: str) -> Found:
+        """Ask a source for its albums, if that was not done just now for the run that asks."""
+        return self.just_found.pop(asset, None) or self.sources[asset]()
+
+    @cached_property
+    def stages(self) -> dict[str, Stage[Any]]:
+        """The stages by table, in the order in which a run goes through them."""
+        kinds = (RawImages, ExifMetadata, LlmCaptions, SiglipEmbeddings, CaptionEmbeddings)
+        return {kind.table: kind(self.store, self.settings) for kind in kinds}
+
+    def albums(self) -> list[Row]:
+        """The rows of table ``albums``, in the order in which they were found."""
+        version = [
+            (part, self.store.version(self.store.path("albums", part)))
+            for part in self.store.parts("albums")
+        ]
+        if self._albums[0] != version:
+            self._albums = version, self.store.read_all("albums").to_pylist()
+        return list(self._albums[1])
+
+    def album(self, album_id: str) -> Row:
+        """One row of table ``albums``. Raises AlbumscopeError for an unknown id."""
+        for row in self.albums():
+            if row["album_id"] == album_id:
+                return row
+        raise AlbumscopeError(f"No album {album_id!r}: `albumscope albums` lists the ids")
+
+    def drop_what_left(self) -> None:
+        """Delete the files of albums that left the catalogue, and of photos that left an album.
+
+        This waits until a snapshot is published, so that albums and photos that merely moved find
+        their rows and pictures again.
+        """
+        catalogued = {album["album_id"] for album in self.albums()}
+        for album_id in catalogued:
+            self.store.remove(*self.flickr.unlisted_pictures(album_id))
+        for table in ALBUM_TABLES:
+            for part in self.store.parts(table):
+                if part not in catalogued:
+                    self.store.drop_album(part)
+
+    def work_left(self, album: Row) -> dict[str, int]:
+        """By table, in how many rows its file differs from what it should be; 0 is left out.
+
+        Opens no photo and no model, and asks no source; ``look`` says that one has to be asked. An
+        album that was found complete is not compared again until its photos, its files or a model
+        change.
+        """
+        left = {"look": int(self.raw_images.needs_look(album))}
+        state = self._state(album)
+        if self._complete.get(album["album_id"]) != state:
+            for table, stage in self.stages.items():
+                if stage.active:
+                    plan = stage.plan(album)
+                    left[table] = len(plan.todo) + plan.removed + plan.reordered
+            if not any(rows for table, rows in left.items() if table != "look"):
+                self._complete[album["album_id"]] = state
+        return {what: rows for what, rows in left.items() if rows}
+
+    def remember(self) -> None:
+        """Keep for other processes what was found: which albums are complete, what files hold."""
+        self.store.remember_contents()
+        keep_text(self._remembered, json.dumps(self._complete))
+
+    @cached_property
+    def _complete(self) -> dict[str, str]:
+        try:
+            return dict(json.loads(self._remembered.read_text()))
+        except (OSError, ValueError):  # nothing is lost: they are compared
+            return {}
+
+    @property
+    def _remembered(self) -> Path:
+        return self.settings.data_dir / "complete.json"
+
+    def _state(self, album: Row) -> str:
+        """What tells whether an album may have changed: its photos as listed, its files, models."""
+        photos = [
+            (photo.image_id, *photo.origin().values()) for photo in self.raw_images.wanted(album)
+        ]
+        digest = hashlib.sha256(repr(photos).encode())
+        for table, stage in self.stages.items():
+            if stage.active:
+                version = self.store.version(self.store.path(table, album["album_id"]))
+                digest.update(f"{table} {stage.producer} {version}\n".encode())
+        return digest.hexdigest()
+
+    def status(self, album: Row) -> dict[str, dict[str, int]]:
+        """By table, how many photos of an album are done, missing and failed."""
+        counts = {}
+        for table, stage in self.stages.items():
+            try:
+                plan = stage.plan(album)
+            except AlbumError:  # its folder is away: what is known is what was there
+                rows = self.store.read(table, album["album_id"], ["error"])
+                done = rows["error"].null_count
+                counts[table] = {"done": done, "missing": 0, "failed": rows.num_rows - done}
+                continue
+            missing = plan.missing if stage.active else 0
+            counts[table] = {"done": plan.done, "missing": missing, "failed": plan.failed}
+        return counts
+
+    def failures(self, album: Row) -> list[dict[str, Any]]:
+        """The photos of an album that failed: where, at which stage, why, how often tried."""
+        columns = ["image_id", "relative_path", "page_url", "title"]
+        photos = {
+            row["image_id"]: row
+            for row in self.store.read("raw_images", album["album_id"], columns).to_pylist()
+        }
+
+        def name(image_id: int) -> dict[str, str | None]:
+            photo = photos.get(image_id, {})
+            where = photo.get("relative_path") or photo.get("page_url") or str(image_id)
+            return {"photo": where, "title": photo.get("title")}
+
+        return [
+            {
+                **name(row["image_id"]),
+                "stage": table,
+                "reason": row["error"],
+                "attempts": row["attempts"],
+            }
+            for table in ALBUM_TABLES
+            for row in self.store.read(
+                table, album["album_id"], ["image_id", "error", "attempts"]
+            ).to_pylist()
+            if row["error"] is not None
+        ]
+
+    def news(self, album: Row) -> dict[str, Any]:
+        """What is new in an album that a source has found, as far as its row says."""
+        rows = self.store.read("raw_images", album["album_id"], ["error"])
+        if self.raw_images.needs_look(album):
+            if rows.num_rows:
+                return {"new": None, "state": "changed"}  # by how much only Flickr can tell
+            return {"new": album["photo_count"], "state": "new"}
+        left = self.work_left(album)
+        new = len(self.raw_images.plan(album).todo)
+        if not left:
+            return {"new": 0, "state": "complete"}
+        return {"new": new, "state": "incomplete" if rows.num_rows else "new"}
+
+    def work(self, album: Row, *, afresh: bool = False) -> dict[str, Any]:
+        """What a sync would do for an album, in photos. Opens no photo.
+
+        The source is asked what the album holds if that is not known, or ``afresh``.
+        """
+        if afresh or self.raw_images.needs_look(album):
+            raw = self.raw_images.plan_now(album)
+        else:
+            raw = self.raw_images.plan(album)
+        downloads, size = self.raw_images.downloads(album, raw)
+
+        def to_make(table: str) -> int:
+            stage = self.stages[table]
+            # photos that are new to raw_images are new to this table too
+            return len(raw.todo) + len(stage.plan(album).todo) if stage.active else 0
+
+        return {
+            "album_id": album["album_id"],
+            "title": album["title"],
+            "new": len(raw.todo),
+            "kept": len(raw.kept),
+            "removed": raw.removed,
+            "to_download": downloads,
+            "megabytes": round(size / 1e6, 1),
+            "to_describe": to_make("llm_captions"),
+            "to_embed": to_make("siglip_embeddings"),
+        }
+
+    def synced(self, album_id: str) -> int:
+        """How many photos of an album can be found by what they show."""
+        rows = self.store.read("siglip_embeddings", album_id, ["error"])
+        return int(rows["error"].null_count)

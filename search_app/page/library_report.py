@@ -1,0 +1,222 @@
+"""What the Library page tells: how far albums are, what is new, and the snapshots that are kept."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.errors import AlbumError, AlbumscopeError
+from pipeline.library.incremental import Row
+from pipeline.library.library import Library
+from pipeline.settings import Settings
+from pipeline.snapshot import reading
+from pipeline.snapshot.reading import Snapshot
+
+_SHOWN = 12  # new photos that are named
+
+
+@dataclass(frozen=True)
+class AlbumReport:
+    """An album, with its photos that are done, missing and failed by stage.
+
+    ``state`` is "new", "changed" (at its source), "incomplete" or "complete", or "away" where its
+    folder cannot be read.
+    """
+
+    title: str
+    event: str | None
+    year: int | None
+    photos: int
+    state: str
+    stages: Mapping[str, Mapping[str, int]]
+    failures: Sequence[Mapping[str, Any]]
+
+    @property
+    def failed(self) -> int:
+        """How many of its photos failed, at whichever stage."""
+        return len({failure["photo"] for failure in self.failures})
+
+
+@dataclass(frozen=True)
+class AlbumNews:
+    """What changed in an album: how many photos came, and whether it is "new" or "gone" itself."""
+
+    title: str
+    photos: int
+    state: str | None
+
+
+@dataclass(frozen=True)
+class News:
+    """What a snapshot has that the one ``before`` it had not; ``shown`` are ids of new photos."""
+
+    before: str
+    new: int
+    gone: int
+    albums: Sequence[AlbumNews]
+    shown: Sequence[int]
+
+
+@dataclass(frozen=True)
+class KeptSnapshot:
+    """A snapshot that is kept, with its manifest or the problem with reading it."""
+
+    name: str
+    manifest: Mapping[str, Any] | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class IndexFacts:
+    """An index of a snapshot; ``of`` is "images" or "captions", ``recall`` from 0 to 1."""
+
+    of: str
+    kind: str
+    vectors: int
+    megabytes: float
+    recall: float
+
+
+def albums(library: Library) -> list[AlbumReport]:
+    """How far each album is, in the order in which they were found. Opens no photo."""
+    return [_album(library, row) for row in library.albums()]
+
+
+def _album(library: Library, album: Row) -> AlbumReport:
+    stages = library.status(album)
+    has_failed = any(counts["failed"] for counts in stages.values())
+    return AlbumReport(
+        title=album["title"],
+        event=album["event_name"],
+        year=album["event_year"],
+        photos=album["photo_count"],
+        state=_state(library, album, stages),
+        stages=stages,
+        failures=library.failures(album) if has_failed else [],
+    )
+
+
+def _state(library: Library, album: Row, stages: Mapping[str, Mapping[str, int]]) -> str:
+    """Like the state of ``Library.news``, which would compare all tables once more."""
+    try:
+        library.raw_images.wanted(album)
+    except AlbumError:
+        return "away"
+    if not any(counts["done"] or counts["failed"] for counts in stages.values()):
+        return "new"
+    if library.raw_images.needs_look(album):
+        return "changed"
+    is_complete = not any(counts["missing"] for counts in stages.values())
+    return "complete" if is_complete else "incomplete"
+
+
+def totals(reports: Sequence[AlbumReport]) -> dict[str, Counter[str]]:
+    """By stage, how many photos of all albums are done, missing and failed."""
+    stages: dict[str, Counter[str]] = {}
+    for report in reports:
+        for stage, counts in report.stages.items():
+            stages.setdefault(stage, Counter()).update(counts)
+    return stages
+
+
+def share_done(stages: Mapping[str, Mapping[str, int]], stage: str) -> float | None:
+    """How much of the readable photos a stage has done, from 0 to 1; None without any photo."""
+    readable = stages["raw_images"]["done"] if stages else 0
+    return stages[stage]["done"] / readable if readable else None
+
+
+def news(library_dir: Path, now: Snapshot) -> News | None:
+    """Compare a snapshot with the one before it; None if none is kept.
+
+    Raises AlbumscopeError if that one cannot be read.
+    """
+    earlier = [name for name in reading.names(library_dir) if name < now.name]
+    if not earlier:
+        return None
+    before = earlier[-1]
+    catalog = reading.snapshots_folder(library_dir) / before / "catalog.duckdb"
+    try:
+        with duckdb.connect(str(catalog), read_only=True) as connection:
+            photos = connection.execute("SELECT image_id FROM images").to_arrow_table()
+            albums = connection.execute("SELECT album_id, title FROM albums").to_arrow_table()
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        raise AlbumscopeError(f"Snapshot {before} is damaged ({reason})") from error
+    cursor = now.cursor()
+    cursor.register("photos_before", photos)
+    cursor.register("albums_before", albums)
+    changed = cursor.execute(
+        """
+        SELECT title, coalesce(photos, 0),
+               if(album_id NOT IN (SELECT album_id FROM albums_before), 'new', NULL) AS state
+        FROM albums LEFT JOIN (
+            SELECT album_id, count(*) AS photos
+            FROM album_images ANTI JOIN photos_before USING (image_id) GROUP BY album_id
+        ) USING (album_id)
+        WHERE photos IS NOT NULL OR state IS NOT NULL
+        ORDER BY albums.rowid
+        """
+    ).fetchall()
+    left = cursor.execute(
+        "SELECT title, 0, 'gone' FROM albums_before ANTI JOIN albums USING (album_id) ORDER BY 1"
+    ).fetchall()
+    new = cursor.execute(
+        "SELECT image_id FROM images ANTI JOIN photos_before USING (image_id) ORDER BY images.rowid"
+    ).fetchall()
+    (gone,) = cursor.execute(
+        "SELECT count(*) FROM photos_before ANTI JOIN images USING (image_id)"
+    ).fetchall()[0]
+    return News(
+        before=before,
+        new=len(new),
+        gone=gone,
+        albums=[AlbumNews(*row) for row in (*changed, *left)],
+        shown=[image_id for (image_id,) in new[:_SHOWN]],
+    )
+
+
+def photos_by_year(now: Snapshot) -> dict[int | None, int]:
+    """How many photos are of each year: in which they were taken, or else that of their event.
+
+    Those that neither tells of come last, as None.
+    """
+    rows = now.cursor().execute(
+        """
+        SELECT coalesce(year(taken_at), event_year) AS year, count(*)
+        FROM images LEFT JOIN exif USING (image_id) LEFT JOIN (
+            SELECT image_id, min(event_year) AS event_year
+            FROM album_images JOIN albums USING (album_id) GROUP BY image_id
+        ) USING (image_id)
+        GROUP BY year ORDER BY year NULLS LAST
+        """
+    )
+    return dict(rows.fetchall())
+
+
+def snapshots(settings: Settings, names: Sequence[str]) -> list[KeptSnapshot]:
+    """The snapshots of these names, the last first."""
+    return [_kept(settings, name) for name in reversed(names)]
+
+
+def _kept(settings: Settings, name: str) -> KeptSnapshot:
+    try:
+        return KeptSnapshot(name, reading.manifest_of(settings, name))
+    except AlbumscopeError as error:
+        return KeptSnapshot(name, None, str(error))
+
+
+def indexes(manifest: Mapping[str, Any]) -> list[IndexFacts]:
+    """What a manifest says of its indexes."""
+    return [
+        IndexFacts(
+            of=Path(name).stem,
+            kind=report["kind"],
+            vectors=report["vectors"],
+            megabytes=manifest["files"][name]["bytes"] / 1e6,
+            recall=report["recall"],
+        )
+        for name, report in manifest["indexes"].items()
+    ]

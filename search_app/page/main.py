@@ -1,0 +1,98 @@
+"""The frame of every page: title, navigation, language; Streamlit runs it at each interaction."""
+
+import streamlit as st
+
+from pipeline.settings import load_settings
+from pipeline.snapshot import reading
+from search_app.page import address, components
+from search_app.page.language import LANGUAGES, t
+from search_app.page.session import engine, errors_shown, sign_in_secret
+from search_app.page.views import library, search
+from search_app.page.views.by_picture import take_pasted
+
+# Captions in Streamlit's own grey are too faint to read for many.
+_STYLE = """
+<style>
+.stMainBlockContainer { padding-top: 3.5rem; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
+    color: inherit !important; opacity: 1;
+}
+</style>
+"""
+
+
+def main() -> None:
+    """Draw the page that is chosen, in its frame."""
+    st.set_page_config("Albumscope", "🖼️", layout="wide")
+    st.html(_STYLE)
+    address.read()
+    home = st.Page(search.show, title=t("Search"), icon=":material/search:", default=True)
+    page = st.navigation(
+        [
+            home,
+            st.Page(
+                library.show,
+                title=t("Library"),
+                icon=":material/photo_library:",
+                url_path="library",
+            ),
+        ],
+        position="top",
+    )
+    if sign_in_secret() is not None and not st.user.is_logged_in:
+        _sign_in()
+        return
+    with errors_shown():
+        settings = load_settings()
+        if (
+            reading.current_name(settings.library_dir) is None
+            and reading.published_name(settings) is None
+        ):
+            _welcome(settings.library_url or str(settings.data_dir))
+            return
+        engine()
+        if st.session_state.pop("is_pasted", False) and page != home:
+            st.switch_page(home)
+        with errors_shown():
+            page.run()
+        with st.sidebar:
+            _choose_language()
+            if sign_in_secret() is not None:
+                st.button(t("Sign out"), icon=":material/logout:", on_click=st.logout)
+        names = address.ALL if page.url_path == "" else ("lang",)
+        components.browser(address.write(names), _go, take_pasted)
+        return
+    st.button(t("Try again"), icon=":material/refresh:")
+
+
+@errors_shown()
+def _go() -> None:
+    address.go(st.session_state.browser.go)
+
+
+def _sign_in() -> None:
+    st.header("Albumscope", anchor=False)
+    st.text(t("Sign in to see the photos."))
+    st.button(t("Sign in"), icon=":material/login:", on_click=st.login)
+
+
+def _welcome(place: str) -> None:
+    st.header("Albumscope", anchor=False)
+    st.subheader(t("No photos yet"), anchor=False)
+    st.text(t("Nothing is published in {folder}. Add a folder of photos:", folder=place))
+    st.code("albumscope add-folder DIR -r\nalbumscope sync", language=None)
+    st.markdown(t("Or look around first with the demo photos:") + " `albumscope demo`")
+    st.button(t("Look again"), icon=":material/refresh:")
+
+
+def _choose_language() -> None:
+    st.selectbox(
+        t("Language"),
+        list(LANGUAGES),
+        list(LANGUAGES).index(st.session_state.lang),
+        key="lang",
+        format_func=LANGUAGES.__getitem__,
+    )
+
+
+main()

@@ -1,0 +1,71 @@
+"""Pictures as the page needs them: decoded, no larger than they are shown, and parts of them."""
+
+import io
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from PIL import Image, ImageOps
+from starlette.formparsers import MultiPartParser
+
+from pipeline.photos.decoding import open_photo
+from pipeline.photos.files import unreadable
+
+THUMBNAIL_SIDE = 480
+"""Pixels: a cell of the grid is about half as wide, and screens have up to two per CSS pixel."""
+MAX_UPLOAD = 25
+"""Megabytes."""
+_LARGE = (1600, 1200)
+_QUALITY = 85
+
+# An upload stays in memory: Starlette would put all above a megabyte into a temporary file.
+MultiPartParser.spool_max_size = (MAX_UPLOAD + 1) * 2**20
+
+
+class Upload(NamedTuple):
+    """A picture that somebody searches by; ``key`` is another one for every upload."""
+
+    key: str
+    name: str
+    file: BinaryIO
+
+
+def thumbnail(path: str) -> bytes:
+    """The middle of the photo, square, as JPEG. Raises PhotoError."""
+    return _thumbnail(path, _modified(path))
+
+
+def large(path: str) -> bytes:
+    """The whole photo, large enough to fill a window, as JPEG. Raises PhotoError."""
+    return _large(path, _modified(path))
+
+
+def square(picture: Image.Image) -> bytes:
+    """The middle of a picture in memory, square, as JPEG."""
+    return _jpeg(ImageOps.fit(picture, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
+
+
+def _modified(path: str) -> int:
+    """A part of the cache key, so that a photo that changed is read again."""
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+@lru_cache(maxsize=1000)
+def _thumbnail(path: str, modified: int) -> bytes:
+    return square(open_photo(path, THUMBNAIL_SIDE))
+
+
+@lru_cache(maxsize=32)
+def _large(path: str, modified: int) -> bytes:
+    picture = open_photo(path, min(_LARGE))
+    picture.thumbnail(_LARGE)
+    return _jpeg(picture)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,235 @@
+"""The addresses of pictures: on Flickr's servers, or on this server, which serves them here.
+
+A picture is asked for by the id of a photo, never by a path. What is served is always a JPEG or PNG
+that was made here from a photo of the catalogue whose file lies in the folder that was added, or
+under DATA_DIR for Flickr: links that lead elsewhere are not followed.
+"""
+
+import hashlib
+import hmac
+import io
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
+from xml.sax.saxutils import escape
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.photos.files import unreadable
+from pipeline.settings import load_settings
+from search_app.page import pictures, takeaway
+from search_app.page.session import engine, sign_in_secret
+from search_app.search.parts import cut_out
+from search_app.search.query import Part, read_part
+
+Size = Literal["grid", "large"]
+
+# Streamlit takes addresses below this path as they are, and puts a proxy's prefix before them.
+_ROOT = "/app/static"
+# Sizes from 240 to 1024 pixels differ in one letter; larger ones have a secret of their own.
+_FLICKR_SIZES = ("m", "n", "w", "", "z", "c", "b")
+_FLICKR_LETTERS: dict[Size, str] = {"grid": "z", "large": "b"}  # 640 and 1024 pixels
+_FLICKR_PICTURE = re.compile(r"(/\d+_[0-9a-f]+)(?:_([mnwzcb]))?\.jpg")
+MAX_PHOTOS = 200
+"""In one archive."""
+_UNCHANGING = "private, max-age=31536000, immutable"
+_WORLD = Path(__file__).with_name("world") / "countries.json"
+
+
+def picture(photo: Mapping[str, Any], size: Size) -> str:
+    """The address of a photo's picture, of a row with ``image_id``, ``image_url`` and ``sha256``.
+
+    Photos from Flickr come from its servers if FLICKR_PICTURES says so.
+    """
+    return _on_flickr(photo["image_url"], size) or _own(photo, size)
+
+
+def large_for_script(photo: Mapping[str, Any]) -> str:
+    """The address of a photo's large picture, for a script rather than for Streamlit.
+
+    Raises PhotoError if it would be made here, and the file is gone or may not be served.
+    """
+    if on_flickr := _on_flickr(photo["image_url"], "large"):
+        return on_flickr
+    confined(photo)
+    return _prefix() + _own(photo, "large")
+
+
+def picture_of_part(photo: Mapping[str, Any], part: Part) -> str:
+    """The address of a part of a photo, in the resolution of its file."""
+    edges = ",".join(f"{edge:g}" for edge in part)
+    return f"{_own(photo, 'part')}&part={edges}"
+
+
+def parts_for_script(photo: Mapping[str, Any]) -> str:
+    """Where parts of a photo are to be had; ``&part=left,top,right,bottom`` goes behind it."""
+    return _prefix() + _own(photo, "part")
+
+
+def archive(image_ids: list[int]) -> str:
+    """The address of a zip of photos with a table of them."""
+    return _prefix() + _signed(f"{_ROOT}/photos.zip", {"ids": ",".join(map(str, image_ids))})
+
+
+def world() -> str:
+    """The address of the outlines of the world's countries, as TopoJSON."""
+    return f"{_prefix()}{_ROOT}/world.json"
+
+
+def _on_flickr(url: str | None, size: Size) -> str | None:
+    settings = load_settings()
+    if not url or not settings.flickr_pictures:
+        return None
+    parts = urlsplit(url)
+    if not settings.is_image_host(parts.hostname or ""):
+        return None
+    folder, slash, name = parts.path.rpartition("/")
+    found = _FLICKR_PICTURE.fullmatch(slash + name)
+    if found is None:
+        return None
+    # Of a small photo there are no larger pictures than the one that is known.
+    letter = min(found[2] or "", _FLICKR_LETTERS[size], key=_FLICKR_SIZES.index)
+    path = f"{folder}{found[1]}{letter and f'_{letter}'}.jpg"
+    return parts._replace(path=path).geturl()
+
+
+def _prefix() -> str:
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"/{base}" if base else ""
+
+
+def _own(photo: Mapping[str, Any], size: str) -> str:
+    """The address of a photo's picture on this server."""
+    return _signed(f"{_ROOT}/photos/{photo['image_id']}/{size}", _version(photo))
+
+
+def _version(photo: Mapping[str, Any]) -> dict[str, str]:
+    """A changed photo has another address, so that a browser may keep what it has for good."""
+    return {"v": (photo["sha256"] or "")[:12]}
+
+
+def _signed(path: str, query: Mapping[str, str]) -> str:
+    key = _key(path, query)
+    return f"{path}?{urlencode(dict(query) | ({'key': key} if key else {}))}"
+
+
+def _key(path: str, query: Mapping[str, str]) -> str | None:
+    """Where one has to sign in, only the page of who did so gives addresses that work."""
+    secret = sign_in_secret()
+    if secret is None:
+        return None
+    told = f"{path}?{query.get('ids', '')}".encode()
+    return hmac.new(secret.encode(), told, hashlib.sha256).hexdigest()[:32]
+
+
+def _is_allowed(request: Request) -> bool:
+    path = request.url.path[request.url.path.index(_ROOT) :]
+    key = _key(path, request.query_params)
+    return key is None or hmac.compare_digest(key, request.query_params.get("key", ""))
+
+
+def _photo(request: Request) -> Response:
+    """Answer with the picture of a photo, or with one that says why there is none."""
+    if not _is_allowed(request):
+        return Response("Sign in first", 403)
+    try:
+        (image_id,) = _ids(request.path_params["image_id"])
+        photo = engine().photo(image_id)
+        path = confined(photo)
+        match request.path_params["size"]:
+            case "grid":
+                content, kind = pictures.thumbnail(path), "image/jpeg"
+            case "large":
+                content, kind = pictures.large(path), "image/jpeg"
+            case "part":
+                content, kind = _part(path, request.query_params.get("part", "")), "image/png"
+            case _:
+                raise AlbumscopeError("No such size")
+    except (AlbumscopeError, PhotoError) as error:
+        return Response(
+            _placeholder(str(error)), 404, {"Cache-Control": "no-store"}, "image/svg+xml"
+        )
+    is_current = request.query_params.get("v") == _version(photo)["v"]
+    caching = _UNCHANGING if is_current else "private, no-cache"
+    return Response(content, headers={"Cache-Control": caching}, media_type=kind)
+
+
+def confined(photo: Mapping[str, Any]) -> str:
+    """The path of a photo's file.
+
+    Raises PhotoError if the file is gone, or if a link leads it out of its folder.
+    """
+    try:
+        path = Path(engine().file(photo))
+    except AlbumscopeError as error:
+        raise PhotoError(str(error), transient=True) from error
+    root = path.parents[len(PurePosixPath(photo["relative_path"]).parts) - 1]
+    try:
+        is_inside = path.resolve(strict=True).is_relative_to(root.resolve())
+    except OSError as error:
+        raise unreadable(error) from error
+    if not is_inside:
+        raise PhotoError("it is a link to a file outside of the folder")
+    return os.fspath(path)
+
+
+def _ids(text: str) -> list[int]:
+    """Read the numbers of photos. Raises AlbumscopeError if one is no such number."""
+    if not all(re.fullmatch("[0-9]{1,19}", each) and int(each) < 2**63 for each in text.split(",")):
+        raise AlbumscopeError("No such photo")
+    return [int(each) for each in text.split(",")]
+
+
+def _part(path: str, edges: str) -> bytes:
+    try:
+        part = read_part(edges)
+    except ValueError as error:
+        raise PhotoError("write part=left,top,right,bottom in percent") from error
+    buffer = io.BytesIO()
+    cut_out(path, part).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _placeholder(reason: str) -> str:
+    """A picture with a text, for where a photo should be."""
+    lines = "".join(
+        f'<tspan x="160" dy="1.4em">{escape(line)}</tspan>'
+        for line in [reason[at : at + 34] for at in range(0, min(len(reason), 136), 34)]
+    )
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="320" font-size="16"'
+        ' font-family="sans-serif" text-anchor="middle"><rect width="320" height="320"'
+        f' fill="#eee"/><text fill="#333" y="110">{lines}</text></svg>'
+    )
+
+
+def _archive(request: Request) -> Response:
+    if not _is_allowed(request):
+        return Response("Sign in first", 403)
+    try:
+        photos = engine().photos(_ids(request.query_params.get("ids", ""))[:MAX_PHOTOS])
+    except AlbumscopeError as error:
+        return Response(str(error), 404)
+    return StreamingResponse(
+        takeaway.archive(photos, confined),
+        headers={"Content-Disposition": 'attachment; filename="albumscope.zip"'},
+        media_type="application/zip",
+    )
+
+
+def _world(request: Request) -> Response:
+    return FileResponse(_WORLD, headers={"Cache-Control": "public, max-age=86400"})
+
+
+ROUTES = [
+    Route(_ROOT + "/photos/{image_id}/{size}", _photo),
+    Route(_ROOT + "/photos.zip", _archive),
+    Route(_ROOT + "/world.json", _world),
+]

@@ -1,0 +1,63 @@
+"""What every page needs: the one engine, and errors that are told in words."""
+
+import gc
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import streamlit as st
+
+from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.settings import load_settings
+from search_app.page.language import t
+from search_app.page.wording import with_code
+from search_app.search.engine import SearchEngine
+
+_log = logging.getLogger("albumscope.page")
+
+
+@st.cache_resource(show_spinner=False)
+def engine() -> SearchEngine:
+    """The one engine of this process: it serves every session and keeps up with snapshots."""
+    return SearchEngine(load_settings())
+
+
+@cache
+def spare_the_collector(*, has_words: bool, has_picture: bool) -> None:
+    """Let Python's garbage collector leave alone what lives after a search of a kind.
+
+    Only the first search of each kind does, as it loads the models. Streamlit has the collector go
+    through everything each time that it has drawn a page, which with the models takes a quarter of
+    a second and holds up what was drawn.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def sign_in_secret() -> str | None:
+    """The secret that signs cookies where one has to sign in; None where anyone may look."""
+    try:
+        return str(st.secrets["auth"]["cookie_secret"])
+    except (KeyError, FileNotFoundError):
+        return None
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show what goes wrong inside as a message; what nobody foresaw goes to the log by its id."""
+    try:
+        yield
+    except (AlbumscopeError, PhotoError) as error:
+        st.error(with_code(str(error)), icon=":material/error:")
+    except Exception:
+        reference = secrets.token_hex(4)
+        _log.exception("Error %s", reference)
+        st.error(
+            t(
+                "Something went wrong. The log of the page tells more, at error {reference}.",
+                reference=reference,
+            ),
+            icon=":material/error:",
+        )

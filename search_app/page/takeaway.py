@@ -1,0 +1,95 @@
+"""What people take away: a zip of photos, with a table that says what they are."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from pipeline.errors import PhotoError
+from search_app.page.wording import photographer
+
+COLUMNS = (
+    *("file", "title", "album", "taken", "photographer", "license", "link", "caption", "missing"),
+)
+Photo = Mapping[str, Any]
+"""A row of ``SearchEngine.photos``."""
+
+
+def archive(photos: Iterable[Photo], find: Callable[[Photo], str]) -> Iterator[bytes]:
+    """Yield a zip of the photos' files and ``photos.csv``, in pieces, as it is made.
+
+    ``find`` gives the path of a photo's file or raises PhotoError; why one is missing is in the
+    table.
+    """
+    pieces = _Pieces()
+    taken: set[str] = set()
+    table = io.StringIO()
+    rows = csv.DictWriter(table, COLUMNS)
+    rows.writeheader()
+    with zipfile.ZipFile(cast(BinaryIO, pieces), "w") as zipped:
+        for photo in photos:
+            row = _row(photo)
+            try:
+                path = Path(find(photo))
+                content = path.read_bytes()
+            except (PhotoError, OSError) as error:
+                row |= {"missing": getattr(error, "strerror", None) or str(error)}
+            else:
+                row["file"] = _free_name(path, photo["image_id"], taken)
+                zipped.writestr(row["file"], content)
+                yield pieces.take()
+            rows.writerow({name: _harmless(value) for name, value in row.items()})
+        zipped.writestr("photos.csv", "\ufeff" + table.getvalue(), zipfile.ZIP_DEFLATED)
+    yield pieces.take()
+
+
+def link(photo: Photo) -> str | None:
+    """Where a photo is to be seen: its page on Flickr."""
+    page: str | None = photo["page_url"]
+    return page or photo["image_url"]
+
+
+def _row(photo: Photo) -> dict[str, str]:
+    return {
+        "title": photo["title"] or "",
+        "album": photo["albums"] or "",
+        "taken": str(photo["taken_at"] or ""),
+        "photographer": photographer(photo) or "",
+        "license": photo["license"] or "",
+        "link": link(photo) or "",
+        "caption": photo["caption"] or "",
+    }
+
+
+def _free_name(path: Path, image_id: int, taken: set[str]) -> str:
+    name = path.name.encode("utf-8", "replace").decode()
+    if name.lower() in taken:
+        name = f"{path.stem}-{image_id}{path.suffix}".encode("utf-8", "replace").decode()
+    taken.add(name.lower())
+    return name
+
+
+def _harmless(value: str) -> str:
+    """Spreadsheets take what begins like this for a formula (OWASP, CSV injection)."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+class _Pieces:
+    """A file that is written to, and taken from piece by piece; ``zipfile`` needs no more."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing to do: ``take`` gives all there is."""
+
+    def take(self) -> bytes:
+        taken = b"".join(self._pieces)
+        self._pieces.clear()
+        return taken

@@ -1,0 +1,134 @@
+"""Searching by a picture: one that was uploaded or pasted, a photo of the library, or its part."""
+
+import base64
+import binascii
+import hashlib
+import io
+import re
+from typing import BinaryIO
+
+import streamlit as st
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.photos.decoding import open_photo
+from search_app.page import pictures, routes
+from search_app.page.language import t
+from search_app.page.pictures import Upload
+from search_app.page.session import errors_shown
+from search_app.page.wording import title_of
+from search_app.search.engine import SearchEngine
+from search_app.search.query import ParsedQuery
+
+_SHORT_SIDE = 768  # pixels: as large as a model may want it
+_WANTED_PHOTO = re.compile(
+    r"(?i)(?<!\S)(?:photo|ｐｈｏｔｏ)[:：][\d０-９.,]+\s*|(?<!\S)https?://\S+\s*"
+)
+
+
+def uploader() -> Upload | None:
+    """Draw what takes a picture; returns it, or one that was pasted."""
+    state = st.session_state
+    # A new key closes the popover once it has a picture.
+    uploads = state.setdefault("uploads", 0)
+    with st.popover(t("Picture"), icon=":material/add_photo_alternate:", key=f"popover-{uploads}"):
+        file = st.file_uploader(
+            t("Search by a picture of your own"),
+            key=f"upload-{state.setdefault('cleared', 0)}",
+            max_upload_size=pictures.MAX_UPLOAD,
+            on_change=_take_upload,
+        )
+        st.caption(t("Or paste one anywhere on this page, or the address of a photo into the box."))
+    if file is not None:
+        return Upload(file.file_id, file.name, file)
+    pasted: Upload | None = state.get("pasted")
+    return pasted
+
+
+@errors_shown()
+def take_pasted() -> None:
+    """Take over a picture that was pasted, on whichever page, which comes as a data: URL."""
+    pasted = st.session_state.browser.paste
+    try:
+        content = base64.b64decode(pasted["data"].partition(",")[2], validate=True)
+    except (binascii.Error, KeyError, TypeError, AttributeError):
+        return
+    if len(content) <= pictures.MAX_UPLOAD * 2**20:
+        _clear()
+        key = hashlib.sha256(content).hexdigest()
+        st.session_state.pasted = Upload(key, str(pasted.get("name")), io.BytesIO(content))
+        st.session_state.photo = None
+        st.session_state.is_pasted = True
+
+
+def search_with(term: str) -> None:
+    """Search with a photo or a part of one, which the query language has a term for."""
+    _clear()
+    st.session_state.q = term
+    st.session_state.photo = None
+
+
+def searched_by(
+    engine: SearchEngine, asked: ParsedQuery, upload: Upload | None
+) -> Image.Image | None:
+    """Show the pictures that are searched by, with a way to be rid of them; returns the upload."""
+    wanted = [photo for photo in asked.photos if photo.weight > 0]
+    if upload is None and not wanted:
+        return None
+    with _row(border=True):
+        what = st.container()
+        st.button(t("Clear"), icon=":material/close:", on_click=_clear)
+    picture = None
+    if upload is not None:
+        with what, _row():
+            picture = _read(upload)
+            st.image(pictures.square(picture), width=72, alt=t("Your picture"))
+            st.text(t("Photos like your picture {name}", name=upload.name))
+    for ref in wanted:
+        photo = engine.photo(ref.image_id)
+        title = title_of(photo)
+        with what, _row():
+            if ref.part is None:
+                st.image(routes.picture(photo, "grid"), width=72, alt=title)
+                st.text(t("Photos like {title}", title=title))
+            else:
+                st.image(routes.picture_of_part(photo, ref.part), width=72, alt=title)
+                st.text(t("Photos like a part of {title}", title=title))
+    return picture
+
+
+def _take_upload() -> None:
+    st.session_state.uploads += 1
+    st.session_state.pasted = None
+    _forget_photos()
+
+
+def _clear() -> None:
+    # A new key empties the uploader.
+    st.session_state.cleared = st.session_state.get("cleared", 0) + 1
+    st.session_state.pasted = None
+    _forget_photos()
+
+
+def _forget_photos() -> None:
+    st.session_state.q = _WANTED_PHOTO.sub("", st.session_state.q)
+
+
+@st.cache_data(scope="session", max_entries=1, show_spinner=False)
+def _decoded(key: str, _file: BinaryIO) -> Image.Image:
+    """It is kept in memory until the session ends or brings another, and not written to disk."""
+    _file.seek(0)
+    return open_photo(_file, _SHORT_SIDE)
+
+
+def _read(upload: Upload) -> Image.Image:
+    try:
+        return _decoded(upload.key, upload.file)
+    except PhotoError as error:
+        st.text(upload.name)
+        raise AlbumscopeError(t("This picture cannot be read: {why}", why=error)) from error
+
+
+def _row(*, border: bool = False) -> DeltaGenerator:
+    return st.container(horizontal=True, wrap=False, vertical_alignment="center", border=border)

@@ -1,0 +1,156 @@
+"""The preview: a photo, large, with all that is known of it and what can be done with it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pipeline.errors import AlbumscopeError, PhotoError
+from search_app.page import charts, components, routes
+from search_app.page.language import t
+from search_app.page.session import errors_shown
+from search_app.page.views.by_picture import search_with
+from search_app.page.wording import about, came_from, found_by, literal, made_by, map_link, title_of
+from search_app.search.engine import Hit, SearchEngine
+from search_app.search.query import Part, photo_term
+
+_STRIP = 9  # thumbnails below the picture
+
+
+def show(engine: SearchEngine, image_id: int, hits: Sequence[Hit], *, is_search: bool) -> None:
+    """Open the preview of a photo; ``hits`` are those that the strip leads to."""
+    try:
+        photo = engine.details(image_id)
+    except AlbumscopeError:
+        st.session_state.photo = None
+        st.warning(t("That photo is not in the library."), icon=":material/broken_image:")
+        return
+    every = [one for hit in hits for one in (hit, *hit.near_duplicates)]
+    dialog = st.dialog(literal(title_of(photo)), width="large", on_dismiss=_close)
+    dialog(_draw)(engine, photo, every, is_search)
+
+
+def _close() -> None:
+    st.session_state.photo = None
+
+
+def _draw(
+    engine: SearchEngine, photo: Mapping[str, Any], hits: Sequence[Hit], is_search: bool
+) -> None:
+    with errors_shown():
+        left, right = st.columns([5, 2], gap="medium")
+        with left:
+            _picture(photo)
+            _strip(photo["image_id"], hits)
+        with right:
+            _describe(photo)
+        hit = next((hit for hit in hits if hit.image_id == photo["image_id"]), None)
+        is_found = is_search and hit is not None
+        label = t("Explain this result") if is_found else t("Where it comes from")
+        with st.expander(label, on_change="rerun") as more:
+            if more.open:
+                _explain(engine, photo["image_id"], hit if is_found else None)
+    if st.session_state.photo != photo["image_id"]:
+        st.rerun()  # the whole page: another photo, or none
+
+
+def _picture(photo: Mapping[str, Any]) -> None:
+    try:
+        source = routes.large_for_script(photo)
+    except PhotoError as error:
+        st.warning(t("No picture: {why}", why=error), icon=":material/broken_image:")
+        return
+    components.cropper(
+        {
+            "id": str(photo["image_id"]),
+            "src": source,
+            "alt": title_of(photo),
+            "part": routes.parts_for_script(photo),
+            "labels": {
+                "how": t(
+                    "Draw a rectangle to search for a part of the photo. On the keyboard: Enter"
+                    " draws one, arrows move it, with Shift they resize it, Delete removes it."
+                ),
+                "search": t("Search cropped"),
+                "copy": t("Copy to clipboard"),
+                "copied": t("Copied."),
+                "notCopied": t("The browser did not let it be copied."),
+            },
+        },
+        lambda: _search_cropped(photo["image_id"]),
+    )
+
+
+@errors_shown()
+def _search_cropped(image_id: int) -> None:
+    part = Part(*st.session_state.cropper.search)
+    search_with(photo_term(image_id, part))
+
+
+def _strip(image_id: int, hits: Sequence[Hit]) -> None:
+    """The photos beside this one, and the ways there."""
+    at = next((at for at, hit in enumerate(hits) if hit.image_id == image_id), None)
+    if at is None or len(hits) < 2:
+        return
+    first = max(0, min(at - _STRIP // 2, len(hits) - _STRIP))
+    with st.container(horizontal=True, wrap=False, gap="xsmall", vertical_alignment="center"):
+        _way("previous", t("Previous photo"), ":material/chevron_left:", hits[at - 1 : at])
+        with st.container(horizontal=True, wrap=False, gap="xsmall", key="strip"):
+            for hit in hits[first : first + _STRIP]:
+                with st.container(key=f"strip-{hit.image_id}", width=64, gap=None):
+                    st.image(routes.picture(vars(hit), "grid"), width=64, alt="")
+                    st.button(
+                        literal(title_of(vars(hit))),
+                        key=f"strip-open-{hit.image_id}",
+                        type="primary" if hit.image_id == image_id else "secondary",
+                        on_click=_turn_to,
+                        args=(hit.image_id,),
+                    )
+        _way("next", t("Next photo"), ":material/chevron_right:", hits[at + 1 : at + 2])
+
+
+def _way(key: str, label: str, icon: str, to: Sequence[Hit]) -> None:
+    st.button(
+        label,
+        key=key,
+        icon=icon,
+        type="tertiary",
+        disabled=not to,
+        on_click=_turn_to,
+        args=tuple(hit.image_id for hit in to),
+    )
+
+
+def _turn_to(image_id: int) -> None:
+    st.session_state.photo = image_id
+
+
+def _describe(photo: Mapping[str, Any]) -> None:
+    caption, exif = photo["caption"], photo["exif"]
+    if caption.get("caption"):
+        st.text(caption["caption"])
+    for name, fact in about(photo).items():
+        st.markdown(f":small[:gray[{name}]]  \n{literal(fact)}")
+    if photo["page_url"]:
+        st.markdown(f"[{t('On Flickr')}]({photo['page_url']})")
+    if address := map_link(exif):
+        charts.place(exif["latitude"], exif["longitude"])
+        st.markdown(f"[{t('Show on a map')}]({address})")
+    st.button(
+        t("Find similar"),
+        key="alike",
+        icon=":material/image_search:",
+        on_click=search_with,
+        args=(photo_term(photo["image_id"]),),
+    )
+
+
+def _explain(engine: SearchEngine, image_id: int, hit: Hit | None) -> None:
+    """What found the photo, and where it and all that is known of it come from."""
+    if hit:
+        st.text(found_by(hit))
+        if hit.words:
+            st.text(t("Matching words: {words}", words=", ".join(hit.words)))
+    origin = engine.provenance(image_id)
+    st.markdown(came_from(origin))
+    st.markdown(made_by(origin))

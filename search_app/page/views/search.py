@@ -1,0 +1,384 @@
+"""The Search page: what is searched for, and the photos that were found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import chain
+
+import streamlit as st
+from PIL import Image
+
+from search_app.page import address, charts, components, routes
+from search_app.page.language import t, tn
+from search_app.page.pictures import Upload
+from search_app.page.session import engine, errors_shown, spare_the_collector
+from search_app.page.views import by_picture, filters, preview, selection
+from search_app.page.wording import literal, percent, title_of
+from search_app.search.engine import Hit, Mode, Query, SearchEngine, Sort
+from search_app.search.filters import Filters
+from search_app.search.query import ParsedQuery, photo_term
+
+_COLUMNS = 4
+_SEARCHES_TOLD_APART = 8
+# A photo's title is a button; its ::after lets a click on the picture count as one on the title.
+_STYLE = """
+<style>
+.st-key-q input { font-size: 1rem; }
+[class*="st-key-card-"] { position: relative; }
+[class*="st-key-card-"] img { aspect-ratio: 1; object-fit: cover; width: 100%; background: #8884; }
+[class*="st-key-open-"] button, [class*="st-key-similar-"] button, [class*="st-key-fold-"] button {
+    min-height: 0; padding: 0; text-align: left;
+}
+[class*="st-key-similar-"] button, [class*="st-key-fold-"] button { min-height: 1.75rem; }
+[class*="st-key-card-"] .stCaptionContainer { margin: 0; }
+[class*="st-key-open-"], [class*="st-key-open-"] * { position: static; }
+[class*="st-key-open-"] button::after { content: ""; position: absolute; inset: 0; }
+[class*="st-key-open-"] button:focus-visible { box-shadow: none; }
+[class*="st-key-open-"] button:focus-visible::after {
+    outline: 3px solid var(--st-primary-color, #b3261e); outline-offset: 2px; border-radius: 0.5rem;
+}
+.st-key-strip { min-width: 0; overflow-x: auto; }
+.st-key-strip > * { flex-shrink: 0; }
+@media (max-width: 640px) {
+    .st-key-previous p, .st-key-next p { position: absolute; clip-path: inset(50%); }
+}
+[class*="st-key-strip-"] { position: relative; }
+[class*="st-key-strip-open-"], [class*="st-key-strip-open-"] div { position: static; height: 0; }
+[class*="st-key-strip-"] img { aspect-ratio: 1; object-fit: cover; }
+[class*="st-key-strip-"] button {
+    position: absolute; inset: 0; min-height: 0; width: 100%; height: 100%; background: none;
+    border-radius: 0.5rem;
+}
+[class*="st-key-strip-"] button p { position: absolute; clip-path: inset(50%); }
+[role="dialog"] table { display: block; overflow-x: auto; white-space: nowrap; }
+</style>
+"""
+
+
+def show() -> None:
+    """Draw the page; Streamlit calls this at every interaction."""
+    st.html(_STYLE)
+    st.header("Albumscope", anchor=False)
+    filters.forget_what_is_gone(engine())
+    try:
+        _search_page(engine())
+    finally:
+        filters.show(engine())
+        with st.sidebar:
+            _searches()
+
+
+def _search_page(engine: SearchEngine) -> None:
+    state = st.session_state
+    upload = _search_bar()
+    asked = engine.understand(state.q)
+    if asked.problems:
+        st.warning("  \n".join(map(literal, asked.problems)), icon=":material/info:")
+    picture = by_picture.searched_by(engine, asked, upload)
+    _start_anew_if_other((state.q, upload and upload.key, address.filters(), state.sort))
+    if state["from"] and state.to and state["from"] > state.to:
+        st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
+    hits = _found(engine, asked, upload, picture)
+    if not hits:
+        if not _nothing_matches(engine, asked, picture):
+            st.info(
+                t("No photo fits. Try other words, or fewer filters."),
+                icon=":material/search_off:",
+            )
+    else:
+        _toolbar(hits, asked, picture)
+        match state.view:
+            case "timeline":
+                charts.timeline(hits[: address.MAX_SHOWN], on_period=_only_from)
+            case "map":
+                charts.world_map(hits[: address.MAX_SHOWN], on_photo=_open, on_place=_only_near)
+            case _:
+                _grid(hits[: state.shown], scored=picture is not None or bool(asked.photos))
+                if len(hits) > state.shown:
+                    st.button(
+                        t("Load more"),
+                        icon=":material/expand_more:",
+                        on_click=_load_more,
+                        width="stretch",
+                    )
+        selection.show(engine)
+    if state.photo is not None:
+        preview.show(engine, state.photo, hits, is_search=bool(picture) or not asked.is_empty)
+
+
+def _found(
+    engine: SearchEngine, asked: ParsedQuery, upload: Upload | None, picture: Image.Image | None
+) -> Sequence[Hit]:
+    state = st.session_state
+    has_picture = picture is not None or bool(asked.photos)
+    # One more than are shown tells whether there are more.
+    k = _most_shown() + 1
+    query = Query(
+        state.q,
+        filters=address.filters(),
+        # Captions and words can only be compared with words.
+        mode="visual" if has_picture else state.mode,
+        k=k,
+        min_probability=state.least / 100,
+        sort=state.sort,
+        fold=True,
+    )
+    if picture is not None and upload is not None:
+        with st.spinner(t("Searching… the first search also loads the models")):
+            return _found_by_upload(engine.current.name, query, upload.key, picture)
+    if asked.is_empty:
+        return _browsed(engine.current.name, query.filters, query.sort, k)
+    with st.spinner(t("Searching… the first search also loads the models")):
+        return _found_by_query(engine.current.name, query)
+
+
+@lru_cache(maxsize=64)
+def _found_by_query(snapshot: str, query: Query) -> Sequence[Hit]:
+    """The same query of the same snapshot is searched for once."""
+    hits = engine().search(query)
+    spare_the_collector(has_words=bool(query.text), has_picture=False)
+    return hits
+
+
+@lru_cache(maxsize=64)
+def _browsed(snapshot: str, filters: Filters, sort: Sort, k: int) -> Sequence[Hit]:
+    return engine().browse(filters, sort, k, fold=True)
+
+
+@st.cache_data(scope="session", max_entries=8, show_spinner=False)
+def _found_by_upload(snapshot: str, query: Query, key: str, _picture: Image.Image) -> Sequence[Hit]:
+    hits = engine().search(replace(query, images=(_picture,)))
+    spare_the_collector(has_words=bool(query.text), has_picture=True)
+    return hits
+
+
+def _nothing_matches(engine: SearchEngine, asked: ParsedQuery, picture: Image.Image | None) -> bool:
+    """Say so, and how near the nearest photo comes; False if not even that is to be had."""
+    state = st.session_state
+    if asked.is_empty or picture is not None:
+        return False
+    mode: Mode = "visual" if asked.photos else state.mode
+    query = Query(state.q, filters=address.filters(), mode=mode, k=1)
+    nearest = _found_by_query(engine.current.name, query)
+    if not nearest or nearest[0].probability is None:
+        return False
+    st.info(
+        t(
+            "Nothing matches. The nearest photo has a probability of {nearest}; those below"
+            " {least}% are not shown.",
+            nearest=literal(percent(nearest[0].probability)),
+            least=state.least,
+        ),
+        icon=":material/search_off:",
+    )
+    st.button(t("Show the nearest photos"), icon=":material/expand_more:", on_click=_show_all)
+    return True
+
+
+def _show_all() -> None:
+    st.session_state.least = 0
+
+
+def _search_bar() -> Upload | None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            t("Search"),
+            st.session_state.q,
+            key="q",
+            type="search",
+            placeholder=t("What is in the photo? Try “boats on a lake shore”"),
+            label_visibility="collapsed",
+        )
+        return by_picture.uploader()
+
+
+def _start_anew_if_other(search: object) -> None:
+    """Another search begins with the first page, and with all near-duplicates folded."""
+    state = st.session_state
+    before = state.get("search")
+    state.search = search
+    state.setdefault("searches", 0)
+    if before is not None and before != search:
+        state.searches += 1
+        state.shown = address.PAGE
+        state.unfolded = set()
+
+
+def _load_more() -> None:
+    st.session_state.shown += address.PAGE
+
+
+def _toolbar(hits: Sequence[Hit], asked: ParsedQuery, picture: Image.Image | None) -> None:
+    state = st.session_state
+    with st.container(horizontal=True, vertical_alignment="center"):
+        is_start = asked.is_empty and picture is None
+        if is_start and state.sort == "relevance" and state.view == "grid":
+            st.subheader(t("Newest photos"), anchor=False, width="stretch")
+        else:
+            more = len(hits) > _most_shown()
+            count = _most_shown() if more else len(hits)
+            text = (
+                tn("More than {count} photo", "More than {count} photos", count)
+                if more
+                else tn("{count} photo", "{count} photos", count)
+            )
+            st.subheader(text, anchor=False, width="stretch")
+        sorts, views = _sort_names(), _view_names()
+        st.selectbox(
+            t("Sort"),
+            list(sorts),
+            list(sorts).index(state.sort),
+            key="sort",
+            format_func=sorts.__getitem__,
+            label_visibility="collapsed",
+            width=170,
+        )
+        st.segmented_control(
+            t("View"),
+            list(views),
+            default=state.view,
+            key="view",
+            required=True,
+            format_func=views.__getitem__,
+            label_visibility="collapsed",
+        )
+        selection.toggle()
+
+
+def _most_shown() -> int:
+    return st.session_state.shown if st.session_state.view == "grid" else address.MAX_SHOWN
+
+
+def _sort_names() -> dict[Sort, str]:
+    return {
+        "relevance": t("Best first"),
+        "newest": t("Newest first"),
+        "oldest": t("Oldest first"),
+        "album": t("By album"),
+    }
+
+
+def _view_names() -> dict[str, str]:
+    return {"grid": t("Grid"), "timeline": t("Timeline"), "map": t("Map")}
+
+
+def _grid(hits: Sequence[Hit], *, scored: bool) -> None:
+    unfolded = st.session_state.setdefault("unfolded", set())
+    tiles = chain.from_iterable(
+        (hit, *(hit.near_duplicates if hit.image_id in unfolded else ())) for hit in hits
+    )
+    grid = st.grid(_COLUMNS, min_column_width=125)
+    for place, hit in enumerate(tiles):
+        with grid.cell():
+            _tile(hit, f"{st.session_state.searches % _SEARCHES_TOLD_APART}-{place}", scored)
+
+
+def _tile(hit: Hit, place: str, scored: bool) -> None:
+    """One photo. The keys of its buttons are those of its place, not its own: Streamlit never
+    forgets a key in a session. They are not those of the search before, which may be clicked yet.
+    """
+    title = title_of(vars(hit))
+    with st.container(key=f"card-{hit.image_id}", gap="xxsmall"):
+        st.image(routes.picture(vars(hit), "grid"), alt=title)
+        st.button(
+            literal(title),
+            key=f"open-{place}",
+            type="tertiary",
+            wrap=False,
+            on_click=_open,
+            args=(hit.image_id,),
+        )
+        st.caption(literal(_note(hit, scored)))
+    with st.container(horizontal=True, gap="small"):
+        if selection.is_on():
+            selection.checkbox(hit)
+        else:
+            st.button(
+                t("Find similar"),
+                key=f"similar-{place}",
+                type="tertiary",
+                icon=":material/image_search:",
+                on_click=by_picture.search_with,
+                args=(photo_term(hit.image_id),),
+            )
+        if hit.near_duplicates:
+            st.button(
+                f"+{len(hit.near_duplicates)}",
+                key=f"fold-{place}",
+                type="tertiary",
+                icon=":material/filter_none:",
+                help=tn(
+                    "{count} photo is nearly the same",
+                    "{count} photos are nearly the same",
+                    len(hit.near_duplicates),
+                ),
+                on_click=_unfold,
+                args=(hit.image_id,),
+            )
+
+
+def _note(hit: Hit, scored: bool) -> str:
+    if hit.probability is not None:
+        return f"{percent(hit.probability)} · {hit.album_title}"
+    if scored:
+        return f"{hit.score:.3f} · {hit.album_title}"
+    return hit.album_title
+
+
+def _unfold(image_id: int) -> None:
+    st.session_state.unfolded ^= {image_id}
+
+
+def _open(image_id: int) -> None:
+    st.session_state.photo = image_id
+
+
+def _only_from(first: object, last: object) -> None:
+    st.session_state["from"], st.session_state["to"] = first, last
+    st.session_state.view = "grid"
+
+
+def _only_near(latitude: float, longitude: float) -> None:
+    st.session_state.q = f"{st.session_state.q} near:{latitude},{longitude},100m".strip()
+    st.session_state.view = "grid"
+
+
+def _in_words() -> str:
+    """What the present search is called among others."""
+    state = st.session_state
+    titles = engine().facets(address.filters(), state.q).album_titles
+    parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
+    parts += [titles.get(album, album) for album in state.album] + state.tag
+    if state["from"] or state.to:
+        parts.append(f"{state['from'] or '…'} – {state.to or '…'}")
+    for key, name in (("place", t("Place known")), ("people", t("People in it"))):
+        if state[key] is not None:
+            parts.append(f"{name}: {t('Yes') if state[key] else t('No')}")
+    names = {"mode": filters.mode_names(), "sort": _sort_names(), "view": _view_names()}
+    parts += [names[key][state[key]] for key in names if address.query(key)]  # type: ignore[index]
+    return " · ".join(part for part in parts if part) or t("All photos")
+
+
+def _searches() -> None:
+    """The last and the saved searches of this browser."""
+    with st.expander(t("Searches"), icon=":material/history:"):
+        components.memory(
+            {
+                "query": address.query(*address.SEARCH),
+                "label": _in_words(),
+                "labels": {
+                    "saved": t("Saved in this browser"),
+                    "nothingSaved": t("None yet. The star beside a search saves it."),
+                    "last": t("The last ones"),
+                    "nothingYet": t("None yet."),
+                    "save": t("Save"),
+                    "forget": t("Forget"),
+                },
+            },
+            _go_to_search,
+        )
+
+
+@errors_shown()
+def _go_to_search() -> None:
+    address.go(st.session_state.memory.go)

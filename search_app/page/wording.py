@@ -1,0 +1,177 @@
+"""What the page says about a photo, in words for people."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from search_app.page.language import moment, number, t
+from search_app.search.engine import Hit
+from search_app.search.facets import camera_name
+from search_app.search.provenance import Provenance
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# What Streamlit turns into a symbol even where it is escaped: ->, --, >= and the like.
+_SHORTHAND = re.compile(r"(?<=[<>=~-])(?=[<>=~-])|(?<=:)(?=streamlit:)")
+_WORD_JOINER = "\u2060"  # it has no width
+_COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
+
+
+def literal(text: str) -> str:
+    """Escape a text so that Streamlit's Markdown shows it as it is, on one line."""
+    return _escape(" ".join(text.split()))
+
+
+def with_code(text: str) -> str:
+    """Like ``literal``, but what stands between backticks is shown as code."""
+    parts = " ".join(text.split()).split("`")
+    return "`".join(part if at % 2 else _escape(part) for at, part in enumerate(parts))
+
+
+def title_of(photo: Mapping[str, Any]) -> str:
+    """The title of a photo, for people."""
+    return (photo["title"] or "").strip() or t("Untitled")
+
+
+def photographer(photo: Mapping[str, Any]) -> str | None:
+    """Who took a photo, as far as its file or Flickr tells."""
+    artist: str | None = photo.get("artist") or (photo.get("exif") or {}).get("artist")
+    return artist or photo.get("owner")
+
+
+def about(photo: Mapping[str, Any]) -> dict[str, str]:
+    """Put what is known of a photo, of ``SearchEngine.details``, into words."""
+    caption = photo["caption"]
+    tags = dict.fromkeys([*(photo["tags"] or ()), *(caption.get("tags") or ())])
+    facts = {
+        t("Description"): photo["description"],
+        t("Text in it"): caption.get("visible_text"),
+        t("Tags"): ", ".join(tags),
+    }
+    facts |= exif_facts(photo["exif"]) | album_facts(photo["albums"])
+    facts |= {t("Photographer"): photographer(photo), t("License"): photo["license"]}
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def exif_facts(exif: Mapping[str, Any]) -> dict[str, str]:
+    """Put a row of table ``exif`` into words; what the photo does not tell is left out."""
+    facts = {
+        t("Camera"): camera_name(exif.get("camera_make"), exif.get("camera_model")),
+        t("Lens"): exif.get("lens_model"),
+        t("Settings"): _settings(exif),
+        t("Flash"): t("fired") if exif.get("flash") else None,
+        t("Taken"): _taken(exif.get("taken_at"), exif.get("taken_at_offset")),
+        t("Place"): _place(exif),
+        t("Copyright"): exif.get("copyright"),
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def album_facts(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Put the albums that a photo is in, rows of table ``albums``, into words."""
+    titles = [album["title"] for album in albums]
+    events = dict.fromkeys(album["event_name"] for album in albums if album["event_name"])
+    facts = {t("Album") if len(titles) == 1 else t("Albums"): ", ".join(titles)}
+    if list(events) != titles:
+        facts[t("Event")] = ", ".join(events)
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def exposure(seconds: float) -> str:
+    """An exposure time as a camera shows it: "1/250 s", "0.8 s", "30 s"."""
+    if seconds < 0.3:
+        return f"1/{round(1 / seconds):,} s"
+    return f"{round(seconds, 1):g} s"
+
+
+def percent(probability: float) -> str:
+    """A probability in percent, rounded down: what was cut never looks as if it were enough."""
+    return f"{int(100 * probability)}%" if probability >= 0.01 else "<1%"
+
+
+def found_by(hit: Hit) -> str:
+    """Put into words which parts of a search found a photo; none has to for fields alone."""
+    if not hit.found_by:
+        return t("It fits the fields of the query")
+    names = {"visual": t("what it shows"), "caption": t("its caption"), "text": t("its words")}
+    parts = [
+        t("{part} (place {rank})", part=names[found.part], rank=number(found.rank))
+        for found in hit.found_by
+    ]
+    return t("Found by {parts}", parts=", ".join(parts))
+
+
+def came_from(origin: Provenance) -> str:
+    """Markdown that names a photo's albums, with links to what is on Flickr."""
+    albums = ", ".join(
+        f"[{literal(album.title)}]({album.url})" if album.url else literal(album.title)
+        for album in origin.albums
+    )
+    page = f" · [{t('the photo on Flickr')}]({origin.page_url})" if origin.page_url else ""
+    return t("From {albums}", albums=albums) + page
+
+
+def made_by(origin: Provenance) -> str:
+    """A Markdown table of what made a photo's rows, with links to Dagster's UI."""
+    lines = [f"| {t('asset')} | {t('by')} | {t('run')} | {t('when')} |", "|---|---|---|---|"]
+    for made in origin.origins:
+        run = f"[{(made.run_id or '')[:8]}]({made.run_url})" if made.run_url else t("not known")
+        by = literal(made.producer or "")
+        when = f"{made.created_at:%Y-%m-%d %H:%M} UTC"
+        lines.append(f"| [{made.asset}]({made.asset_url}) | {by} | {run} | {when} |")
+    versions = ", ".join(f"{name} {number}" for name, number in origin.versions.items())
+    return (
+        "\n".join(lines)
+        + "\n\n"
+        + t(
+            "Snapshot {name}, made with {versions}",
+            name=origin.snapshot,
+            versions=literal(versions),
+        )
+    )
+
+
+def map_link(exif: Mapping[str, Any]) -> str | None:
+    """The address of a map of where the photo was taken; None if the photo does not tell."""
+    latitude, longitude = exif.get("latitude"), exif.get("longitude")
+    if latitude is None or longitude is None:
+        return None
+    at = f"{latitude:.5f}&mlon={longitude:.5f}#map=14/{latitude:.5f}/{longitude:.5f}"
+    return f"https://www.openstreetmap.org/?mlat={at}"
+
+
+def _escape(text: str) -> str:
+    return _PUNCTUATION.sub(r"\\\1", _SHORTHAND.sub(_WORD_JOINER, text))
+
+
+def _settings(exif: Mapping[str, Any]) -> str:
+    time, f_number = exif.get("exposure_time"), exif.get("f_number")
+    iso, focal_length = exif.get("iso"), exif.get("focal_length")
+    parts = [
+        exposure(time) if time else None,
+        f"f/{round(f_number, 1):g}" if f_number else None,
+        f"ISO {iso}" if iso else None,
+        f"{round(focal_length, 1):g} mm" if focal_length else None,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _taken(at: datetime | None, offset: str | None) -> str | None:
+    if at is None:
+        return None
+    return moment(at) + (f" (UTC{offset})" if offset else "")
+
+
+def _place(exif: Mapping[str, Any]) -> str:
+    latitude, longitude = exif.get("latitude"), exif.get("longitude")
+    altitude, direction = exif.get("altitude"), exif.get("direction")
+    parts = []
+    if latitude is not None and longitude is not None:
+        parts.append(f"{abs(latitude):.4f}° {'S' if latitude < 0 else 'N'}")
+        parts.append(f"{abs(longitude):.4f}° {'W' if longitude < 0 else 'E'}")
+    if altitude is not None:
+        level = t("{m} m below sea level") if altitude < 0 else t("{m} m above sea level")
+        parts.append(level.format(m=round(abs(altitude))))
+    if direction is not None:
+        parts.append(t("looking {direction}", direction=_COMPASS[round(direction / 45) % 8]))
+    return ", ".join(parts)

@@ -1,0 +1,216 @@
+"""Which photos a query lets through: the page's filters, and the fields of the query itself."""
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.snapshot import fulltext
+from pipeline.snapshot.reading import Snapshot
+from search_app.search.query import Fields, ParsedQuery
+
+Condition = tuple[str, list[Any]]
+"""SQL, and the values for its question marks."""
+
+_EARTH_RADIUS_KM = 6371.0088  # mean radius (IUGG)
+_HAVERSINE = """
+    pow(sin(radians(latitude - ?) / 2), 2)
+    + cos(radians(?)) * cos(radians(latitude)) * pow(sin(radians(longitude - ?) / 2), 2)
+"""  # of the angle between two places
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Photos that have one of the values of each of these; an empty one lets every photo through.
+
+    ``events``, ``years`` and ``album_ids`` are about one and the same album of a photo. ``cameras``
+    are as ``facets.camera_name`` writes them. The days ``taken_from`` and ``taken_to`` are among
+    those let through. ``has_people`` False wants photos that are known to show nobody.
+    """
+
+    events: Sequence[str] = ()
+    years: Sequence[int] = ()
+    album_ids: Sequence[str] = ()
+    cameras: Sequence[str] = ()
+    lenses: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    taken_from: date | None = None
+    taken_to: date | None = None
+    has_place: bool | None = None
+    has_people: bool | None = None
+
+
+def allowed_albums(now: Snapshot, filters: Filters, only: Fields) -> list[str] | None:
+    """The ids of the albums that photos may be in; None if any will do."""
+    asked = (filters.events, filters.years, filters.album_ids)
+    if not any((*asked, only.albums, only.events, only.years)):
+        return None
+    return [album["album_id"] for album in albums_of(now) if fits(album, filters, only)]
+
+
+def fits(album: dict[str, Any], filters: Filters, only: Fields, but: str = "") -> bool:
+    """Whether an album passes all filters on albums, without the one that is named ``but``."""
+    values = {
+        "events": (album["event_name"], filters.events),
+        "years": (album["event_year"], filters.years),
+        "album_ids": (album["album_id"], filters.album_ids),
+    }
+    return (
+        all(name == but or not wanted or has in wanted for name, (has, wanted) in values.items())
+        and (not only.albums or _is_album(album, only))
+        and (not only.events or _is_event(album, only))
+        and (not only.years or _is_year(album, only))
+    )
+
+
+def allowed_rows(
+    now: Snapshot, albums: Sequence[str] | None, query: ParsedQuery
+) -> NDArray[np.bool_] | None:
+    """Which rows of table ``images`` may be found, shape (n,); None if all may."""
+    kept: list[Condition] = []
+    if albums is not None:
+        kept.append(_in_albums(albums))
+    kept += [_any(choices) for choices in _photo_conditions(now, query.only)]
+    kept += [_has_words(phrase) for phrase in query.phrases]
+    left_out = [_any(choices) for choices in _photo_conditions(now, query.never)]
+    left_out += [_has_words(words) for words in query.without]
+    never = query.never
+    if never.albums or never.events or never.years:
+        left_out.append(
+            _in_albums(
+                album["album_id"]
+                for album in albums_of(now)
+                if _is_album(album, never) or _is_event(album, never) or _is_year(album, never)
+            )
+        )
+    if not kept and not left_out:
+        return None
+    tests = [f"({sql})" for sql, _ in kept] + [f"NOT coalesce({sql}, FALSE)" for sql, _ in left_out]
+    rows = now.cursor().execute(
+        f"""
+        SELECT images.rowid AS row
+        FROM images LEFT JOIN exif USING (image_id) LEFT JOIN captions USING (image_id)
+             JOIN {fulltext.TABLE} words ON words.row = images.rowid
+        WHERE {" AND ".join(tests)}
+        """,
+        [value for _, values in (*kept, *left_out) for value in values],
+    )
+    allowed = np.zeros(now.manifest["tables"]["images"], bool)
+    allowed[rows.fetchnumpy()["row"]] = True
+    return allowed
+
+
+def in_rows(rows: NDArray[np.int64]) -> str:
+    """SQL for being one of some row numbers.
+
+    They stand in it as they are, since DuckDB then reads those rows alone; a list that is handed
+    over is joined with the whole table, which takes three times as long at 100,000 photos.
+    """
+    return f"IN ({', '.join(map(str, rows.tolist())) or 'NULL'})"
+
+
+def albums_of(now: Snapshot) -> list[dict[str, Any]]:
+    """The albums of a snapshot, as far as filters look at them."""
+    rows = now.cursor().execute("SELECT album_id, title, event_name, event_year FROM albums")
+    names = ("album_id", "title", "event_name", "event_year")
+    return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+
+
+def _is_album(album: dict[str, Any], fields: Fields) -> bool:
+    return any(
+        wanted == album["album_id"] or _folded(wanted) in _folded(album["title"])
+        for wanted in fields.albums
+    )
+
+
+def _is_event(album: dict[str, Any], fields: Fields) -> bool:
+    return any(_folded(wanted) in _folded(album["event_name"]) for wanted in fields.events)
+
+
+def _is_year(album: dict[str, Any], fields: Fields) -> bool:
+    year = album["event_year"]
+    return year is not None and any(
+        (first is None or first <= year) and (last is None or year <= last)
+        for first, last in fields.years
+    )
+
+
+def _folded(text: str | None) -> str:
+    return unicodedata.normalize("NFKC", text or "").casefold()
+
+
+def _in_albums(albums: Iterable[str]) -> Condition:
+    sql = "SELECT image_id FROM album_images WHERE list_contains(?::VARCHAR[], album_id)"
+    return f"image_id IN ({sql})", [list(albums)]
+
+
+def _photo_conditions(now: Snapshot, fields: Fields) -> list[list[Condition]]:
+    """For each field that is given, a condition for each of its values."""
+    camera = "contains(lower(concat_ws(' ', camera_make, camera_model)), ?)"
+    by_field: list[list[Condition]] = [
+        [(camera, [wanted.lower()]) for wanted in fields.cameras],
+        [("contains(lower(lens_model), ?)", [wanted.lower()]) for wanted in fields.lenses],
+        [_has_tag(now, fields.tags)] if fields.tags else [],
+        [
+            (
+                "taken_at >= coalesce(?, taken_at) AND (taken_at < ? OR ? IS NULL)",
+                [interval.start, interval.before, interval.before],
+            )
+            for interval in fields.taken
+        ],
+        [
+            (
+                f"{_HAVERSINE} <= ?",
+                [place.latitude, place.latitude, place.longitude, _haversine(place.radius_km)],
+            )
+            for place in fields.near
+        ],
+    ]
+    return [choices for choices in by_field if choices]
+
+
+def _has_tag(now: Snapshot, wanted: Iterable[str]) -> Condition:
+    """One of these tags, in any case and width; Flickr's have no spaces, those of captions may."""
+    tags = "list_concat(images.tags, captions.tags)"
+    known = now.cursor().execute(
+        f"SELECT DISTINCT unnest({tags}) FROM images LEFT JOIN captions USING (image_id)"
+    )
+    plain = {plain_tag(tag) for tag in wanted}
+    return f"list_has_any({tags}, ?::VARCHAR[])", [
+        [tag for (tag,) in known.fetchall() if plain_tag(tag) in plain]
+    ]
+
+
+def plain_tag(tag: str) -> str:
+    """A tag without case, width and spaces, by which tags are compared."""
+    return _folded(tag).replace(" ", "")
+
+
+def _haversine(distance_km: float) -> float:
+    return math.sin(min(distance_km / _EARTH_RADIUS_KM, math.pi) / 2) ** 2
+
+
+def _any(choices: Iterable[Condition]) -> Condition:
+    conditions = list(choices)
+    return (
+        " OR ".join(f"({sql})" for sql, _ in conditions),
+        [value for _, values in conditions for value in values],
+    )
+
+
+def _has_words(phrase: str) -> Condition:
+    """Words one after the other in one of the texts of a photo."""
+    pieces = fulltext.phrase(phrase)
+    columns = ("title", "description", "tags", "caption")
+    tests = (
+        " AND ".join(f"contains(' ' || words.{column} || ' ', ?)" for _ in pieces)
+        for column in columns
+    )
+    return " OR ".join(f"({test})" for test in tests), [
+        f" {piece} " for _ in columns for piece in pieces
+    ]

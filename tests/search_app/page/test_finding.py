@@ -1,0 +1,199 @@
+"""Finding photos by other means than words: filters, order, time, place, memory, the clipboard."""
+
+import base64
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.search_app.browser import (
+    Server,
+    choose,
+    loaded,
+    notes,
+    photo_id,
+    photos,
+    search,
+    serving,
+    settled,
+    show_all,
+)
+from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
+
+PASTE = """async picture => {
+    const bytes = Uint8Array.from(atob(picture), letter => letter.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], 'pasted.jpg', {type: 'image/jpeg'}));
+    document.body.dispatchEvent(
+        new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
+
+
+def test_values_of_filters_have_counts_that_fit_the_others(demo: Page) -> None:
+    demo.get_by_role("combobox", name="Camera").click()
+    options = demo.get_by_role("option")
+    cameras = ["OLYMPUS E-M1 (4)", "Canon EOS 70D (1)", "Nokia N9 (1)", "SONY NEX-3N (1)"]
+    expect(options).to_have_text(["Select all", *cameras])
+    demo.keyboard.press("Escape")
+    choose(demo, "Camera", "OLYMPUS E-M1")
+    expect(photos(demo)).to_have_count(4)
+    choose(demo, "Camera", "Canon EOS 70D")  # one or the other
+    expect(photos(demo)).to_have_count(5)
+    settled(demo)
+    demo.get_by_role("combobox", name="Event").click()
+    expect(options).to_have_text(["Northern Light 2015 (5)"])
+    demo.keyboard.press("Escape")
+    expect(demo).to_have_url(re.compile(r"camera=OLYMPUS\+E-M1&camera=Canon\+EOS\+70D"))
+    settled(demo)
+    demo.get_by_role("button", name="Clear all filters").click()
+    expect(photos(demo)).to_have_count(20)
+
+
+def test_photos_whose_place_is_known(demo: Page) -> None:
+    settled(demo)
+    demo.get_by_role("radio", name="Yes (1)").click()
+    expect(photos(demo)).to_have_text(["colorful cups"])
+    expect(demo).to_have_url(re.compile("place=yes"))
+
+
+def test_the_order_is_a_matter_of_choice(demo: Page) -> None:
+    search(demo, "camera:olympus")
+    expect(photos(demo)).to_have_count(4)
+    oldest = ["blue hour", "wooden pier", "kite", "forest path"]
+    choose(demo, "Sort", "Oldest first")
+    expect(photos(demo)).to_have_text(oldest)
+    choose(demo, "Sort", "Newest first")
+    expect(photos(demo)).to_have_text(oldest[::-1])
+    expect(demo).to_have_url(re.compile("sort=newest"))
+
+
+def test_a_period_of_the_timeline_narrows_the_photos(demo: Page) -> None:
+    settled(demo)
+    demo.get_by_role("radio", name="Timeline").click()
+    expect(demo.get_by_text("8 photos, taken between")).to_be_visible()
+    loaded(demo)
+    demo.locator(".mark-rect path").first.click()
+    expect(photos(demo)).to_have_count(1)
+    expect(demo).to_have_url(re.compile("from=2012-09-01&to=2012-09-30"))
+    settled(demo)
+    demo.get_by_role("button", name="Clear all filters").click()
+    expect(photos(demo)).to_have_count(20)
+    settled(demo)
+    demo.get_by_role("radio", name="Timeline").click()
+    demo.get_by_text("As a list").click()
+    settled(demo)
+    demo.get_by_role("button", name="1 September 2012 – 30 September 2012: 1 photo").click()
+    expect(demo).to_have_url(re.compile("from=2012-09-01&to=2012-09-30"))
+
+
+def test_the_map_leads_to_the_photo(demo: Page) -> None:
+    settled(demo)
+    demo.get_by_role("radio", name="Map").click()
+    expect(demo.get_by_text("1 photo with a place")).to_be_visible()
+    dialog = demo.get_by_role("dialog")
+    for _ in range(2):  # the same point once more
+        loaded(demo)
+        demo.locator(".mark-symbol path").first.click()
+        expect(dialog.get_by_role("heading", name="colorful cups")).to_be_visible()
+        settled(demo)
+        demo.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+    demo.get_by_text("As a list").click()
+    settled(demo)
+    demo.get_by_role("button", name="colorful cups (56.1560, 10.2082)").click()
+    expect(dialog.get_by_role("heading", name="colorful cups")).to_be_visible()
+
+
+def test_searches_are_remembered_by_the_browser_alone(demo: Page, browser: BrowserContext) -> None:
+    for words in ("a drum", "two dogs"):
+        search(demo, words)
+        expect(photos(demo).first).to_have_text(words.removeprefix("a "))
+        loaded(demo)
+    demo.get_by_text("Searches").click()
+    demo.get_by_role("button", name="Save: a drum").click()
+    demo.reload()
+    expect(photos(demo).first).to_have_text("two dogs")
+    loaded(demo)
+    demo.get_by_text("Searches").click()
+    saved = demo.locator(".memory section").first
+    expect(saved.locator("button.go")).to_have_text(["a drum"])
+    saved.locator("button.go").click()
+    expect(photos(demo).first).to_have_text("drum")
+    expect(demo).to_have_url(re.compile(r"q=a\+drum"))
+    loaded(demo)
+    saved.get_by_role("button", name="Forget: a drum").click()
+    expect(saved.locator("button.go")).to_have_count(0)
+    assert browser.browser is not None
+    with browser.browser.new_context() as other:
+        tab = other.new_page()
+        tab.goto(demo.url)
+        loaded(tab)
+        tab.get_by_text("Searches").click()
+        expect(tab.locator(".memory button.go")).to_have_text(["a drum"])
+
+
+@pytest.mark.parametrize("opened", ["", "library", "?photo={clock}"])
+def test_a_pasted_picture_is_searched_by(
+    demo: Page, demo_server: Server, demo_library: Path, opened: str
+) -> None:
+    """Wherever it is pasted: on the Library page and in a preview, too."""
+    demo.goto(f"{demo_server.url}/{opened.format(clock=photo_id(demo_library, 'clock'))}")
+    loaded(demo)
+    drum = DEMO_PHOTOS / "Things and Places" / "drum.jpg"
+    pasted = demo.get_by_text("Photos like your picture pasted.jpg")
+    for _ in range(10):  # until the script that listens is there
+        demo.evaluate(PASTE, base64.b64encode(drum.read_bytes()).decode())
+        with suppress(AssertionError):
+            expect(pasted).to_be_visible(timeout=4000)
+            break
+    expect(photos(demo).first).to_have_text("drum")
+    expect(demo.get_by_role("dialog")).to_have_count(0)
+    expect(notes(demo).first).to_have_text(re.compile(r"^(1\.000|0\.99\d) · "))
+    settled(demo)
+    demo.get_by_role("button", name="Clear", exact=True).click()
+    expect(demo.get_by_text("Photos like")).to_have_count(0)
+
+
+def test_the_address_of_a_photo_is_searched_by(demo: Page, demo_library: Path) -> None:
+    kite = photo_id(demo_library, "kite")
+    search(demo, f"{demo.url}?photo={kite}")
+    expect(demo.get_by_text("Photos like kite")).to_be_visible()
+    search(demo, "https://www.flickr.com/photos/somebody/1234567/")
+    expect(demo.get_by_role("alert")).to_contain_text("the library has no such photo")
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Path:
+    """The DATA_DIR of a library with one photo three times, and another."""
+    album = tmp_path / "Copies"
+    album.mkdir()
+    for name in ("drum", "drum again", "drum once more"):
+        shutil.copy(DEMO_PHOTOS / "Things and Places" / "drum.jpg", album / f"{name}.jpg")
+    shutil.copy(DEMO_PHOTOS / "Things and Places" / "clock.jpg", album)
+    sync_folder(tmp_path / "copies", album)
+    return tmp_path / "copies"
+
+
+def test_near_duplicates_are_one_tile_with_a_count(
+    page: Page, copies: Path, tmp_path: Path
+) -> None:
+    with serving(copies, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(photos(page)).to_have_count(2)
+        search(page, "a drum")
+        show_all(page)
+        expect(page).to_have_url(re.compile("least=0"))
+        expect(photos(page)).to_have_count(2)
+        loaded(page)
+        page.get_by_role("button", name="+2").click()
+        expect(photos(page)).to_have_count(4)
+        settled(page)
+        assert sorted(photos(page).all_inner_texts()) == [
+            *("clock", "drum", "drum again", "drum once more")
+        ]
+        settled(page)
+        page.get_by_role("button", name="+2").click()
+        expect(photos(page)).to_have_count(2)

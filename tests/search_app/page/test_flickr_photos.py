@@ -1,0 +1,59 @@
+"""Photos from Flickr in a real browser: shown from its servers, with whose they are and a link."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from pipeline.library.library import Library
+from pipeline.settings import Settings
+from tests.search_app.browser import draw, open_photo, serving, settled
+from tests.search_app.conftest import DEMO_PHOTOS, sync_library
+from tests.standins.flickr import FlickrStandIn, Photo, albums_in
+
+
+def test_pictures_come_from_flickr_in_the_size_that_is_shown(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    album = next(each for each in albums_in(DEMO_PHOTOS) if each.title == "Space and Flight")
+    small, hubble = (
+        next(photo for photo in album.photos if photo.title == title)
+        for title in ("Astronaut", "Hubble deep field")
+    )
+    with FlickrStandIn([album]) as flickr:
+        for name, value in flickr.environment.items():
+            monkeypatch.setenv(name, value)
+        library = Library(Settings(data_dir=tmp_path / "library"))
+        sync_library(library)
+
+        def expect_picture(picture: Locator, photo: Photo, letter: str, width: int) -> None:
+            name = rf"{photo.id}_[0-9a-f]+{letter}\.jpg"
+            address = re.compile(rf"^{re.escape(flickr.origin)}/static/\d+/{name}$")
+            expect(picture).to_have_attribute("src", address)
+            expect(picture).to_have_js_property("naturalWidth", width)
+
+        with serving(library.settings.data_dir, tmp_path / "log") as server:
+            page.goto(server.url)
+            expect_picture(page.get_by_role("img", name="Astronaut", exact=True), small, "", 500)
+            expect_picture(
+                page.get_by_role("img", name=hubble.title, exact=True), hubble, "_z", 640
+            )
+            dialog = open_photo(page, hubble.title)
+            # Its original has 1,000 pixels, so there is no picture of 1,024.
+            expect_picture(dialog.get_by_role("img", name=hubble.title), hubble, "_c", 800)
+            for fact in (flickr.user.username, "All Rights Reserved"):
+                expect(dialog.get_by_text(fact)).to_be_visible()
+            link = f"https://www.flickr.com/photos/{flickr.user.alias}/{hubble.id}/"
+            expect(dialog.get_by_role("link", name="On Flickr")).to_have_attribute("href", link)
+            draw(page, dialog, 0.2, 0.2, 0.8, 0.6)
+            dialog.get_by_role("button", name="Search cropped").click()
+            expect(page.get_by_text(f"Photos like a part of {hubble.title}")).to_be_visible()
+
+            page.goto(server.url)
+            settled(page)
+            page.get_by_text("Select", exact=True).click()
+            page.get_by_text(f"Select {hubble.title}").click()
+            page.get_by_role("button", name="Links").click()
+            expect(page.locator("code").filter(has_text=link)).to_be_visible()
+            assert "Traceback" not in server.log

@@ -1,0 +1,570 @@
+"""The search page in a real browser: what a person does, and what a person then sees."""
+
+import json
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from pipeline.settings import Settings
+from pipeline.snapshot import publishing, reading
+from search_app.page import components
+from search_app.search.engine import SearchEngine
+from tests.search_app.browser import (
+    MEGABYTE,
+    Server,
+    choose,
+    choose_mode,
+    clear,
+    enter,
+    expect_pictures,
+    find_similar,
+    loaded,
+    notes,
+    open_photo,
+    photo_id,
+    photos,
+    search,
+    serving,
+    settled,
+    show_all,
+    slider,
+    to_search_box,
+    upload,
+)
+from tests.search_app.conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
+
+
+def test_before_any_search_the_newest_photos_are_shown(demo: Page) -> None:
+    expect(demo).to_have_title("Albumscope")
+    expect(photos(demo)).to_have_count(20)
+    expect(photos(demo).first).to_have_text("cat portrait")
+    expect_pictures(demo)
+
+
+def test_words_find_the_photo(demo: Page) -> None:
+    search(demo, "a cat")
+    expect(demo.get_by_text("Newest photos")).to_have_count(0)
+    expect(photos(demo).first).to_have_text("cat portrait")
+    expect(notes(demo).first).to_have_text(re.compile(r"^\d\d% · Things and Places$"))
+    search(demo, "two dogs")
+    expect(photos(demo).first).to_have_text("two dogs")
+    search(demo, "")
+    expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+
+
+def test_load_more_grows_the_grid_until_all_are_shown(demo: Page) -> None:
+    search(demo, "kite in the sky")
+    expect(photos(demo).first).to_have_text("kite")
+    settled(demo)
+    assert photos(demo).count() < 20
+    expect(demo.get_by_role("button", name="Load more")).to_have_count(0)
+    show_all(demo)
+    expect(photos(demo)).to_have_count(20)
+    demo.get_by_role("button", name="Load more").click()
+    expect(photos(demo)).to_have_count(28)
+    expect(demo.get_by_role("button", name="Load more")).to_have_count(0)
+    settled(demo)
+    assert len(set(photos(demo).all_inner_texts())) == 28
+    search(demo, "a drum")
+    expect(photos(demo).first).to_have_text("drum")
+    expect(photos(demo)).to_have_count(20)
+
+
+def test_nonsense_matches_nothing_until_one_insists(demo: Page) -> None:
+    least = f"{Settings.model_fields['min_probability'].default:.0%}"
+    expect(slider(demo)).to_have_attribute("aria-valuetext", least)
+    search(demo, "mxyzptlk grumphous")
+    nothing = demo.get_by_text(re.compile(r"^Nothing matches\. The nearest photo .* of \d+%;"))
+    expect(nothing).to_contain_text(f"those below {least} are not shown.")
+    settled(demo)
+    expect(photos(demo)).to_have_count(0)
+    expect(demo.get_by_role("button", name="Load more")).to_have_count(0)
+    nearest = re.findall(r"of (\d+%)", nothing.inner_text())[0]
+
+    demo.get_by_role("button", name="Show the nearest photos").click()
+    expect(photos(demo)).to_have_count(20)
+    expect(notes(demo).first).to_have_text(re.compile(f"^{nearest} · "))
+    expect(slider(demo)).to_have_attribute("aria-valuetext", "0%")
+    expect(nothing).to_have_count(0)
+
+    slider(demo).press("End")
+    expect(nothing).to_contain_text("those below 100% are not shown.")
+    expect(photos(demo)).to_have_count(0)
+
+
+def test_what_is_wrong_with_a_query_is_told_and_the_rest_is_searched_for(demo: Page) -> None:
+    search(demo, "colour:cat taken:*b*:red[x]")
+    message = demo.get_by_role("alert")
+    expect(message).to_contain_text("No field colour, so its words are searched for")
+    expect(message).to_contain_text("taken:*b*:red[x] was left out: write a day")
+    expect(photos(demo).first).to_have_text("cat portrait")
+    settled(demo)
+    search(demo, "year:soon")
+    expect(message).to_contain_text("year:soon was left out")
+    expect(message).to_have_count(1)
+    expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+    search(demo, "")
+    expect(message).to_have_count(0)
+
+
+def test_photos_that_are_not_scored_show_no_score(demo: Page) -> None:
+    search(demo, "camera:olympus")
+    expect(notes(demo)).to_have_text(["Northern Light 2015"] * 4)
+    search(demo, "-people")
+    expect(photos(demo)).to_have_count(20)
+    expect(notes(demo).filter(has_text="·")).to_have_count(0)
+
+
+def test_filters_narrow_and_add_up(demo: Page) -> None:
+    choose(demo, "Album", "Space and Flight")
+    expect(photos(demo)).to_have_count(3)
+    show_all(demo)
+    search(demo, "two dogs")
+    choose(demo, "Album", "Nature Walks 2018")
+    expect(photos(demo)).to_have_count(12)
+    choose(demo, "Year", "2018")
+    expect(photos(demo)).to_have_count(9)
+    expect(photos(demo).first).to_have_text("two dogs")
+    # No photo of 2018 is from another event, so none is offered.
+    demo.get_by_role("combobox", name="Event").click()
+    expect(demo.get_by_role("option")).to_have_text(["Nature Walks 2018 (9)"])
+
+
+def test_the_address_holds_the_search(demo: Page, browser: BrowserContext) -> None:
+    """It brings another browser to the same photos, and the back button to those before."""
+    search(demo, "two dogs")
+    expect(photos(demo).first).to_have_text("two dogs")
+    choose(demo, "Album", "Nature Walks 2018")
+    choose_mode(demo, "Visual")
+    show_all(demo)
+    expect(photos(demo)).to_have_count(9)
+    settled(demo)
+    words = photos(demo).all_inner_texts()
+    assert words[0] == "two dogs"
+    expect_same_elsewhere(demo, browser, words)
+
+    find_similar(demo, 0)
+    expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
+    expect(photos(demo)).to_have_count(8)
+    expect(demo).to_have_url(re.compile("q=photo%3A"))
+    settled(demo)
+    expect_same_elsewhere(demo, browser, photos(demo).all_inner_texts())
+
+    demo.go_back()
+    expect(photos(demo)).to_have_text(words)
+    expect(demo.get_by_text("Photos like")).to_have_count(0)
+    expect(demo.get_by_label("Search", exact=True)).to_have_value("two dogs")
+
+
+def test_keys_lead_from_the_box_to_a_photo_and_on_to_similar_ones(demo: Page) -> None:
+    loaded(demo)
+    to_search_box(demo)
+    demo.keyboard.type("two dogs/")
+    demo.keyboard.press("Enter")
+    expect(photos(demo).first).to_have_text("two dogs")
+    show_all(demo)
+    expect(photos(demo)).to_have_count(20)
+    settled(demo)
+    slider(demo).evaluate("thumb => thumb.blur()")
+    for key, focused in {"ArrowRight": 0, "ArrowDown": 4, "ArrowLeft": 3, "ArrowUp": 3}.items():
+        demo.keyboard.press(key)
+        expect(photos(demo).nth(focused)).to_be_focused()
+    title = photos(demo).nth(3).inner_text()
+    demo.keyboard.press("Enter")
+    expect(demo.get_by_role("dialog")).to_be_visible()
+    demo.keyboard.press("Escape")
+    expect(demo.get_by_role("dialog")).to_have_count(0)
+    photos(demo).nth(3).focus()
+    demo.keyboard.press("s")
+    expect(demo.get_by_text(f"Photos like {title}")).to_be_visible()
+
+
+def test_keys_stay_when_streamlit_cleans_up_after_an_overtaken_call(page: Page) -> None:
+    """On a busy machine it calls the script twice at once, and ends the first call last."""
+    page.set_content('<div class="st-key-q"><input aria-label="Search"></div>')
+    source = (Path(components.__file__).parent / "browser.js").read_text()
+    page.evaluate(
+        """async source => {
+            const address = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));
+            const {default: call} = await import(address);
+            const [first, second] = [0, 1].map(() => call({data: {query: ''}}));
+            first();
+            window.end = second;
+        }""",
+        source,
+    )
+    box = page.get_by_label("Search")
+    page.keyboard.press("/")
+    expect(box).to_be_focused()
+    page.evaluate("window.end()")
+    box.blur()
+    page.keyboard.press("/")
+    expect(box).not_to_be_focused()
+
+
+def expect_same_elsewhere(page: Page, browser: BrowserContext, titles: list[str]) -> None:
+    """Somebody else, who has none of this page's cookies or state, opens its address."""
+    assert browser.browser is not None
+    with browser.browser.new_context() as other:
+        tab = other.new_page()
+        tab.goto(page.url)
+        expect(photos(tab)).to_have_text(titles)
+
+
+def test_the_mode_decides_what_words_are_compared_with(demo: Page) -> None:
+    choose_mode(demo, "Text")
+    search(demo, "dragonfly")
+    expect(photos(demo)).to_have_text(["dragonfly"])
+    choose_mode(demo, "Visual")
+    show_all(demo)
+    expect(photos(demo)).to_have_count(20)
+    expect(photos(demo).first).to_have_text("dragonfly")
+
+
+def test_a_picture_finds_the_photo_and_can_be_cleared(demo: Page) -> None:
+    upload(demo, DEMO_PHOTOS / "Things and Places" / "drum.jpg")
+    expect(demo.get_by_text("Photos like your picture drum.jpg")).to_be_visible()
+    expect(photos(demo).first).to_have_text("drum")
+    expect(notes(demo).first).to_have_text(re.compile(r"^(1\.000|0\.99\d) · Things and Places$"))
+    expect(photos(demo)).to_have_count(20)
+    clear(demo)
+    expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+    upload(demo, DEMO_PHOTOS / "Things and Places" / "espresso.jpg")
+    expect(photos(demo).first).to_have_text("espresso")
+
+
+def test_a_photo_of_the_query_is_compared_by_what_it_shows(demo: Page, demo_library: Path) -> None:
+    """In any mode, as an upload is; and what is like it is not cut."""
+    choose_mode(demo, "Text")
+    search(demo, f"photo:{photo_id(demo_library, 'kite')}")
+    expect(photos(demo)).to_have_count(20)
+    expect(notes(demo).filter(has_text=re.compile(r"^0\.\d{3} · "))).to_have_count(20)
+    demo.get_by_role("button", name="Load more").click()
+    expect(photos(demo)).to_have_count(27)
+
+
+def test_a_large_picture_is_searched_by_without_touching_the_disk(
+    demo: Page, tmp_path: Path
+) -> None:
+    """The server may write no more than a megabyte to any file: see ``serving``."""
+    dragonfly = Image.open(DEMO_PHOTOS / "Nature Walks 2018" / "dragonfly.jpg")
+    dragonfly.resize((2048, 1536)).save(tmp_path / "large.png")
+    assert (tmp_path / "large.png").stat().st_size > 2 * MEGABYTE
+    upload(demo, tmp_path / "large.png")
+    expect(photos(demo).first).to_have_text("dragonfly")
+
+
+def test_an_upload_that_cannot_be_read_is_refused_in_words(demo: Page, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture at all")
+    Image.fromarray(np.zeros((16_000, 16_000), bool)).save(tmp_path / "vast.png")
+    choose_mode(demo, "Visual")
+    for name, reason in {
+        "notes.txt": "not a photo in a format that can be read",
+        "vast.png": "photos of more than 250 million pixels are not read",
+    }.items():
+        upload(demo, tmp_path / name)
+        message = re.compile(f"^This picture cannot be read: .*{reason}$")
+        expect(demo.get_by_text(message)).to_be_visible()
+        clear(demo)
+        expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+
+
+def test_too_long_a_query_is_refused_in_words(demo: Page) -> None:
+    search(demo, "x" * 1001)
+    expect(demo.get_by_text("The query has 1,001 characters")).to_be_visible()
+    search(demo, "two dogs")
+    expect(photos(demo).first).to_have_text("two dogs")
+
+
+def test_find_similar_keeps_the_filters_and_can_be_cleared(demo: Page) -> None:
+    choose(demo, "Year", "2018")
+    search(demo, "two dogs")
+    expect(photos(demo).first).to_have_text("two dogs")
+    find_similar(demo, 0)
+    expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
+    expect(demo.get_by_role("img", name="two dogs").first).to_be_visible()
+    expect(photos(demo)).to_have_count(8)
+    settled(demo)
+    assert "two dogs" not in photos(demo).all_inner_texts()
+    expect(demo.get_by_label("Search", exact=True)).to_have_value(re.compile(r"^photo:\d+$"))
+    clear(demo)
+    expect(demo.get_by_role("heading", name="Newest photos")).to_be_visible()
+    expect(photos(demo)).to_have_count(9)
+
+
+def test_a_photo_opens_with_its_caption_exif_and_album(demo: Page) -> None:
+    search(demo, "autumn leaves")
+    expect(photos(demo).first).to_have_text("maple leaves")
+    dialog = open_photo(demo, "maple leaves")
+    expect(dialog.get_by_text("A photo taken on 29 October 2015 in the afternoon")).to_be_visible()
+    for name, fact in {
+        "Camera": "Canon EOS 70D",
+        "Lens": "EF50mm f/1.8 II",
+        "Settings": "1/4,000 s · f/2 · ISO 100 · 50 mm",
+        "Taken": "29 October 2015, 15:44",
+        "Photographer": "Martin Klapetek",
+        "Album": "Northern Light 2015",
+    }.items():
+        expect(dialog.get_by_text(re.compile(rf"^{name}\s+{re.escape(fact)}$"))).to_be_visible()
+    expect(dialog.get_by_role("img", name="maple leaves")).to_have_js_property("naturalWidth", 1024)
+    demo.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(photos(demo).first).to_have_text("maple leaves")
+
+
+def test_a_click_on_the_picture_opens_it_and_leads_on_to_similar_ones(demo: Page) -> None:
+    search(demo, "plastic cups")
+    expect(photos(demo).first).to_have_text("colorful cups")
+    settled(demo)
+    demo.locator("[class*=st-key-card-]").first.click(position={"x": 80, "y": 80})
+    dialog = demo.get_by_role("dialog")
+    expect(dialog.get_by_text("56.1560° N, 10.2082° E")).to_be_visible()
+    expect(dialog.get_by_role("link", name="Show on a map")).to_have_attribute(
+        "href", re.compile(r"^https://www\.openstreetmap\.org/\?mlat=56\.15600&mlon=10\.20820#")
+    )
+    dialog.get_by_role("button", name="Find similar").click()
+    expect(dialog).to_have_count(0)
+    expect(demo.get_by_text("Photos like colorful cups")).to_be_visible()
+    expect(photos(demo).first).not_to_have_text("colorful cups")
+
+
+def test_a_result_is_explained_and_followed_back_to_its_runs(
+    demo: Page, demo_library: Path
+) -> None:
+    search(demo, "boats")
+    expect(photos(demo).first).to_have_text("rowing boats")
+    dialog = open_photo(demo, "rowing boats")
+    expect(dialog.get_by_role("img", name="rowing boats")).to_be_visible()
+    expect(dialog.locator("table")).to_have_count(0)
+    dialog.get_by_text("Explain this result").click()
+    for text in (
+        "Found by what it shows (place 1), its caption (place 1), its words (place 1)",
+        "Matching words: boats",
+        "From Northern Light 2015",
+    ):
+        expect(dialog.get_by_text(text, exact=True)).to_be_visible()
+    engine = SearchEngine(Settings(data_dir=demo_library))
+    origin = engine.provenance(photo_id(demo_library, "rowing boats"))
+    rows = dialog.get_by_role("row")
+    expect(rows).to_have_count(1 + len(origin.origins))
+    for row, made in zip(rows.all()[1:], origin.origins, strict=True):
+        expect(row).to_contain_text(made.producer or made.asset)
+        expect(row.get_by_role("link", name=made.asset)).to_have_attribute("href", made.asset_url)
+        run = row.get_by_role("link", name=str(made.run_id)[:8])
+        expect(run).to_have_attribute("href", f"http://127.0.0.1:3000/runs/{made.run_id}")
+    versions = f"Snapshot {origin.snapshot}, made with "
+    expect(dialog.get_by_text(versions)).to_contain_text(f"faiss {origin.versions['faiss']}")
+
+
+def test_a_photo_that_no_search_found_tells_where_it_comes_from(demo: Page) -> None:
+    dialog = open_photo(demo, "cat portrait")
+    dialog.get_by_text("Where it comes from").click()
+    expect(dialog.get_by_text("From Things and Places")).to_be_visible()
+    expect(dialog.get_by_role("table")).to_be_visible()
+    expect(dialog.get_by_text("Found by")).to_have_count(0)
+
+
+def test_the_page_goes_by_the_settings(
+    page: Page, odd_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIN_PROBABILITY", "0.4")
+    monkeypatch.setenv("DAGSTER_URL", "http://dagster.example:8080")
+    with serving(odd_library, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(slider(page)).to_have_attribute("aria-valuetext", "40%")
+        page.get_by_test_id("stSlider").get_by_test_id("stTooltipIcon").hover()
+        expect(page.get_by_text("Photos that match the words with less")).to_be_visible()
+        dialog = open_photo(page, "京都の東京駅")
+        dialog.get_by_text("Where it comes from").click()
+        expect(shown_as(dialog, f"From {ODD_ALBUM}")).to_be_visible()
+        expect(dialog.get_by_role("link", name="faiss_index")).to_have_attribute(
+            "href", "http://dagster.example:8080/assets/faiss_index"
+        )
+
+
+def test_names_are_shown_as_they_are_and_a_lost_file_is_told(
+    page: Page, odd_library: Path, tmp_path: Path
+) -> None:
+    with serving(odd_library, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(photos(page)).to_have_count(5)
+        for title in (ODD_TITLE, "京都の東京駅", "Вечер в Москве", r"caf\xe9"):
+            expect(shown_as(page, title)).to_be_visible()
+        expect(shown_as(page, ODD_ALBUM)).to_have_count(5)
+        lost = page.get_by_role("img", name="gone", exact=True)
+        expect(lost).to_have_js_property("naturalWidth", 320)
+        assert "the file is gone" in page.request.get(lost.evaluate("image => image.src")).text()
+
+        shown_as(page, ODD_TITLE).click()
+        dialog = page.get_by_role("dialog")
+        expect(shown_as(dialog, ODD_TITLE).first).to_be_visible()
+        expect(dialog.get_by_text(ODD_ALBUM)).to_be_visible()
+        page.keyboard.press("Escape")
+        dialog = open_photo(page, "gone")
+        expect(dialog.get_by_text("No picture: the file is gone")).to_be_visible()
+        page.keyboard.press("Escape")
+
+        choose(page, "Album", ODD_ALBUM)
+        choose_mode(page, "Text")
+        search(page, "東京")
+        expect(photos(page)).to_have_text(["京都の東京駅"])
+        assert "Traceback" not in server.log
+
+
+def shown_as(page: Page | Locator, text: str) -> Locator:
+    """What shows exactly this text; joiners without width are invisible."""
+    letters = "\u2060?".join(re.escape(letter) for letter in text)
+    return page.locator("button, p, h1, h2, h3, [role=heading]").get_by_text(
+        re.compile(f"^{letters}$")
+    )
+
+
+def test_the_page_follows_the_library(
+    page: Page, demo_library: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    """From no library over its first snapshot to the next one, without a restart."""
+    with serving(data_dir, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(page.get_by_text("No photos yet")).to_be_visible()
+        expect(page.get_by_text("albumscope add-folder")).to_be_visible()
+
+        shutil.copytree(demo_library, data_dir)
+        page.get_by_role("button", name="Look again").click()
+        expect(photos(page)).to_have_count(20)
+        choose_mode(page, "Text")
+        search(page, "zeppelin")
+        expect(page.get_by_text("No photo fits")).to_be_visible()
+
+        (tmp_path / "Airships 2019").mkdir()
+        shutil.copy(
+            DEMO_PHOTOS / "Space and Flight" / "falcon-9.jpg",
+            tmp_path / "Airships 2019" / "zeppelin.jpg",
+        )
+        sync_folder(data_dir, tmp_path / "Airships 2019")
+        search(page, "a zeppelin or airship")
+        expect(photos(page)).to_have_text(["zeppelin"])
+        choose(page, "Year", "2019")
+        expect(photos(page)).to_have_text(["zeppelin"])
+
+        # Going back to the snapshot before: the year that it lacks is no filter any more.
+        publishing.make_current(data_dir, reading.names(data_dir)[0])
+        search(page, "dragonfly")
+        expect(photos(page)).to_have_text(["dragonfly"])
+        assert "Traceback" not in server.log
+
+
+def test_two_browsers_search_on_while_a_snapshot_is_published(
+    page: Page, browser: BrowserContext, demo_copy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "Airships 2019").mkdir()
+    shutil.copy(
+        DEMO_PHOTOS / "Space and Flight" / "falcon-9.jpg",
+        tmp_path / "Airships 2019" / "zeppelin.jpg",
+    )
+    before = reading.current_name(demo_copy)
+    assert browser.browser is not None
+    with (
+        serving(demo_copy, tmp_path / "log") as server,
+        browser.browser.new_context() as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        pages = (page, other.new_page())
+        for tab in pages:
+            tab.goto(server.url)
+            search(tab, "a cat")
+            expect(photos(tab).first).to_have_text("cat portrait")
+        publishing = pool.submit(sync_folder, demo_copy, tmp_path / "Airships 2019")
+        while not publishing.done():
+            for words, title in (("two dogs", "two dogs"), ("a cat", "cat portrait")):
+                for tab in pages:
+                    enter(tab, words)
+                for tab in pages:
+                    expect(photos(tab).first).to_have_text(title)
+        publishing.result()
+        assert reading.current_name(demo_copy) != before
+        for tab in pages:
+            search(tab, "album:airships")
+            expect(photos(tab)).to_have_text(["zeppelin"])
+        assert "Traceback" not in server.log
+
+
+def test_nobody_sees_a_photo_without_signing_in_where_that_is_asked(
+    page: Page, demo_library: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(
+        """
+        [auth]
+        redirect_uri = "http://127.0.0.1/oauth2callback"
+        cookie_secret = "a long and random text"
+        client_id = "albumscope"
+        client_secret = "secret"
+        server_metadata_url = "http://127.0.0.1:1/.well-known/openid-configuration"
+        """
+    )
+    kite = photo_id(demo_library, "kite")
+    with serving(demo_library, tmp_path / "log") as server:
+        page.goto(f"{server.url}/?photo={kite}")
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        expect(photos(page)).to_have_count(0)
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.goto(f"{server.url}/library")
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        expect(page.get_by_role("heading", name="Snapshots")).to_have_count(0)
+        for picture in ("grid", "large", "part?part=0,0,50,50"):
+            answer = page.request.get(f"{server.url}/app/static/photos/{kite}/{picture}")
+            assert answer.status == 403
+        assert page.request.get(f"{server.url}/app/static/photos.zip?ids={kite}").status == 403
+
+
+def test_a_damaged_snapshot_is_told_and_recovered_from(
+    page: Page, demo_copy: Path, tmp_path: Path
+) -> None:
+    index = reading.snapshots_folder(demo_copy) / reading.names(demo_copy)[0] / "images.faiss"
+    content = index.read_bytes()
+    index.write_bytes(content[:100])
+    with serving(demo_copy, tmp_path / "log") as server:
+        page.goto(server.url)
+        expect(page.get_by_text("is damaged")).to_be_visible()
+        expect(page.get_by_text("albumscope sync")).to_be_visible()
+        index.write_bytes(content)
+        page.get_by_role("button", name="Try again").click()
+        expect(photos(page)).to_have_count(20)
+        assert "Traceback" not in server.log
+
+
+def test_failures_while_searching_are_told_in_words(
+    page: Page, demo_copy: Path, tmp_path: Path
+) -> None:
+    """A model that cannot be loaded says why; what nobody foresaw is in the log by its id."""
+    folder = reading.snapshots_folder(demo_copy) / reading.names(demo_copy)[0]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["models"] = {"embedding": "no/such-model"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with serving(demo_copy, tmp_path / "log") as server:
+        page.goto(server.url)
+        choose_mode(page, "Visual")
+        search(page, "a cat")
+        expect(page.get_by_text("no/such-model")).to_be_visible()
+        assert "Traceback" not in server.log
+
+        choose_mode(page, "Caption")
+        message = page.get_by_text(re.compile("Something went wrong.* at error [0-9a-f]{8}"))
+        expect(message).to_be_visible()
+        expect(page.get_by_text("KeyError")).to_have_count(0)
+        reference = re.findall(r"error ([0-9a-f]{8})", message.inner_text())[0]
+        assert reference in server.log
+        assert "KeyError" in server.log
+
+
+def test_the_log_of_all_that_stays_clean(demo_server: Server, demo: Page) -> None:
+    """Runs last: no deprecated calls and no errors in all that the tests above did."""
+    expect(photos(demo)).to_have_count(20)
+    for unwanted in ("Traceback", "deprecat", "Error"):
+        assert unwanted not in demo_server.log

@@ -1,0 +1,133 @@
+"""The addresses of pictures: what is served, to whom, and how long a browser may keep it."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from pipeline.settings import Settings
+from search_app.page import routes
+from search_app.search.engine import SearchEngine
+from search_app.search.filters import Filters
+from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """The DATA_DIR of a library with a photo of its own, and one that is a link to elsewhere."""
+    album = tmp_path / "Album"
+    album.mkdir()
+    shutil.copy(DEMO_PHOTOS / "Things and Places" / "drum.jpg", album)
+    (tmp_path / "private.jpg").write_bytes(
+        (DEMO_PHOTOS / "Things and Places" / "clock.jpg").read_bytes()
+    )
+    (album / "link.jpg").symlink_to(tmp_path / "private.jpg")
+    sync_folder(tmp_path / "library", album)
+    return tmp_path / "library"
+
+
+@pytest.fixture
+def engine(library: Path, monkeypatch: pytest.MonkeyPatch) -> SearchEngine:
+    engine = SearchEngine(Settings(data_dir=library))
+    monkeypatch.setattr(routes, "engine", lambda: engine)
+    return engine
+
+
+@pytest.fixture
+def client(engine: SearchEngine) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=routes.ROUTES)) as client:
+        yield client
+
+
+def photo(engine: SearchEngine, title: str) -> dict[str, Any]:
+    return next(row for row in engine.images(Filters()) if row["title"] == title)
+
+
+def test_pictures_have_the_size_that_is_shown_and_are_kept(
+    client: TestClient, engine: SearchEngine
+) -> None:
+    drum = photo(engine, "drum")
+    grid = client.get(routes.picture(drum, "grid"))
+    assert Image.open(io.BytesIO(grid.content)).size == (480, 480)
+    assert grid.headers["content-type"] == "image/jpeg"
+    assert "immutable" in grid.headers["cache-control"]
+    large = client.get(routes.picture(drum, "large"))
+    assert max(Image.open(io.BytesIO(large.content)).size) <= 1600
+    outdated = client.get(f"/app/static/photos/{drum['image_id']}/grid?v=another")
+    assert outdated.headers["cache-control"] == "private, no-cache"
+
+
+def test_nothing_but_the_photos_of_the_library_is_served(
+    client: TestClient, engine: SearchEngine
+) -> None:
+    link = client.get(routes.picture(photo(engine, "link"), "large"))
+    assert link.status_code == 404
+    assert link.headers["content-type"].startswith("image/svg")
+    assert "link to a file outside" in link.text
+    drum = photo(engine, "drum")["image_id"]
+    for path in (
+        *("../../../../etc/passwd", "1/grid", f"{drum}/../../private.jpg", f"{drum}/original"),
+        *("9" * 5000 + "/grid", f"{2**63}/grid"),
+        *(f"{drum}/part?part=1,2", f"{drum}/part?part=0,0,nan,5", f"{2**70}/grid", "x/grid"),
+        "..%2f..%2fprivate.jpg/grid",
+    ):
+        answer = client.get(f"/app/static/photos/{path}")
+        assert answer.status_code == 404, path
+        assert not answer.headers["content-type"].startswith(("image/jpeg", "image/png"))
+
+
+def test_where_one_has_to_sign_in_an_address_needs_a_key(
+    client: TestClient, engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drum = photo(engine, "drum")
+    without = routes.picture(drum, "grid")
+    monkeypatch.setattr(routes, "sign_in_secret", lambda: "a secret of the server")
+    assert client.get(without).status_code == 403
+    given = routes.picture(drum, "grid")
+    assert client.get(given).status_code == 200
+    assert client.get(given.replace("/grid", "/large")).status_code == 403
+    archive = routes.archive([drum["image_id"]])
+    assert client.get(archive).status_code == 200
+    assert client.get(archive.replace("ids=", "ids=1%2C")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("url", "grid", "large"),
+    [
+        (
+            "https://live.staticflickr.com/65535/53_0a1b_b.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b_z.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b_b.jpg",
+        ),
+        # a photo that is no larger, of 500 pixels, has no larger pictures
+        (
+            "https://live.staticflickr.com/65535/53_0a1b.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b.jpg",
+        ),
+        (
+            "https://live.staticflickr.com/65535/53_0a1b_c.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b_z.jpg",
+            "https://live.staticflickr.com/65535/53_0a1b_c.jpg",
+        ),
+        # an original has a secret of its own, and other hosts are not Flickr
+        ("https://live.staticflickr.com/65535/53_0a1b_o.jpg", None, None),
+        ("https://evil.example/65535/53_0a1b_b.jpg", None, None),
+        (None, None, None),
+    ],
+)
+def test_pictures_of_flickr_come_from_its_servers_unless_that_is_turned_off(
+    monkeypatch: pytest.MonkeyPatch, url: str | None, grid: str | None, large: str | None
+) -> None:
+    row = {"image_id": 53, "image_url": url, "sha256": "abc"}
+    own = "/app/static/photos/53/{}?v=abc"
+    assert routes.picture(row, "grid") == (grid or own.format("grid"))
+    assert routes.picture(row, "large") == (large or own.format("large"))
+    monkeypatch.setattr(routes, "load_settings", lambda: Settings(flickr_pictures=False))
+    assert routes.picture(row, "grid") == own.format("grid")

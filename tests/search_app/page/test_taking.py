@@ -1,0 +1,82 @@
+"""Selecting photos and taking them along: a zip with a table, and their links."""
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from pipeline.errors import PhotoError
+from search_app.page import takeaway
+from tests.search_app.browser import loaded, photos, search, settled
+from tests.search_app.conftest import DEMO_PHOTOS
+
+
+def test_selected_photos_are_downloaded_with_a_table(demo: Page) -> None:
+    search(demo, "two dogs")
+    expect(photos(demo).first).to_have_text("two dogs")
+    settled(demo)
+    demo.get_by_text("Select", exact=True).click()
+    demo.get_by_text("Select two dogs").click()
+    expect(demo.get_by_text("1 photo selected")).to_be_visible()
+    search(demo, "a drum")  # what was selected stays so
+    expect(photos(demo).first).to_have_text("drum")
+    settled(demo)
+    demo.get_by_text("Select drum").click()
+    expect(demo.get_by_text("2 photos selected")).to_be_visible()
+    loaded(demo)
+    link = demo.get_by_role("link", name="Download").evaluate("link => link.href")
+    answer = demo.request.get(link)
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.body())) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == ["drum.jpg", "photos.csv", "two-dogs.jpg"]
+        original = DEMO_PHOTOS / "Things and Places" / "drum.jpg"
+        assert archive.read("drum.jpg") == original.read_bytes()
+        table = archive.read("photos.csv").decode("utf-8-sig")
+    rows = {row["title"]: row for row in csv.DictReader(io.StringIO(table))}
+    assert rows["two dogs"]["album"] == "Nature Walks 2018"
+    demo.get_by_role("button", name="Links").click()
+    expect(demo.get_by_text("2 photos are of folders and have no link")).to_be_visible()
+    demo.keyboard.press("Escape")
+    settled(demo)
+    demo.get_by_role("button", name="Select none").click()
+    expect(demo.get_by_text("photos selected")).to_have_count(0)
+
+
+def test_a_table_that_no_spreadsheet_runs(tmp_path: Path) -> None:
+    """Titles come from whoever wrote them; two files of a name, and a lost one, are no trouble."""
+    photo = {
+        "image_id": 1,
+        "title": '=HYPERLINK("http://evil")',
+        "albums": "A",
+        "taken_at": None,
+        "artist": None,
+        "owner": "Ann",
+        "license": "CC BY 4.0",
+        "page_url": "https://www.flickr.com/photos/ann/1/",
+        "image_url": None,
+        "caption": None,
+    }
+    (tmp_path / "a.jpg").write_bytes(b"first")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "A.jpg").write_bytes(b"second")
+
+    files = {1: tmp_path / "a.jpg", 2: tmp_path / "b" / "A.jpg"}
+
+    def find(photo: takeaway.Photo) -> str:
+        if photo["image_id"] not in files:
+            raise PhotoError("the file is gone")
+        return str(files[photo["image_id"]])
+
+    pieces = takeaway.archive([photo | {"image_id": number} for number in (1, 2, 3)], find)
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        assert archive.read("a.jpg") == b"first"
+        assert archive.read("A-2.jpg") == b"second"
+        table = archive.read("photos.csv").decode("utf-8-sig")
+    first, _, third = csv.DictReader(io.StringIO(table))
+    assert first["title"].startswith("'=")
+    assert (first["license"], first["photographer"]) == ("CC BY 4.0", "Ann")
+    assert first["link"] == "https://www.flickr.com/photos/ann/1/"
+    assert third["missing"] == "the file is gone"

@@ -1,0 +1,172 @@
+"""What the page says about a photo."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from search_app.page.wording import (
+    album_facts,
+    came_from,
+    exif_facts,
+    exposure,
+    found_by,
+    literal,
+    made_by,
+    map_link,
+    percent,
+    with_code,
+)
+from search_app.search.engine import Found, Hit
+from search_app.search.provenance import Album, Origin, Provenance
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.004, "1/250 s"),
+        (0.00025, "1/4,000 s"),
+        (0.0166667, "1/60 s"),
+        (0.7692, "0.8 s"),
+        (30, "30 s"),
+    ],
+)
+def test_exposure_times(seconds: float, words: str) -> None:
+    assert exposure(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "camera"),
+    [
+        ("Canon", "Canon EOS 70D", "Canon EOS 70D"),
+        ("NIKON CORPORATION", "NIKON D90", "NIKON D90"),
+        ("OLYMPUS IMAGING CORP.", "E-M1", "OLYMPUS E-M1"),
+        ("Apple", "iPhone 15", "Apple iPhone 15"),
+        ("Nokia", None, "Nokia"),
+        (None, "X100", "X100"),
+    ],
+)
+def test_cameras_are_named_once(make: str | None, model: str | None, camera: str) -> None:
+    assert exif_facts({"camera_make": make, "camera_model": model}) == {"Camera": camera}
+
+
+def test_a_whole_row_of_exif() -> None:
+    row: dict[str, Any] = {
+        "camera_make": "SONY",
+        "camera_model": "NEX-3N",
+        "lens_model": "E 16mm F2.8",
+        "exposure_time": 1 / 640,
+        "f_number": 8.0,
+        "iso": 400,
+        "focal_length": 16.2,
+        "flash": True,
+        "taken_at": datetime(2014, 4, 9, 7, 5),
+        "taken_at_offset": "+02:00",
+        "latitude": -33.8568,
+        "longitude": -151.2153,
+        "altitude": -3.4,
+        "direction": 350.0,
+    }
+    assert exif_facts(row) == {
+        "Camera": "SONY NEX-3N",
+        "Lens": "E 16mm F2.8",
+        "Settings": "1/640 s · f/8 · ISO 400 · 16.2 mm",
+        "Flash": "fired",
+        "Taken": "9 April 2014, 07:05 (UTC+02:00)",
+        "Place": "33.8568° S, 151.2153° W, 3 m below sea level, looking N",
+    }
+    assert map_link(row) == (
+        "https://www.openstreetmap.org/?mlat=-33.85680&mlon=-151.21530#map=14/-33.85680/-151.21530"
+    )
+
+
+def test_a_photo_without_exif_has_no_facts() -> None:
+    assert exif_facts({}) == {}
+    assert map_link({}) is None
+
+
+def test_albums_and_their_events() -> None:
+    walks = {"title": "Walks 2018, day 1", "event_name": "Walks 2018"}
+    best = {"title": "Best of", "event_name": None}
+    assert album_facts([walks, best]) == {
+        "Albums": "Walks 2018, day 1, Best of",
+        "Event": "Walks 2018",
+    }
+    assert album_facts([{"title": "Walks", "event_name": "Walks"}]) == {"Album": "Walks"}
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(0.9978, "99%"), (0.17, "17%"), (0.1699, "16%"), (0.01, "1%"), (0.004, "<1%")],
+)
+def test_a_probability_below_a_cut_does_not_look_like_it(probability: float, words: str) -> None:
+    assert percent(probability) == words
+
+
+def test_what_found_a_photo() -> None:
+    def hit(*parts: Found) -> Hit:
+        return Hit(
+            rank=1,
+            image_id=1,
+            path="a.jpg",
+            album_id="a",
+            album_title="A",
+            event_name=None,
+            event_year=None,
+            title=None,
+            caption=None,
+            score=0.5,
+            probability=0.5,
+            image_url=None,
+            page_url=None,
+            found_by=parts,
+            words=(),
+        )
+
+    by_two = hit(Found("caption", 2, 0.5), Found("text", 1200, 3.0))
+    assert found_by(by_two) == "Found by its caption (place 2), its words (place 1,200)"
+    assert found_by(hit()) == "It fits the fields of the query"
+
+
+def test_where_a_photo_comes_from() -> None:
+    at = datetime(2024, 5, 6, 7, 8, 9)
+    tools = "http://tools/assets"
+    origin = Provenance(
+        page_url="https://www.flickr.com/photos/pycon/1",
+        albums=[
+            Album("1", "PyCon [JP]", "https://www.flickr.com/photos/pycon/albums/1"),
+            Album("2", "*Best*", None),
+        ],
+        origins=[
+            Origin(
+                asset="llm_captions",
+                producer="a|b:2",
+                model_name="a|b",
+                run_id="0123456789",
+                created_at=at,
+                run_url="http://tools/runs/0123456789",
+                asset_url=f"{tools}/llm_captions",
+            ),
+            Origin("raw_images", None, None, None, at, None, f"{tools}/raw_images"),
+        ],
+        snapshot="20240506",
+        versions={"python": "3.11.7", "sentence-transformers": "5.0"},
+    )
+    assert came_from(origin) == (
+        r"From [PyCon \[JP\]](https://www.flickr.com/photos/pycon/albums/1), \*Best\*"
+        " · [the photo on Flickr](https://www.flickr.com/photos/pycon/1)"
+    )
+    assert made_by(origin).splitlines() == [
+        "| asset | by | run | when |",
+        "|---|---|---|---|",
+        rf"| [llm_captions]({tools}/llm_captions) | a\|b\:2"
+        " | [01234567](http://tools/runs/0123456789) | 2024-05-06 07:08 UTC |",
+        f"| [raw_images]({tools}/raw_images) |  | not known | 2024-05-06 07:08 UTC |",
+        "",
+        r"Snapshot 20240506, made with python 3\.11\.7\, sentence\-transformers 5\.0",
+    ]
+
+
+def test_markdown_is_escaped_but_for_code() -> None:
+    assert literal("*a*\n [x]") == r"\*a\* \[x\]"
+    assert with_code("run `albumscope sync` in a_b") == r"run `albumscope sync` in a\_b"
