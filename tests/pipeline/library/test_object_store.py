@@ -129,7 +129,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for load in ("load_captioner", "load_encoder", "load_text_encoder"):
-        monkeypatch.setattr(f"pipeline.stages.{load}", lambda *_: QuickModel())
+        monkeypatch.setattr(f"pipeline.library.stages.{load}", lambda *_: QuickModel())
 
 
 @pytest.fixture

@@ -423,7 +423,7 @@ def library(
 ) -> Callable[[], Library]:
     """Two albums, of twelve and of three photos, in a library of which this is the door."""
     for load in ("load_encoder", "load_text_encoder"):
-        monkeypatch.setattr(f"pipeline.stages.{load}", lambda *_: QuickModel())
+        monkeypatch.setattr(f"pipeline.library.stages.{load}", lambda *_: QuickModel())
     monkeypatch.setenv("OLLAMA_HOST", ollama.host)
     monkeypatch.setenv("CAPTION_MODEL", VISION)
     make_album(tmp_path / "photos" / "A day", 12)

@@ -731,7 +731,9 @@ def test_damage_leaves_standard_error_alone(tmp_path: Path) -> None:
     paths = [tmp_path / str(number) for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
-    program = "import sys; from pipeline.exif import read_exif; [*map(read_exif, sys.argv[1:])]"
+    program = (
+        "import sys; from pipeline.photos.exif import read_exif; [*map(read_exif, sys.argv[1:])]"
+    )
     run = subprocess.run([sys.executable, "-c", program, *paths], capture_output=True, check=True)
     assert (run.stdout, run.stderr) == (b"", b"")
 

@@ -59,7 +59,7 @@ _processes = multiprocessing.get_context("forkserver")
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "BACKOFF", 0.005)
     for load in ("load_captioner", "load_encoder", "load_text_encoder"):
-        monkeypatch.setattr(f"pipeline.stages.{load}", lambda *_: QuickModel())
+        monkeypatch.setattr(f"pipeline.library.stages.{load}", lambda *_: QuickModel())
 
 
 @pytest.fixture(autouse=True)

@@ -92,7 +92,7 @@ def small_library(root: Path) -> SearchEngine:
         file.write(root / "files")
     with pytest.MonkeyPatch.context() as patch, FlickrStandIn(FLICKR) as flickr:
         for load in ("load_captioner", "load_encoder", "load_text_encoder"):
-            patch.setattr(f"pipeline.stages.{load}", lambda *_: QuickModel())
+            patch.setattr(f"pipeline.library.stages.{load}", lambda *_: QuickModel())
         given = {name.lower(): value for name, value in flickr.environment.items()}
         settings = Settings(data_dir=root / "library", **given)  # type: ignore[arg-type]
         library = Library(settings)
