@@ -29,9 +29,9 @@ from report import Line, print_table
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.cli import servers
-from pipeline.library.incremental import utc_now
 from pipeline.library.library import Library
 from pipeline.library.tables import SCHEMAS
+from pipeline.rows import utc_now
 from pipeline.settings import PROJECT_ROOT, Settings
 from pipeline.snapshot import publishing
 

@@ -14,8 +14,8 @@ from pipeline.assets.instance import end_killed_runs
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import LibraryResource
 from pipeline.errors import AlbumError, AlbumscopeError
-from pipeline.library.incremental import Row
 from pipeline.library.library import Library
+from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing
 

@@ -8,9 +8,9 @@ from pipeline.assets.exif_metadata import exif_metadata
 from pipeline.assets.materialise import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.partitions import albums, many_albums_a_run
 from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
-from pipeline.library.incremental import Row
 from pipeline.library.library import Library
 from pipeline.library.stages import LlmCaptions, readable_photos
+from pipeline.rows import Row
 
 _SAMPLE = 5  # captions shown in the metadata
 

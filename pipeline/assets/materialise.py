@@ -10,8 +10,9 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 from pipeline.assets.partitions import match_catalogue, tag_run
 from pipeline.assets.resources import FailedAlbums
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
-from pipeline.library.incremental import Counts, Row
+from pipeline.library.incremental import Counts
 from pipeline.library.library import Library
+from pipeline.rows import Row
 from pipeline.sources import Found
 
 OWNERS = ["team:albumscope"]

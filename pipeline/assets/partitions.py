@@ -9,8 +9,8 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from pipeline.library.incremental import Row
 from pipeline.library.library import Library
+from pipeline.rows import Row
 
 albums = dg.DynamicPartitionsDefinition(name="albums")
 

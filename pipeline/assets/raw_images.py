@@ -14,10 +14,10 @@ from pipeline.assets.materialise import OWNERS, OfAlbums, materialise_albums
 from pipeline.assets.partitions import albums, many_albums_a_run
 from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 from pipeline.errors import PhotoError
-from pipeline.library.incremental import Row
 from pipeline.library.library import Library
 from pipeline.library.stages import readable_photos
 from pipeline.photos.decoding import open_photo
+from pipeline.rows import Row
 
 _STRIP_PHOTOS, _STRIP_SIDE = 10, 80  # thumbnails, and their side in pixels
 

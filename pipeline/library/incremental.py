@@ -6,9 +6,8 @@ size and times of its file. A row with the same origin is kept, anything else is
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import pyarrow as pa
@@ -17,13 +16,12 @@ import pyarrow.compute as pc
 from pipeline.errors import PhotoError
 from pipeline.library.store import Store
 from pipeline.library.tables import SCHEMAS
+from pipeline.rows import Row, utc_now
 
 MAX_ATTEMPTS = 3
 """How often a photo that failed for a passing reason is tried in all."""
 
 _LEFT = "~left"  # no album has an id that ends like this
-
-Row = Mapping[str, Any]
 
 
 class HasImageId(Protocol):
@@ -185,11 +183,6 @@ def refresh(
         failed=rows.num_rows - rows["error"].null_count,
         seconds=time.perf_counter() - started,
     )
-
-
-def utc_now() -> datetime:
-    """The time for a ``created_at`` column: UTC, without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _attempts(

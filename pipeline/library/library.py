@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import AlbumError, AlbumscopeError
-from pipeline.library.incremental import Row
 from pipeline.library.remote_store import open_store
 from pipeline.library.stages import (
     CaptionEmbeddings,
@@ -21,6 +20,7 @@ from pipeline.library.stages import (
 from pipeline.library.tables import ALBUM_TABLES
 from pipeline.models.encoders.loading import embed_producer
 from pipeline.models.encoders.text_loading import text_producer
+from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.sources import Found, folder
 from pipeline.sources.flickr.source import FlickrSource

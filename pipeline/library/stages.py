@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from pipeline.errors import CaptionerError, PhotoError
 from pipeline.library import incremental
-from pipeline.library.incremental import Counts, HasImageId, Item, Plan, Row
+from pipeline.library.incremental import Counts, HasImageId, Item, Plan
 from pipeline.library.store import Store
 from pipeline.models.captioners import Caption, Captioner, PhotoContext, SlowCaptioner
 from pipeline.models.captioners.loading import load_captioner
@@ -32,6 +32,7 @@ from pipeline.photos.decoding import open_photo
 from pipeline.photos.exif import CODE_VERSION as EXIF_VERSION
 from pipeline.photos.exif import read_exif
 from pipeline.photos.look_ahead import map_ahead
+from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.sources import folder
 from pipeline.sources.flickr.source import SOURCE as FLICKR

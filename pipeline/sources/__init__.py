@@ -1,13 +1,192 @@
-"""Where albums come from."""
+"""Where albums come from: the Source protocol, and the rows that a source makes.
 
+A room for each source, ``registry`` lists them; nothing outside asks which one it is. May import
+photos, storage, rows, settings and errors, never tables: what a source needs to know of rows that
+exist it is handed.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Protocol, TypedDict, TypeVar
 
 import pyarrow as pa
+
+from pipeline.errors import PhotoError
+from pipeline.rows import Int32, Outcome, Row
+from pipeline.settings import Settings
+
+
+class _AlbumOfAnySource(TypedDict):
+    album_id: str
+    source: str
+    title: str
+    description: str
+    url: str | None
+    photo_count: int
+    event_name: str | None
+    event_year: Int32 | None
+    event_type: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Album(_AlbumOfAnySource, total=False):
+    """A row of table ``albums``. ``source`` is a key of ``registry.SOURCES``.
+
+    A row that was read has all columns; a source fills in those of its own that it has. ``url`` is
+    the album's page.
+    """
+
+    # Of Flickr: the user's id, and how many videos, which are left out.
+    owner: str | None
+    video_count: int | None
+    # Of folders: where the photos lie, and the registered folder that relative paths start from.
+    # Bytes, because a file name need not be text.
+    folder: bytes | None
+    root: bytes | None
+
+
+class PhotoRow(Outcome, total=False):
+    """A row of table ``raw_images``; a source fills in what it knows.
+
+    Times are UTC without a zone, but for ``taken_at``, which is what the camera's clock said.
+    ``image_id`` and what the photo's ``origin`` says are put in by whoever writes the row.
+    """
+
+    image_id: int
+    path: bytes
+    """The key of a picture in the library's storage, or the path of a file that lies elsewhere."""
+    image_url: str | None
+    page_url: str | None
+    relative_path: str
+    local_filename: str | None
+    source: str
+    title: str | None
+    description: str | None
+    tags: list[str]
+    owner: str | None
+    license: str | None
+    image_format: str
+    width: Int32
+    height: Int32
+    file_size_bytes: int
+    sha256: str
+    uploaded_at: datetime | None
+    downloaded_at: datetime | None
+    # What the source knows that the file may not: when and where (degrees), how often looked at.
+    taken_at: datetime | None
+    latitude: float | None
+    longitude: float | None
+    views: int | None
+    # What says that a photo changed. Of files:
+    mtime_ns: int | None
+    ctime_ns: int | None
+    # Of Flickr:
+    flickr_photo_id: str | None
+    secret: str | None
+    last_update: datetime | None
+
+
+@dataclass(frozen=True)
+class AlbumListing:
+    """The albums that a source has now: all the rows of one partition of table ``albums``."""
+
+    partition: str
+    albums: Sequence[Album]
+    warnings: Sequence[str] = field(default_factory=list)
+
+
+class SourcePhoto(Protocol):
+    """A photo as its source lists it, not yet opened."""
+
+    @property
+    def image_id(self) -> int:
+        """The photo's id, unique in the library."""
+        ...
+
+    def origin(self) -> Row:
+        """What its row is made from, as columns of PhotoRow: a change of any makes a new row."""
+        ...
+
+
+KnownRows = Callable[[Collection[int]], Sequence[PhotoRow]]
+"""The rows of the photos with these ids that this source brought in before, for any album: those
+without an error. Their pictures may be gone since."""
+
+PhotoT = TypeVar("PhotoT", bound=SourcePhoto)
+
+
+class Source(Protocol[PhotoT]):
+    """A place that albums come from.
+
+    The methods that have a body are right for a source whose photos lie on this machine. All raise
+    SourceError for what concerns the whole source, and AlbumError for what concerns one album.
+    """
+
+    name: ClassVar[str]
+    """What column ``source`` says of its albums and photos."""
+    is_remote: ClassVar[bool] = False
+    """Whether it is asked over a network: what it refused may be had the next time."""
+    typical_bytes: int = 0
+    """How large a picture that is downloaded is, where none has been yet; rough."""
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether the settings let it be asked for albums."""
+        return True
+
+    def find_albums(self, known: Sequence[Album]) -> AlbumListing:
+        """Ask for its albums. ``known`` are the rows that it has in table ``albums`` so far."""
+        ...
+
+    def needs_listing(self, album: Album) -> bool:
+        """Whether it has to be asked before anyone can say what an album holds."""
+        return False
+
+    def update_listing(self, album: Album) -> None:
+        """Ask what an album holds now, and remember it."""
+
+    def photos(self, album: Album) -> Sequence[PhotoT]:
+        """The photos that an album holds, in its order, as last listed. Asks nobody."""
+        ...
+
+    def photos_now(self, album: Album) -> Sequence[PhotoT]:
+        """The photos that an album holds, in its order, asked now; nothing of it is remembered."""
+        return self.photos(album)
+
+    def fetch(
+        self, album: Album, photos: Sequence[PhotoT], known: KnownRows
+    ) -> Iterable[tuple[PhotoT, PhotoRow | PhotoError]]:
+        """Bring photos to where they can be read, and make their rows: lazily, in order.
+
+        What can be said of a photo that cannot be had is a row too, with ``error`` and
+        ``retryable``.
+        """
+        ...
+
+    def downloads(self, photos: Sequence[PhotoT], known: KnownRows) -> int:
+        """How many pictures have to be downloaded to fetch these photos."""
+        return 0
+
+    def drop_unlisted(self, album: Album) -> None:
+        """Delete the pictures of photos that an album holds no more."""
+
+    def drop_album(self, album_id: str) -> None:
+        """Delete what this source keeps in the library of an album, if it keeps anything."""
+
+    @staticmethod
+    def picture_url(image_url: str, side: int, settings: Settings) -> str | None:
+        """Where browsers get a picture of ``side`` pixels from; None if this server makes it.
+
+        ``image_url`` is that of the photo's row; a photo that is smaller has a smaller picture.
+        """
+        return None
 
 
 @dataclass(frozen=True)
 class Found:
-    """The albums that a source has now: all the rows of one part of table ``albums``."""
+    """What ``AlbumListing`` is about to replace."""
 
     part: str
     albums: pa.Table

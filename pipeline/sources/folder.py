@@ -19,12 +19,12 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
-from pipeline.library.incremental import Row, utc_now
 from pipeline.library.store import Store
 from pipeline.library.tables import SCHEMAS
 from pipeline.photos.decoding import read_header
 from pipeline.photos.files import is_photo_name, sha256_of
 from pipeline.photos.look_ahead import map_ahead
+from pipeline.rows import Row, utc_now
 from pipeline.sources import Found
 from pipeline.sources.events import overrides, with_event
 

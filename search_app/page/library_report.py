@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import AlbumError, AlbumscopeError
-from pipeline.library.incremental import Row
 from pipeline.library.library import Library
+from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.snapshot.reading import Snapshot

@@ -23,12 +23,12 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import AlbumError, PhotoError
-from pipeline.library.incremental import Row, utc_now
 from pipeline.library.store import Store
 from pipeline.library.tables import SCHEMAS
 from pipeline.photos.decoding import read_header
 from pipeline.photos.files import sha256_of
 from pipeline.photos.look_ahead import map_ahead
+from pipeline.rows import Row, utc_now
 from pipeline.settings import FlickrSize, Settings
 from pipeline.sources import Found
 from pipeline.sources.events import overrides, with_event

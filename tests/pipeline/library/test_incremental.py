@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import AlbumscopeError, PhotoError
-from pipeline.library.incremental import MAX_ATTEMPTS, Counts, Row, refresh
+from pipeline.library.incremental import MAX_ATTEMPTS, Counts, refresh
 from pipeline.library.store import Store
 from pipeline.library.tables import SCHEMAS
+from pipeline.rows import Row
 
 TABLE = "siglip_embeddings"
 

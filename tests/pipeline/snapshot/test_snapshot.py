@@ -16,9 +16,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import AlbumscopeError
-from pipeline.library.incremental import utc_now
 from pipeline.library.library import Library
 from pipeline.library.tables import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
+from pipeline.rows import utc_now
 from pipeline.settings import Settings
 from pipeline.snapshot import fulltext, publishing, reading, vectors
 from pipeline.snapshot.publishing import Published
