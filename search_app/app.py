@@ -6,4 +6,4 @@ import streamlit as st
 
 from search_app.page.routes import ROUTES
 
-app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES)
+app = st.App(Path(__file__).parent / "page" / "main.py", routes=ROUTES)
