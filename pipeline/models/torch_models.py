@@ -1,6 +1,5 @@
 """Loading models: one thread at a time, on the device asked for, with errors that help."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from pipeline.errors import AlbumscopeError
-from pipeline.models.encoders import Vectors
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Item = TypeVar("Item")
+Rows = NDArray[np.float32]
+"""Shape (items, dimension): one row for each item that a model was given."""
 
 _loading = threading.RLock()
 
@@ -75,26 +76,21 @@ def torch_device(device: str) -> str:
     return "cpu"
 
 
+@one_at_a_time
 def sentence_transformer(source: str, device: str, setting: str) -> "SentenceTransformer":
-    """Load a model in float32 from a folder or the Hugging Face hub, silently.
+    """Load a model in float32 from a folder or the Hugging Face hub.
 
     ``source`` is the folder or hub name, ``device`` one of torch's, ``setting`` the name of the
     setting that ``source`` comes from. Raises AlbumscopeError, which names the setting, if there
     is no such model or it cannot be loaded.
     """
-    from huggingface_hub.utils.tqdm import disable_progress_bars
     from sentence_transformers import SentenceTransformer
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bars()
-    disable_progress_bar()  # type: ignore[no-untyped-call]
-    for library in ("huggingface_hub", "transformers", "sentence_transformers"):
-        logging.getLogger(library).setLevel(logging.ERROR)
 
     is_folder = Path(source).is_dir()
     try:
         # A folder holds all there is to it: the hub need not be asked.
-        model = SentenceTransformer(source, device=device, local_files_only=is_folder)
+        with _no_progress_bars():
+            model = SentenceTransformer(source, device=device, local_files_only=is_folder)
     except Exception as error:  # the hub, transformers and torch each raise their own
         if is_folder:
             problem = "the model in that folder cannot be loaded"
@@ -106,6 +102,29 @@ def sentence_transformer(source: str, device: str, setting: str) -> "SentenceTra
         ) from error
     # Checkpoints in half precision would be slow and inexact on a CPU.
     return model.float().eval()
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """While a model is loaded: they would break into the one that the command line shows."""
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+    from transformers.utils import logging as transformers
+
+    shown_by_hub = not are_progress_bars_disabled()
+    shown_by_transformers = transformers.is_progress_bar_enabled()
+    disable_progress_bars()
+    transformers.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown_by_hub:
+            enable_progress_bars()
+        if shown_by_transformers:
+            transformers.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def fastest_dtype(device: str) -> "torch.dtype":
@@ -125,21 +144,19 @@ def fastest_dtype(device: str) -> "torch.dtype":
 class Batches(Generic[Item]):
     """Runs a model on batches that are halved whenever the GPU's memory does not suffice."""
 
-    def __init__(
-        self, encode: Callable[[Sequence[Item]], Vectors], most: int | None = None
-    ) -> None:
+    def __init__(self, encode: Callable[[Sequence[Item]], Rows], most: int | None = None) -> None:
         """``encode`` returns one row for each item; ``most`` is how many it may be given."""
         self._encode = encode
         self._most = most
 
-    def encode(self, items: Sequence[Item]) -> Vectors:
+    def encode(self, items: Sequence[Item]) -> Rows:
         """Return one row for each of ``items``, at least one, in order.
 
         Once halved, batches stay small. Raises AlbumscopeError if there is no memory for one item.
         """
         import torch
 
-        rows: list[Vectors] = []
+        rows: list[Rows] = []
         done = 0
         while done < len(items):
             batch = items[done : done + (self._most or len(items))]

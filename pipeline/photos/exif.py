@@ -74,8 +74,9 @@ _MAX_NUMBER = 2**53  # beyond lie infinity and what cannot be a photo's
 _MAX_VALUES = 32  # longer lists are data, such as the offsets of a TIFF's strips
 _MAX_TAGS = 500
 
-# ExifRead and Pillow warn of each damaged field, which would end on standard error.
-logging.getLogger("exifread").setLevel(logging.CRITICAL)
+# ExifRead and Pillow warn of each damaged field. Without a handler those of ExifRead would end on
+# standard error. Pillow's can only be filtered for all threads, which read photos at the same time.
+logging.getLogger("exifread").addHandler(logging.NullHandler())
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 

@@ -471,8 +471,13 @@ def test_each_photo_gets_its_own_vector(
 
 
 def test_loading_is_silent(siglip_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from huggingface_hub.utils import are_progress_bars_disabled
+    from transformers.utils.logging import is_progress_bar_enabled
+
     SentenceTransformerEncoder(str(siglip_folder), "cpu")
     assert capfd.readouterr() == ("", "")
+    assert is_progress_bar_enabled()  # by others
+    assert not are_progress_bars_disabled()
 
 
 # --- errors

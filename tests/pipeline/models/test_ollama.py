@@ -25,21 +25,23 @@ from pipeline.errors import AlbumscopeError, CaptionerError, PhotoError
 from pipeline.library.incremental import MAX_ATTEMPTS
 from pipeline.library.library import Library
 from pipeline.library.stages import LlmCaptions
-from pipeline.models.captioners import Caption, PhotoContext, SlowCaptioner
+from pipeline.models.captioners import Caption, PhotoContext, SlowCaptioner, ollama_client
 from pipeline.models.captioners import ollama as captioner_module
 from pipeline.models.captioners.loading import load_captioner
 from pipeline.models.captioners.ollama import (
+    LONG_SIDE,
+    MORE_ROOM,
+    ROOM,
+    TEMPERATURES,
+    OllamaCaptioner,
+)
+from pipeline.models.captioners.ollama_answer import caption_so_far, read_answer, read_cut_answer
+from pipeline.models.captioners.ollama_client import (
     ATTEMPTS,
     ATTEMPTS_BUSY,
     ATTEMPTS_DIED,
     ATTEMPTS_LATE,
-    LONG_SIDE,
-    MORE_ROOM,
-    PHOTOS_REFUSED,
-    ROOM,
-    TEMPERATURES,
-    OllamaCaptioner,
-    read_answer,
+    PHOTOS_FAILED,
 )
 from pipeline.settings import load_settings
 from pipeline.snapshot import reading
@@ -61,10 +63,10 @@ CONTEXT = PhotoContext(
 
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(captioner_module, "BACKOFF", 0.005)
+    monkeypatch.setattr(ollama_client, "BACKOFF", 0.005)
     yield
-    captioner_module._capabilities.cache_clear()
-    captioner_module._client.cache_clear()
+    ollama_client._capabilities.cache_clear()
+    ollama_client._client.cache_clear()
 
 
 @pytest.fixture
@@ -233,6 +235,40 @@ def test_reading_answers(text: str, caption: str | None) -> None:
     assert (answer.caption if answer else None) == caption
 
 
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ('{"caption": "a, b", "tags": ["c", "d', ["c"]),
+        ('{"caption": "a, b", "tags": ["c"], "visible_text": "EXIT 1', ["c"]),
+        ('{"caption": "a,\nb", "tags": ["c"], "has_people": tr', ["c"]),
+        ('{"caption": "a, b", "ta', []),
+        ('an answer {of mine}: {"caption": "a, b", "tags": [', []),
+        ('{"caption": "a, b', None),
+        ("{" * 2000, None),
+        ("", None),
+    ],
+)
+def test_reading_cut_answers(text: str, tags: list[str] | None) -> None:
+    answer = read_cut_answer(text)
+    assert (answer and (answer.caption, answer.tags)) == (tags if tags is None else ("a, b", tags))
+
+
+@pytest.mark.parametrize(
+    ("text", "caption"),
+    [
+        ("", ""),
+        ('{"cap', ""),
+        ('{"caption": ', ""),
+        ('{"caption": "caf', "caf"),
+        ('{"caption": "caf\\u00', "caf"),
+        ('<think>{"caption": "draft"}</think> {"caption": "caf\\u00e9 \\"x', 'café "x'),
+        ('{"tags": [], "caption": "café", "has_people": tr', "café"),
+    ],
+)
+def test_the_caption_so_far(text: str, caption: str) -> None:
+    assert caption_so_far(text) == caption
+
+
 @pytest.mark.parametrize("text", ["None", "no text", "", None, " "])
 def test_no_visible_text(text: str | None) -> None:
     answer = read_answer(json.dumps({"caption": "a", "visible_text": text}))
@@ -276,7 +312,7 @@ def test_what_does_not_pass_makes_it_unavailable(
     attempts: int,
     text: str,
 ) -> None:
-    monkeypatch.setattr(captioner_module, "TIMEOUT", 0.3)
+    monkeypatch.setattr(ollama_client, "TIMEOUT", 0.3)
     ollama.late_seconds = 0.6
     ollama.fail_next(kind, times=99)
     with pytest.raises(CaptionerError, match=f"Ollama at 127.0.0.1:{ollama.port} {text}"):
@@ -303,7 +339,7 @@ def test_a_photo_that_kills_the_model_fails_alone(
 def test_a_model_that_every_photo_kills_is_unavailable(ollama: OllamaStandIn) -> None:
     ollama.fail_next("died", times=999)
     asked = captioner(ollama)
-    for _ in range(PHOTOS_REFUSED - 1):
+    for _ in range(PHOTOS_FAILED - 1):
         with pytest.raises(PhotoError):
             asked.describe(RED, CONTEXT)
     with pytest.raises(CaptionerError, match="8 photos in a row"):
@@ -311,7 +347,7 @@ def test_a_model_that_every_photo_kills_is_unavailable(ollama: OllamaStandIn) ->
 
 
 def test_a_restart_is_waited_for(ollama: OllamaStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captioner_module, "BACKOFF", 0.1)
+    monkeypatch.setattr(ollama_client, "BACKOFF", 0.1)
     ollama.fail_next("stop")
 
     def start_again() -> None:
@@ -328,7 +364,7 @@ def test_a_restart_is_waited_for(ollama: OllamaStandIn, monkeypatch: pytest.Monk
 
 
 def test_who_stops_does_not_wait(ollama: OllamaStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captioner_module, "BACKOFF", 60.0)
+    monkeypatch.setattr(ollama_client, "BACKOFF", 60.0)
     ollama.fail_next("busy", times=99)
     asked = captioner(ollama)
     threading.Timer(0.2, asked.stopped.set).start()
@@ -490,7 +526,9 @@ def test_an_album_is_captioned_while_the_server_dies_and_comes_back(
     assert (tables["images"], tables["image_embeddings"]) == (15, 15)
     assert (tables["captions"], tables["caption_embeddings"]) == (done, done)
     assert ollama.most_at_once == OllamaCaptioner.in_flight
-    (warning,) = [record.getMessage() for record in caplog.records]
+    (warning,) = [
+        record.getMessage() for record in caplog.records if record.name.startswith("pipeline")
+    ]
     assert "Captions stay pending: Ollama at 127.0.0.1" in warning
     steps = [photos for table, _, photos in progress if table == "llm_captions" and photos]
     assert steps == [1] * done  # photo by photo
