@@ -7,6 +7,11 @@ PYTHON ?= python3
 EXTRA ?= cpu
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(EXTRA)
+export PATH := $(PATH):$(CURDIR)/$(BIN)
+
+# uv does not read pip's configuration: folders of wheels that are named there are handed on. Where
+# there are none, torch for CPUs comes from PyTorch's own index: PyPI's brings gigabytes of CUDA.
+FOLDERS_OF_WHEELS = $(BIN)/pip config list | sed -n "s/.*\.find-links='\(.*\)'/\1/p" | sort -u | paste -s -d, -
 
 .PHONY: setup demo test lint bench chromium exiftool pg_ctlcluster clean
 
@@ -16,7 +21,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Albumscope needs Python 3.11 or later: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRA),dev]'
+	@command -v uv >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@export UV_FIND_LINKS="$${UV_FIND_LINKS-$$($(FOLDERS_OF_WHEELS))}"; \
+	[ "$(EXTRA)" != cpu ] || [ "$$UV_FIND_LINKS" ] || export UV_TORCH_BACKEND="$${UV_TORCH_BACKEND:-cpu}"; \
+	set -x; uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt \
+		-e '.[$(EXTRA),dev]'
 	@touch $@
 
 demo: setup

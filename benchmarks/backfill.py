@@ -35,7 +35,8 @@ from pipeline.cli import servers
 from pipeline.library.library import Library
 from pipeline.library.tables import ALBUM_TABLES
 from pipeline.models import imagenet
-from pipeline.settings import PROJECT_ROOT, load_settings
+from pipeline.settings import load_settings
+from pipeline.shipped import shipped
 from pipeline.sources import folder
 
 LIMIT = 0.3  # seconds an album
@@ -99,7 +100,7 @@ class Backfill:
 def make_photos(root: Path, albums: int, photos: int) -> None:
     """Make folders of small photos, of which no two are the same file."""
     small = []
-    for path in sorted((PROJECT_ROOT / "data" / "demo").rglob("*.jpg")):
+    for path in sorted(shipped("data/demo").rglob("*.jpg")):
         image = Image.open(path).convert("RGB")
         image.thumbnail((SIDE, SIDE))
         small.append(image)
@@ -115,7 +116,7 @@ def make_library(root: Path, albums: int, photos: int) -> Library:
     """A library whose albums are found, but not brought in yet; Dagster does one run at a time."""
     make_photos(root / "photos", albums, photos)
     (root / "home").mkdir()
-    configuration = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text().replace(
+    configuration = yaml.safe_load(shipped("dagster.yaml").read_text().replace(
         ": data/dagster", f": {root / 'home'}"
     ))  # fmt: skip
     configuration["concurrency"]["runs"]["max_concurrent_runs"] = 1

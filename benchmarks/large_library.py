@@ -19,7 +19,8 @@ from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
 from pipeline.library.tables import ALBUM_TABLES, SCHEMAS
-from pipeline.settings import PROJECT_ROOT, Settings
+from pipeline.settings import Settings
+from pipeline.shipped import shipped
 from pipeline.sources import folder
 
 ALBUM = 100  # photos
@@ -71,7 +72,7 @@ def _originals(root: Path) -> dict[str, list[dict[str, object]]]:
     """Bring the demo photos in; returns their rows by table."""
     place = root / "albums" / ORIGINALS
     place.mkdir(parents=True)
-    for photo in sorted((PROJECT_ROOT / "data" / "demo").rglob("*.jpg")):
+    for photo in sorted(shipped("data/demo").rglob("*.jpg")):
         shutil.copy(photo, place)
     settings = Settings(data_dir=root / "original library")
     library = Library(settings)

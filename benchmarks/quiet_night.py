@@ -32,10 +32,10 @@ from pipeline.cli import servers
 from pipeline.library.library import Library
 from pipeline.library.tables import SCHEMAS
 from pipeline.rows import utc_now
-from pipeline.settings import PROJECT_ROOT, Settings
+from pipeline.settings import Settings
 from pipeline.snapshot import publishing
 
-sys.path.append(str(PROJECT_ROOT))  # where the tests' stand-in lies
+sys.path.append(str(Path(__file__).parents[1]))  # where the tests' stand-in lies
 from tests.standins.flickr import FlickrStandIn, make_albums
 
 LIMIT = 5.0  # seconds

@@ -18,8 +18,6 @@ from pipeline.errors import AlbumscopeError
 FlickrSize = Literal["s", "q", "t", "m", "n", "-", "z", "c", "b", "h", "k", "o"]
 """The letters of Flickr's sizes; "-" is the one of 500 pixels, which has none."""
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-
 ENV_FILE = os.environ.get("ENV_FILE", ".env")
 
 _S3 = "s3://"

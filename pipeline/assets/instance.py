@@ -13,7 +13,8 @@ from dagster._core.storage.runs import SqliteRunStorage
 from filelock import FileLock
 
 from pipeline.errors import AlbumscopeError
-from pipeline.settings import PROJECT_ROOT, Settings
+from pipeline.settings import Settings
+from pipeline.shipped import shipped
 from pipeline.storage.disk import disk_advice, explain_disk_errors, replace_file
 
 _PROCESS_TAG = "albumscope/process"
@@ -30,7 +31,7 @@ def dagster_home(settings: Settings) -> Path:
     """
     home = settings.dagster_home or settings.data_dir / "dagster"
     file = home / "dagster.yaml"
-    configuration = (PROJECT_ROOT / "dagster.yaml").read_text()
+    configuration = shipped("dagster.yaml").read_text()
     configuration = configuration.replace(f": {_DEFAULT_FOLDER}", f": {home}")
     with explain_disk_errors(file):
         is_ours = settings.dagster_home is None

@@ -12,16 +12,19 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+import search_app
 from pipeline.errors import AlbumscopeError
-from pipeline.settings import PROJECT_ROOT, Settings
+from pipeline.settings import Settings
+from pipeline.shipped import shipped
 
 LOCALHOST = "127.0.0.1"
+PAGE = Path(search_app.__file__).parent
 
 
 def page_command(host: str, port: int) -> list[str]:
     """The command that serves the search page."""
     return [
-        *(sys.executable, "-m", "streamlit", "run", str(PROJECT_ROOT / "search_app" / "app.py")),
+        *(sys.executable, "-m", "streamlit", "run", str(PAGE / "app.py")),
         *("--server.address", host, "--server.port", str(port), "--server.headless", "true"),
         *("--browser.gatherUsageStats", "false"),
     ]
@@ -29,7 +32,7 @@ def page_command(host: str, port: int) -> list[str]:
 
 def dagster_command(host: str, port: int) -> list[str]:
     """The command that serves Dagster's UI and runs its daemon."""
-    workspace = str(PROJECT_ROOT / "workspace.yaml")
+    workspace = str(shipped("workspace.yaml"))
     return [
         *(sys.executable, "-m", "dagster", "dev", "--workspace", workspace),
         *("--host", host, "--port", str(port), "--log-level", "warning"),

@@ -13,9 +13,8 @@ from pipeline.cli.options import HostOption, PortOption
 from pipeline.cli.sync import sync
 from pipeline.cli.terminal import say
 from pipeline.errors import AlbumscopeError
-from pipeline.settings import PROJECT_ROOT, load_settings
-
-DEMO_FOLDER = PROJECT_ROOT / "data" / "demo"
+from pipeline.settings import load_settings
+from pipeline.shipped import shipped
 
 
 def serve(host: HostOption = servers.LOCALHOST, port: PortOption = 8501) -> None:
@@ -24,7 +23,7 @@ def serve(host: HostOption = servers.LOCALHOST, port: PortOption = 8501) -> None
     say(f"Search page: http://{host}:{port}")
     command = servers.page_command(host, port)
     environment = servers.environment(load_settings())
-    os.chdir(PROJECT_ROOT)  # where the page's configuration lies
+    os.chdir(servers.PAGE)  # where its configuration lies
     os.execve(command[0], command, environment)
 
 
@@ -53,13 +52,11 @@ def demo(
     ] = 3000,
 ) -> None:
     """Build the demo library and open the search page and Dagster's UI."""
-    if not DEMO_FOLDER.is_dir():
-        raise AlbumscopeError(f"The demo photos are not in {DEMO_FOLDER}: run this from a checkout")
     host = servers.LOCALHOST
     if not no_serve:
         servers.require_free(host, port, "--port")
         servers.require_free(host, dagster_port, "--dagster-port")
-    add_folder(DEMO_FOLDER, recursive=True)
+    add_folder(shipped("data/demo"), recursive=True)
     sync()
     if no_serve:
         return
@@ -73,7 +70,7 @@ def demo(
     dagster_command = servers.dagster_command(host, dagster_port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that both are stopped then too
     with (
-        servers.running(page_command, environment | links, PROJECT_ROOT) as page,
+        servers.running(page_command, environment | links, servers.PAGE) as page,
         servers.running(dagster_command, environment, home) as dagster,
     ):
         try:
