@@ -21,6 +21,11 @@ from pipeline.rows import Row, utc_now
 MAX_ATTEMPTS = 3
 """How often a photo that failed for a passing reason is tried in all."""
 
+WORK_A_SAVE = 20
+"""How many times as long as saving an album's rows the work takes that is then saved: saving costs
+about a twentieth of it, however many photos the album has."""
+_FIRST_SAVE = 0.05  # seconds, before one was timed
+
 _LEFT = "~left"  # no album has an id that ends like this
 
 
@@ -130,57 +135,63 @@ def refresh(
     origin: Callable[[Item], Row],
     make: Callable[[Sequence[Item]], Iterable[tuple[Item, Row | PhotoError]]],
     *,
-    checkpoint: int,
     progress: Callable[[int], object] = lambda photos: None,
     run_id: str | None = None,
 ) -> Counts:
     """Bring one table of one album up to date, and return what that took.
 
     ``make`` turns photos into rows, lazily; it is not called when nothing is missing. A row that
-    another album (or the same photo under another name) already has is copied, not made. The file
-    is rewritten after every ``checkpoint`` rows, so that a killed run loses no more than those.
+    another album (or the same photo under another name) already has is copied, not made.
     ``run_id`` is the Dagster run that the rows are made in, if any.
+
+    Saving rewrites the whole file, so it is done when that is worth it: once the work since the
+    last time took ``WORK_A_SAVE`` times as long as that save, and at the end, whatever ended it.
+    A run that is killed thus loses at most so much work, and the row that was being made: in an
+    album of 1,000 photos less than a second, in one of 100,000 less than a minute.
     """
     started = time.perf_counter()
-    existing = store.read(table, album_id)
-    planned = plan(existing, wanted, origin)
-    attempts = _attempts(existing, planned.todo, origin)
-    _keep_for_others(store, table, album_id, existing, wanted)
+    saved = store.read(table, album_id)
+    planned = plan(saved, wanted, origin)
+    attempts = _attempts(saved, planned.todo, origin)
+    _keep_for_others(store, table, album_id, saved, wanted)
     progress(len(planned.kept))
-    # Rows that are to be made anew stay until they are: of a photo's rows the last one counts.
-    done = [existing]
+    copies = SCHEMAS[table].empty_table()
     batch: list[dict[str, Any]] = []
 
     def save() -> None:
-        if batch:
-            done.append(pa.Table.from_pylist(batch, schema=SCHEMAS[table]))
-            batch.clear()
-        rows = _in_order(pa.concat_tables(done), wanted)
-        if not rows.equals(existing):
+        nonlocal saved
+        made = pa.Table.from_pylist(batch, schema=SCHEMAS[table])
+        batch.clear()
+        # Rows that are to be made anew stay until they are: of a photo's rows the last one counts.
+        rows = _in_order(pa.concat_tables([saved, copies, made]), wanted)
+        if not rows.equals(saved):
             store.write(table, album_id, rows)
+            saved = rows
 
     if not planned.is_done:
         copies = _made_before(store, table, album_id, planned.todo, origin)
-        done.append(copies)
         copied = set(copies["image_id"].to_pylist())
         progress(len(copied))
         missing = [item for item in planned.todo if item.image_id not in copied]
         try:
+            saved_at, save_took = time.perf_counter(), _FIRST_SAVE
             for item, result in make(missing) if missing else ():
                 attempt = attempts.get(item.image_id, 0) + 1
                 batch.append(_row(item, origin(item), result, attempt, run_id))
                 progress(1)
-                if len(batch) >= checkpoint:
+                now = time.perf_counter()
+                if now - saved_at >= WORK_A_SAVE * save_took:
                     save()
+                    saved_at = time.perf_counter()
+                    save_took = saved_at - now
         finally:  # what is done is kept, whatever stopped the rest
             save()
 
-    rows = _in_order(pa.concat_tables(done), wanted)
     return Counts(
         new=len(planned.todo),
         kept=len(planned.kept),
         removed=planned.removed,
-        failed=rows.num_rows - rows["error"].null_count,
+        failed=saved.num_rows - saved["error"].null_count,
         seconds=time.perf_counter() - started,
     )
 

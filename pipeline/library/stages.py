@@ -103,8 +103,6 @@ class Stage(Generic[Item]):
     """One table: which rows an album should have, what they are made from, and how."""
 
     table: ClassVar[str]
-    checkpoint: ClassVar[int]
-    """After how many new rows the file is written."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
@@ -163,7 +161,6 @@ class Stage(Generic[Item]):
             self.wanted(album),
             self.origin,
             lambda items: self.make(album, items),
-            checkpoint=self.checkpoint,
             progress=progress,
             run_id=run_id,
         )
@@ -173,7 +170,6 @@ class RawImages(Stage[SourcePhoto]):
     """The album's photos on disk."""
 
     table = "raw_images"
-    checkpoint = 200
 
     @cached_property
     def flickr(self) -> FlickrSource:
@@ -249,7 +245,6 @@ class ExifMetadata(_OfPhotos):
     """What the camera wrote into the file."""
 
     table = "exif_metadata"
-    checkpoint = 1000
     producer = f"exif:{EXIF_VERSION}"
 
     @override
@@ -266,7 +261,6 @@ class LlmCaptions(_OfPhotos):
     """A description and tags."""
 
     table = "llm_captions"
-    checkpoint = 8  # a caption may take a minute
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
@@ -393,7 +387,6 @@ class SiglipEmbeddings(_OfPhotos):
     """One vector for each photo, in the space that queries are embedded into too."""
 
     table = "siglip_embeddings"
-    checkpoint = 512
 
     @cached_property
     @override
@@ -432,7 +425,6 @@ class CaptionEmbeddings(Stage[CaptionText]):
     """One text vector for each caption, together with the photo's title."""
 
     table = "caption_embeddings"
-    checkpoint = 2048
 
     @cached_property
     @override

@@ -1,6 +1,6 @@
 """A row is fresh or it is work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.library import incremental
 from pipeline.library.incremental import MAX_ATTEMPTS, Counts, refresh
 from pipeline.library.store import Store
 from pipeline.library.tables import SCHEMAS
@@ -50,11 +51,10 @@ def store(data_dir: Path) -> Store:
 def run(
     store: Store,
     photos: Sequence[Photo],
-    maker: Maker,
+    maker: Callable[[Sequence[Photo]], Iterable[tuple[Photo, Row | PhotoError]]],
     *,
     album: str = "album",
     producer: str = "m:1",
-    checkpoint: int = 100,
     run_id: str | None = None,
 ) -> Counts:
     pictures = [{"image_id": photo.image_id, "sha256": photo.sha256} for photo in photos]
@@ -67,7 +67,6 @@ def run(
         photos,
         lambda photo: {"sha256": photo.sha256, "producer": producer},
         maker,
-        checkpoint=checkpoint,
         run_id=run_id,
     )
 
@@ -190,25 +189,72 @@ def test_a_file_that_lacks_another_column_is_damaged(store: Store) -> None:
 def test_what_was_done_before_a_failure_is_kept(store: Store) -> None:
     photos = [Photo(number, str(number)) for number in range(10)]
     with pytest.raises(AlbumscopeError, match="no network"):
-        run(store, photos, Maker({7: AlbumscopeError("no network")}), checkpoint=3)
+        run(store, photos, Maker({7: AlbumscopeError("no network")}))
     assert ids(store) == [0, 1, 2, 3, 4, 5, 6]
     maker = Maker()
-    run(store, photos, maker, checkpoint=3)
+    run(store, photos, maker)
     assert maker.made == [7, 8, 9]
     assert ids(store) == list(range(10))
 
 
-def test_every_batch_is_checkpointed(store: Store) -> None:
-    photos = [Photo(number, str(number)) for number in range(7)]
-    on_disk: list[int] = []
+class Clock:
+    """Stands in for ``time``: it moves when a row is made, and when an album is saved."""
 
-    def watched(todo: Sequence[Photo]) -> Iterator[tuple[Photo, Row | PhotoError]]:
-        for made in Maker()(todo):
-            on_disk.append(len(ids(store)))
+    row, saved_row = 1.0, 0.01  # seconds that making a row takes, and saving each of the album's
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = self.saving = self.most_unsaved = 0.0
+        self.saves: list[int] = []
+        write = store.write
+
+        def timed(table: str, part: str, rows: pa.Table) -> None:
+            write(table, part, rows)
+            if table == TABLE:
+                self.saves.append(rows.num_rows)
+                self.saving += self.saved_row * rows.num_rows
+                self.now += self.saved_row * rows.num_rows
+
+        monkeypatch.setattr(store, "write", timed)
+        monkeypatch.setattr(incremental, "time", self)
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def __call__(self, photos: Sequence[Photo]) -> Iterator[tuple[Photo, Row | PhotoError]]:
+        for number, made in enumerate(Maker()(photos), 1):
+            self.now += self.row
+            unsaved = number - max(self.saves, default=0)
+            self.most_unsaved = max(self.most_unsaved, unsaved * self.row)
             yield made
 
-    refresh(
-        store, TABLE, "album", photos,
-        lambda photo: {"sha256": photo.sha256, "producer": "m:1"}, watched, checkpoint=3,
-    )  # fmt: skip
-    assert on_disk == [0, 0, 0, 3, 3, 3, 6]
+
+@pytest.mark.parametrize("number", [100, 1000, 4000])
+def test_saving_takes_a_small_share_of_the_work_however_many_photos(
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    clock = Clock(store, monkeypatch)
+    run(store, [Photo(each, str(each)) for each in range(number)], clock)
+    last = clock.saved_row * number
+    assert clock.saves[-1] == number
+    assert clock.saving - last <= clock.row * number / 16
+    assert clock.most_unsaved <= 20 * last + clock.row  # which is what a killed run loses
+    assert len(clock.saves) >= 4
+
+
+def test_a_caption_that_takes_a_minute_is_saved_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(store, monkeypatch)
+    clock.row = 60
+    run(store, PHOTOS, clock)
+    assert clock.saves == [1, 2, 3]
+
+
+def test_one_more_photo_of_many_is_saved_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [Photo(each, str(each)) for each in range(1000)]
+    run(store, photos, Maker())
+    clock = Clock(store, monkeypatch)
+    run(store, [*photos, Photo(1000, "new")], clock)
+    assert clock.saves == [1001]
