@@ -119,7 +119,7 @@ def looked(settings: Settings, rounds: int) -> tuple[list[float], list[float]]:
     """
     import dagster as dg
 
-    from pipeline.definitions import definitions
+    from pipeline.assets.project import definitions
 
     library = Library(settings)
     repository = definitions(library).get_repository_def()

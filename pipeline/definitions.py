@@ -1,43 +1,7 @@
-"""Everything that Dagster loads: assets, checks, jobs and their resources."""
+"""What Dagster loads: the project over the library that the settings name."""
 
-import dagster as dg
-
-from pipeline.assets.automation import album_changes, find_albums, nightly_sync, sync_album
-from pipeline.assets.caption_embeddings import caption_embeddings
-from pipeline.assets.checks import ASSET_CHECKS
-from pipeline.assets.exif_metadata import exif_metadata
-from pipeline.assets.faiss_index import faiss_index
-from pipeline.assets.flickr_albums import flickr_albums
-from pipeline.assets.folder_albums import folder_albums
-from pipeline.assets.llm_captions import llm_captions
-from pipeline.assets.raw_images import raw_images
-from pipeline.assets.resources import resources
-from pipeline.assets.siglip_embeddings import siglip_embeddings
+from pipeline.assets.project import definitions
 from pipeline.library.library import Library
 from pipeline.settings import load_settings
-
-
-def definitions(library: Library) -> dg.Definitions:
-    """The project over one library."""
-    return dg.Definitions(
-        assets=[
-            flickr_albums,
-            folder_albums,
-            raw_images,
-            exif_metadata,
-            llm_captions,
-            siglip_embeddings,
-            caption_embeddings,
-            faiss_index,
-        ],
-        asset_checks=ASSET_CHECKS,
-        jobs=[sync_album, find_albums],
-        schedules=[nightly_sync(library.settings)],
-        sensors=[album_changes(library.settings)],
-        resources=resources(library),
-        # In one process, so that a model is loaded once for all steps and albums of a run.
-        executor=dg.in_process_executor,
-    )
-
 
 defs = definitions(Library(load_settings()))

@@ -1,8 +1,4 @@
-"""One module for each asset of the graph."""
+"""The Dagster project: a module for each asset; partitions, automation, checks; a sync of it all.
 
-import warnings
-
-import dagster as dg
-
-# Backfill policies are beta in Dagster, which it would say at every start.
-warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy")
+Nobody but the command line may import it. May import snapshot, library and all below.
+"""

@@ -4,13 +4,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 from pydantic import BaseModel
 
 from pipeline.assets import discovery, partitions
 from pipeline.assets.faiss_index import faiss_index
-from pipeline.assets.instance import end_killed_runs
+from pipeline.assets.instance import UNFINISHED, end_killed_runs
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import LibraryResource
 from pipeline.errors import AlbumError, AlbumscopeError
@@ -34,6 +32,9 @@ find_albums = dg.define_asset_job(
 _NIGHTLY = "0 3 * * *"
 _SENSOR_SECONDS = 10
 _RECENT = 50  # runs
+# Dagster's tags of a failed run that it will start again; and has started again.
+_WILL_RETRY_TAG = "dagster/will_retry"
+_RETRIED_BY_TAG = "dagster/auto_retry_run_id"
 _UNDER_WAY = "Runs are under way"
 
 
@@ -47,9 +48,9 @@ def nightly_sync(settings: Settings) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, library: LibraryResource
     ) -> dg.RunRequest | dg.SkipReason:
         """Look for new, changed and removed albums in all sources."""
-        news = discovery.look(library, context.instance)
+        discovered = discovery.discover(library, context.instance)
         # What cannot be asked is run too: the run shows the reason, or gets through.
-        assets = [*news.assets, *news.failed]
+        assets = [*discovered.changed, *discovered.failed]
         if not assets:
             return dg.SkipReason("No album is new, changed or gone")
         return dg.RunRequest(asset_selection=[dg.AssetKey(asset) for asset in assets])
@@ -91,16 +92,16 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         cursor = _Cursor.model_validate_json(context.cursor) if context.cursor else _Cursor()
         under_way = _runs_under_way(instance)
         catalogue = publishing.inputs(library, ["albums"])
-        # Runs change the tables all the time; while they do only a new catalogue is news.
+        # Runs change the tables all the time; while they do only a new catalogue counts.
         if cursor.catalogue == catalogue if under_way else cursor.state == state:
-            return dg.SkipReason(_UNDER_WAY if under_way else "Nothing changed since the last look")
+            return dg.SkipReason(_UNDER_WAY if under_way else "Nothing changed since the last tick")
         albums = {album["album_id"]: album for album in library.albums()}
         registered = instance.get_dynamic_partitions("albums")
         busy = {album for run in under_way for album in partitions.albums_of_run(run, registered)}
         work = {
-            album_id: f"{day} {album['updated_at']} {left}"
+            album_id: f"{day} {album['updated_at']} {rows}"
             for album_id, album in albums.items()
-            if album_id not in busy and (left := _work_left(library, album))
+            if album_id not in busy and (rows := _work_left(library, album))
         }
         library.remember()
         # What was tried and changed nothing is tried again on the next day.
@@ -118,11 +119,11 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
                 )
                 for group in partitions.groups(registered, pending)
             ]
-        seen = _Cursor(state=state if is_quiet else "", catalogue=catalogue, tried=tried)
+        cursor = _Cursor(state=state if is_quiet else "", catalogue=catalogue, tried=tried)
         return dg.SensorResult(
             run_requests=runs,
             skip_reason=None if runs else _UNDER_WAY if under_way else "Everything is published",
-            cursor=seen.model_dump_json(),
+            cursor=cursor.model_dump_json(),
         )
 
     is_on = settings.sync_schedule is not None
@@ -136,7 +137,7 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
 
 class _Cursor(BaseModel):
     """What the sensor remembers: the state of the tables in which there was nothing to do, that of
-    the catalogue when it last looked at all albums, and by album the work it started a run for."""
+    the catalogue when it last planned all albums, and by album the work it started a run for."""
 
     state: str = ""
     catalogue: str = ""
@@ -152,9 +153,9 @@ def _work_left(library: Library, album: Row) -> dict[str, int]:
 
 def _runs_under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Runs that are queued or at work, and those that failed and are about to be retried."""
-    unfinished = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     retried = instance.get_runs(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}),
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={_WILL_RETRY_TAG: "true"}),
         limit=_RECENT,
     )
-    return [*unfinished, *(run for run in retried if AUTO_RETRY_RUN_ID_TAG not in run.tags)]
+    return [*unfinished, *(run for run in retried if _RETRIED_BY_TAG not in run.tags)]

@@ -3,23 +3,19 @@
 import dagster as dg
 
 from pipeline.assets.llm_captions import llm_captions
-from pipeline.assets.materialise import OWNERS, OfAlbums, materialise_albums
-from pipeline.assets.partitions import albums, many_albums_a_run
+from pipeline.assets.materialise import AlbumEvents, album_asset, materialise_albums
 from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 
 
-@dg.asset(
-    partitions_def=albums,
-    backfill_policy=many_albums_a_run,
+@album_asset(
     pool="gpu",
     deps=[llm_captions],
     group_name="derived",
     kinds={"python", "pytorch", "parquet"},
-    owners=OWNERS,
 )
 def caption_embeddings(
     context: dg.AssetExecutionContext, library: LibraryResource, failed_albums: FailedAlbumsResource
-) -> OfAlbums:
+) -> AlbumEvents:
     """One text vector for each caption, by the model that `TEXT_MODEL` names."""
     yield from materialise_albums(
         context,

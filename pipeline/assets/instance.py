@@ -8,7 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+# There is no public way to tell whether the instance is of one machine.
 from dagster._core.storage.runs import SqliteRunStorage
 from filelock import FileLock
 
@@ -16,6 +17,13 @@ from pipeline.errors import AlbumscopeError
 from pipeline.settings import Settings
 from pipeline.shipped import shipped
 from pipeline.storage.disk import disk_advice, explain_disk_errors, replace_file
+
+UNFINISHED = [
+    status
+    for status in dg.DagsterRunStatus
+    if status.value not in {"SUCCESS", "FAILURE", "CANCELED"}
+]
+"""What a run may be that is queued or at work."""
 
 _PROCESS_TAG = "albumscope/process"
 _DEFAULT_FOLDER = "data/dagster"  # as written in dagster.yaml
@@ -109,7 +117,7 @@ def end_killed_runs(instance: dg.DagsterInstance) -> None:
     """
     if not isinstance(instance.run_storage, SqliteRunStorage):
         return
-    for record in instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         run = record.dagster_run
         process = _process(instance, record)
         if process and not _is_alive(*process):

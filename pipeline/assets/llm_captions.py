@@ -5,8 +5,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline.assets.exif_metadata import exif_metadata
-from pipeline.assets.materialise import OWNERS, OfAlbums, materialise_albums
-from pipeline.assets.partitions import albums, many_albums_a_run
+from pipeline.assets.materialise import AlbumEvents, album_asset, materialise_albums
 from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 from pipeline.library.library import Library
 from pipeline.library.stages import LlmCaptions, readable_photos
@@ -15,18 +14,15 @@ from pipeline.rows import Row
 _SAMPLE = 5  # captions shown in the metadata
 
 
-@dg.asset(
-    partitions_def=albums,
-    backfill_policy=many_albums_a_run,
+@album_asset(
     pool="captioner",
     deps=[exif_metadata],
     group_name="derived",
     kinds={"python", "parquet", "ollama"},
-    owners=OWNERS,
 )
 def llm_captions(
     context: dg.AssetExecutionContext, library: LibraryResource, failed_albums: FailedAlbumsResource
-) -> OfAlbums:
+) -> AlbumEvents:
     """A description and tags for each photo, by the captioner that `CAPTION_MODEL` names.
 
     A captioner that is not there holds up nothing: what it leaves is work for a later run.

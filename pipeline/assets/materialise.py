@@ -1,13 +1,16 @@
 """What the assets that find albums, and those with a partition for each album, have in common."""
 
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import dagster as dg
+
+# There is no public way to say that a step has reported its assets' events itself (see below).
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-from pipeline.assets.partitions import match_catalogue, tag_run
+from pipeline.assets.partitions import albums, many_albums_a_run, match_catalogue, tag_run
 from pipeline.assets.resources import FailedAlbums
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.library.incremental import Counts
@@ -18,7 +21,7 @@ from pipeline.sources import Found
 OWNERS = ["team:albumscope"]
 
 Describe = Callable[[Row], Mapping[str, Any]]
-OfAlbums = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]]
+AlbumEvents = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]]
 
 
 def materialise_catalogue(
@@ -45,6 +48,36 @@ def materialise_catalogue(
     )
 
 
+def album_asset(
+    *,
+    deps: Sequence[dg.AssetsDefinition],
+    group_name: str,
+    kinds: set[str],
+    pool: str | None = None,
+) -> Callable[[Callable[..., AlbumEvents]], dg.AssetsDefinition]:
+    """Declare an asset with a partition for each album; its name and text are the function's."""
+
+    def decorate(function: Callable[..., AlbumEvents]) -> dg.AssetsDefinition:
+        name = function.__name__
+        spec = dg.AssetSpec(
+            name,
+            deps=deps,
+            description=inspect.getdoc(function),
+            group_name=group_name,
+            kinds=kinds,
+            owners=OWNERS,
+        )
+        return dg.multi_asset(
+            name=name,
+            specs=[spec],
+            partitions_def=albums,
+            backfill_policy=many_albums_a_run,
+            pool=pool,
+        )(function)
+
+    return decorate
+
+
 def materialise_albums(
     context: dg.AssetExecutionContext,
     library: Library,
@@ -53,7 +86,7 @@ def materialise_albums(
     describe: Describe = lambda album: {},
     *,
     is_last: bool = False,
-) -> OfAlbums:
+) -> AlbumEvents:
     """Bring one table up to date for every album of the run, each with an event of its own.
 
     An album that fails (AlbumError, or SourceError for all of its source) does not stop the others,
@@ -63,25 +96,25 @@ def materialise_albums(
     ``describe`` adds metadata for an album, given its row of table ``albums``.
     """
     stage = library.stages[table]
-    albums = {album["album_id"]: album for album in library.albums()}
-    tag_run(context.instance, context.run, albums)
-    shut: dict[str, str] = {}  # sources that cannot be asked, with the reason
+    catalogue = {album["album_id"]: album for album in library.albums()}
+    tag_run(context.instance, context.run, catalogue)
+    unreachable: dict[str, str] = {}  # sources, with the reason
     for album_id in context.partition_keys:
         if album_id in failed:
             continue
         try:
-            album = albums.get(album_id)
+            album = catalogue.get(album_id)
             if album is None:
                 raise AlbumError(f"Album {album_id} is gone from the catalogue")
-            if album["source"] in shut:
-                raise AlbumError(shut[album["source"]])
+            if album["source"] in unreachable:
+                raise AlbumError(unreachable[album["source"]])
             progress = partial(library.on_progress, table, album["title"])
             counts = stage.refresh(album, progress, context.run_id) if stage.active else Counts()
             metadata = _metadata(counts) | dict(describe(album))
         except (AlbumError, SourceError) as error:
             failed[album_id] = str(error)
             if isinstance(error, SourceError) and album:
-                shut[album["source"]] = str(error)
+                unreachable[album["source"]] = str(error)
             context.log.error(str(error))
             yield dg.AssetObservation(
                 context.asset_key, partition=album_id, metadata={"failed": str(error)}

@@ -3,11 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from pipeline.library.library import Library
 from pipeline.rows import Row
@@ -20,6 +15,10 @@ ALBUMS_A_RUN = 25
 many_albums_a_run = dg.BackfillPolicy.multi_run(ALBUMS_A_RUN)
 
 TITLE_TAG = "albumscope/album"
+# Dagster's tags of a run that takes one partition, or a range of them.
+_PARTITION_TAG = "dagster/partition"
+_RANGE_START_TAG = "dagster/asset_partition_range_start"
+_RANGE_END_TAG = "dagster/asset_partition_range_end"
 _TAG_LENGTH = 200
 
 
@@ -68,22 +67,22 @@ def groups(partitions: Iterable[str], pending: Iterable[str]) -> Iterator[list[s
 def run_tags(group: Sequence[str], albums: Mapping[str, Row]) -> dict[str, str]:
     """The tags of a run that takes these albums: which they are, for Dagster and for people."""
     if len(group) == 1:
-        which = {PARTITION_NAME_TAG: group[0]}
+        which = {_PARTITION_TAG: group[0]}
     else:
         which = {
-            ASSET_PARTITION_RANGE_START_TAG: group[0],
-            ASSET_PARTITION_RANGE_END_TAG: group[-1],
+            _RANGE_START_TAG: group[0],
+            _RANGE_END_TAG: group[-1],
         }
     return which | _title_tag(group, albums)
 
 
 def albums_of_run(run: dg.DagsterRun, partitions: Sequence[str]) -> list[str]:
     """The albums that a run takes; none for one that knows no partitions."""
-    if PARTITION_NAME_TAG in run.tags:
-        return [run.tags[PARTITION_NAME_TAG]]
+    if _PARTITION_TAG in run.tags:
+        return [run.tags[_PARTITION_TAG]]
     ends = [
-        run.tags.get(ASSET_PARTITION_RANGE_START_TAG),
-        run.tags.get(ASSET_PARTITION_RANGE_END_TAG),
+        run.tags.get(_RANGE_START_TAG),
+        run.tags.get(_RANGE_END_TAG),
     ]
     if not all(end in partitions for end in ends):
         return []

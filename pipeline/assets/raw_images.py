@@ -10,8 +10,7 @@ from PIL import Image, ImageOps
 
 from pipeline.assets.flickr_albums import flickr_albums
 from pipeline.assets.folder_albums import folder_albums
-from pipeline.assets.materialise import OWNERS, OfAlbums, materialise_albums
-from pipeline.assets.partitions import albums, many_albums_a_run
+from pipeline.assets.materialise import AlbumEvents, album_asset, materialise_albums
 from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 from pipeline.errors import PhotoError
 from pipeline.library.library import Library
@@ -22,21 +21,15 @@ from pipeline.rows import Row
 _STRIP_PHOTOS, _STRIP_SIDE = 10, 80  # thumbnails, and their side in pixels
 
 
-@dg.asset(
-    partitions_def=albums,
-    backfill_policy=many_albums_a_run,
+@album_asset(
     pool="flickr",
-    deps=[
-        dg.AssetDep(flickr_albums),
-        dg.AssetDep(folder_albums),
-    ],
+    deps=[flickr_albums, folder_albums],
     group_name="photos",
     kinds={"python", "parquet", "image"},
-    owners=OWNERS,
 )
 def raw_images(
     context: dg.AssetExecutionContext, library: LibraryResource, failed_albums: FailedAlbumsResource
-) -> OfAlbums:
+) -> AlbumEvents:
     """The album's photos on disk, one row each: path, format, size in pixels, SHA-256.
 
     Flickr is asked what the album holds, and new and replaced pictures are downloaded; photos of

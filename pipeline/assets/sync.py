@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import dagster as dg
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from pipeline.assets import discovery
 from pipeline.assets.instance import end_killed_runs, process_tag
 from pipeline.assets.partitions import groups, run_tags
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
+from pipeline.library.incremental import Row
 from pipeline.library.library import Library
 from pipeline.snapshot import publishing, reading
 from pipeline.snapshot.mirror import remote_snapshots
@@ -20,7 +20,10 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class SyncReport:
-    """What one sync did. ``failed`` gives the reason by album id, or by asset for a source.
+    """What one sync did.
+
+    ``albums`` are those that it brought up to date, ``failed`` gives the reason by album id for
+    each of the others that had work, or by asset for a source.
 
     ``photos_failed`` counts the photos of the albums brought up to date that could not be had,
     read, described or embedded.
@@ -34,16 +37,16 @@ class SyncReport:
     photos_failed: int = 0
 
 
-def find_albums(library: Library, instance: dg.DagsterInstance) -> discovery.News:
-    """Look for albums in all sources and register them, if there is anything to register."""
-    news = discovery.look(library, instance)
-    if news.assets:
-        library.just_found = dict(news.found)
+def find_albums(library: Library, instance: dg.DagsterInstance) -> discovery.Discovery:
+    """Ask all sources for their albums and register them, if there is anything to register."""
+    discovered = discovery.discover(library, instance)
+    if discovered.changed:
+        library.just_found = dict(discovered.found)
         try:
-            _run(library, instance, "find_albums", news.assets)
+            _run(library, instance, "find_albums", discovered.changed)
         finally:
             library.just_found.clear()
-    return news
+    return discovered
 
 
 def sync(
@@ -54,17 +57,17 @@ def sync(
 ) -> SyncReport:
     """Materialise what is new in these albums (or all) and publish once they are through.
 
-    Without anything new, no run is started and no model is loaded. Albums that are named are looked
-    at afresh, whatever the catalogue says. An album or a source that fails does not stop the
-    others. ``on_start`` is told how many photos the albums with work have. Raises AlbumscopeError
-    for what concerns all albums.
+    Without anything new, no run is started and no model is loaded. The source of albums that are
+    named is asked afresh, whatever the catalogue says. An album or a source that fails does not
+    stop the others. ``on_start`` is told how many photos the albums with work have. Raises
+    AlbumscopeError for what concerns all albums.
     """
     end_killed_runs(instance)
     if remote := remote_snapshots(library.settings):
         remote.mirror()
     before = _newest_snapshot(library)
-    news = find_albums(library, instance)
-    report = SyncReport(failed=news.failed, warnings=news.warnings)
+    discovered = find_albums(library, instance)
+    report = SyncReport(failed=discovered.failed, warnings=discovered.warnings)
     albums = {album["album_id"]: album for album in library.albums()}
     for album_id in album_ids:
         library.album(album_id)  # an unknown one is an error before any work
@@ -73,10 +76,10 @@ def sync(
         try:
             if album_ids:
                 library.raw_images.look(albums[album_id])
-            left = library.work_left(albums[album_id])
-            if "flickr_albums" in news.failed:
-                left.pop("look", None)  # in vain, as was just seen
-            if left:
+            work = library.work_left(albums[album_id])
+            if "flickr_albums" in discovered.failed:
+                work.pop("look", None)  # in vain, as was just seen
+            if work:
                 pending.append(album_id)
         except (AlbumError, SourceError) as error:
             report.failed[album_id] = str(error)
@@ -85,9 +88,15 @@ def sync(
     on_start(sum(albums[album_id]["photo_count"] for album_id in pending))
     for group in groups(instance.get_dynamic_partitions("albums"), pending):
         assets = [*library.stages, *(["faiss_index"] if len(pending) == 1 else [])]
-        failed = _run(library, instance, "sync_album", assets, run_tags(group, albums))
-        report.failed |= failed
-        report.albums += [album_id for album_id in group if album_id not in failed]
+        outcome = _run(library, instance, "sync_album", assets, group, albums)
+        report.albums += [album_id for album_id in group if album_id in outcome.materialised]
+        report.failed |= outcome.failed
+    # Partitions may be deleted while a sync is at work, by another one that finds them gone.
+    for album_id in set(pending).difference(report.albums, report.failed):
+        report.failed[album_id] = (
+            f"{albums[album_id]['title']} ({album_id}) was not brought in: Dagster has no partition"
+            " for it. Run `albumscope sync` again"
+        )
     if publishing.is_due(library):
         _run(library, instance, "sync_album", ["faiss_index"])
     report.photos_failed = sum(len(library.failures(albums[album])) for album in report.albums)
@@ -100,18 +109,27 @@ def _newest_snapshot(library: Library) -> str | None:
     return next(reversed(reading.names(library.settings.library_dir)), None)
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of the albums of a run: those that are through, and the reason of each other."""
+
+    materialised: set[str]
+    failed: dict[str, str]
+
+
 def _run(
     library: Library,
     instance: dg.DagsterInstance,
     job: str,
     assets: Sequence[str],
-    tags: Mapping[str, str] = MappingProxyType({}),
-) -> dict[str, str]:
-    """Execute a job in this process; returns the reason for each album that failed.
+    group: Sequence[str] = (),
+    albums: Mapping[str, Row] = MappingProxyType({}),
+) -> _Outcome:
+    """Execute a job in this process, for the partitions in ``group`` if it has any.
 
-    Raises AlbumscopeError for any other failure.
+    Raises AlbumscopeError for any failure but those of single albums.
     """
-    from pipeline.definitions import definitions  # slow, and not needed if nothing is new
+    from pipeline.assets.project import definitions  # slow, and not needed if nothing is new
 
     result = (
         definitions(library)
@@ -120,13 +138,16 @@ def _run(
             instance=instance,
             run_config=_QUIET,
             asset_selection=[dg.AssetKey(asset) for asset in assets],
-            partition_key=tags.get(PARTITION_NAME_TAG),
-            tags={**tags, **process_tag()},
+            partition_key=group[0] if len(group) == 1 else None,
+            tags={**(run_tags(group, albums) if group else {}), **process_tag()},
             raise_on_error=False,
         )
     )
-    failed: dict[str, str] = {}
+    outcome = _Outcome(set(), {})
+    last_stage = list(library.stages)[-1]
     for event in result.all_events:
+        if event.is_step_materialization and event.asset_key == dg.AssetKey(last_stage):
+            outcome.materialised.add(str(event.partition))
         if not event.is_step_failure:
             continue
         failure = event.step_failure_data
@@ -141,5 +162,5 @@ def _run(
         if not failure.user_failure_data.metadata:
             raise AlbumscopeError(failure.user_failure_data.description or event.step_key or "")
         for album_id, text in failure.user_failure_data.metadata.items():
-            failed[album_id] = str(text.value)
-    return failed
+            outcome.failed[album_id] = str(text.value)
+    return outcome

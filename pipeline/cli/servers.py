@@ -33,8 +33,10 @@ def page_command(host: str, port: int) -> list[str]:
 def dagster_command(host: str, port: int) -> list[str]:
     """The command that serves Dagster's UI and runs its daemon."""
     workspace = str(shipped("workspace.yaml"))
+    # It would say that `dg dev` is to be used instead, which works in a checkout alone.
+    unsaid = "ignore:Function `dev_command` is superseded:FutureWarning"
     return [
-        *(sys.executable, "-m", "dagster", "dev", "--workspace", workspace),
+        *(sys.executable, "-W", unsaid, "-m", "dagster", "dev", "--workspace", workspace),
         *("--host", host, "--port", str(port), "--log-level", "warning"),
     ]
 
@@ -47,8 +49,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "MALLOC_ARENA_MAX": "2",
         **os.environ,
         **values,
-        # `dagster dev` says at every start that `dg dev` will replace it
-        "PYTHONWARNINGS": "ignore::FutureWarning",
     }
 
 

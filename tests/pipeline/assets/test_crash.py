@@ -10,11 +10,10 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from PIL import Image
 
 from pipeline.assets import sync
-from pipeline.assets.instance import dagster_home, open_instance
+from pipeline.assets.instance import UNFINISHED, dagster_home, open_instance
 from pipeline.library import stages
 from pipeline.library.library import Library
 from pipeline.library.store import Store
@@ -99,7 +98,7 @@ def contents(data_dir: Path) -> dict[str, object]:
         found[index] = (current / index).read_bytes()
     with open_instance(Settings(data_dir=data_dir)) as instance:
         found["partitions"] = sorted(instance.get_dynamic_partitions("albums"))
-        found["runs under way"] = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+        found["runs under way"] = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     return found
 
 

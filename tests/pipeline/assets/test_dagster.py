@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
-from pipeline.definitions import definitions
+from pipeline.assets.project import definitions
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot import reading

@@ -15,8 +15,8 @@ from dagster_postgres import PostgresRunStorage
 
 from pipeline.assets import sync
 from pipeline.assets.instance import end_killed_runs, open_instance
+from pipeline.assets.project import definitions
 from pipeline.cli import servers
-from pipeline.definitions import definitions
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
