@@ -25,7 +25,7 @@ def faiss_index(
     If nothing changed since the newest snapshot, nothing is written.
     """
     try:
-        published = publishing.publish(library, duckdb.get_connection, context.run_id)
+        published = publishing.publish(library, duckdb.get_connection, context.run.run_id)
     except AlbumscopeError as error:
         raise dg.Failure(str(error)) from error
     manifest = published.manifest

@@ -109,7 +109,8 @@ def materialise_albums(
             if album["source"] in unreachable:
                 raise AlbumError(unreachable[album["source"]])
             progress = partial(library.on_progress, table, album["title"])
-            counts = stage.refresh(album, progress, context.run_id) if stage.active else Counts()
+            run_id = context.run.run_id
+            counts = stage.refresh(album, progress, run_id) if stage.active else Counts()
             metadata = _metadata(counts) | dict(describe(album))
         except (AlbumError, SourceError) as error:
             failed[album_id] = str(error)

@@ -10,8 +10,8 @@ from pipeline.assets import discovery
 from pipeline.assets.instance import end_killed_runs, process_tag
 from pipeline.assets.partitions import groups, run_tags
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
-from pipeline.library.incremental import Row
 from pipeline.library.library import Library
+from pipeline.rows import Row
 from pipeline.snapshot import publishing, reading
 from pipeline.snapshot.mirror import remote_snapshots
 

@@ -176,7 +176,7 @@ def test_nothing_new_starts_no_run_and_opens_no_model(demo_copy: Path) -> None:
 
     before = state()
     program = (
-        "import sys; sys.argv[1:] = ['sync']; from pipeline.cli import main"
+        "import sys; sys.argv[1:] = ['sync']; from pipeline.cli.main import main"
         "\ntry: main()\nexcept SystemExit as stop: assert not stop.code, stop"
         "\nassert 'torch' not in sys.modules"
     )
