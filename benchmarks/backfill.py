@@ -33,7 +33,7 @@ from pipeline.assets.instance import open_instance
 from pipeline.assets.partitions import ALBUMS_A_RUN
 from pipeline.cli import servers
 from pipeline.library.library import Library
-from pipeline.library.tables import ALBUM_TABLES
+from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.models import imagenet
 from pipeline.settings import load_settings
 from pipeline.shipped import shipped
@@ -128,7 +128,7 @@ def make_library(root: Path, albums: int, photos: int) -> Library:
     }
     load_settings.cache_clear()
     library = Library(load_settings())
-    folder.register(library.store, folder.Registration(str(root / "photos"), recursive=True))
+    folder.register(library.storage, folder.Registration(str(root / "photos"), recursive=True))
     with open_instance(library.settings) as instance:
         sync.find_albums(library, instance)
     return library

@@ -162,8 +162,8 @@ def measure(folder: Path, rounds: int) -> None:
     started = time.perf_counter()
     publishing.ANEW_UP_TO = sys.maxsize
     changed = Library(settings)
-    (source,) = changed.store.parts("albums")
-    changed.store.write("albums", source, changed.store.read("albums", source))
+    (source,) = changed.tables.partitions("albums")
+    changed.tables.write("albums", source, changed.tables.read("albums", source))
     assert publishing.publish(changed, duckdb.connect, "benchmark").is_new
     anew = time.perf_counter() - started
     failed = outcomes.count(False)

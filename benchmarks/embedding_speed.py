@@ -163,8 +163,8 @@ class FromDiskToParquet:
     def __init__(self, photos: Path, data_dir: Path, model: str, plain: Plain, device: str) -> None:
         settings = Settings(data_dir=data_dir, embed_model=model, device=device)
         library = Library(settings)
-        folder.register(library.store, folder.Registration(str(photos)))
-        (self.album,) = folder.find_albums(library.store).albums.to_pylist()
+        folder.register(library.storage, folder.Registration(str(photos)))
+        (self.album,) = folder.find_albums(library.tables).albums.to_pylist()
         library.raw_images.refresh(self.album)
         self.stage = library.stages[SiglipEmbeddings.table]
         self.paths = [photo.path for photo in self.stage.wanted(self.album)]
@@ -184,7 +184,8 @@ class FromDiskToParquet:
 
     def through_the_stage(self) -> None:
         """From the files to the Parquet file, as ``albumscope sync`` does it."""
-        self.stage.store.path(self.stage.table, self.album["album_id"]).unlink(missing_ok=True)
+        tables = self.stage.tables
+        tables.storage.delete(tables.key(self.stage.table, self.album["album_id"]))
         self.stage.refresh(self.album)
 
     def model_alone(self) -> None:
@@ -214,7 +215,7 @@ class FromDiskToParquet:
             task: f"{len(self.paths) / statistics.median(times):.1f} photos/s"
             for task, times in seconds.items()
         }
-        rows = self.stage.store.read(self.stage.table, self.album["album_id"])
+        rows = self.stage.tables.read(self.stage.table, self.album["album_id"])
         ours = np.stack(rows["embedding"].to_numpy())
         share, faster = (ratio(seconds[task], seconds["stage"]) for task in ("model", "scripts"))
         return [

@@ -174,14 +174,14 @@ def main() -> None:
         photos.mkdir()
         make_photos(photos, arguments.photos)
         library = Library(Settings(data_dir=Path(name) / "library"))
-        folder.register(library.store, folder.Registration(str(photos)))
-        (album,) = folder.find_albums(library.store).albums.to_pylist()
+        folder.register(library.storage, folder.Registration(str(photos)))
+        (album,) = folder.find_albums(library.tables).albums.to_pylist()
         library.raw_images.refresh(album)
         stage, album_id = library.stages[ExifMetadata.table], album["album_id"]
         said: list[str] = []
 
         def refresh() -> None:
-            library.store.path(stage.table, album_id).unlink(missing_ok=True)
+            library.storage.delete(library.tables.key(stage.table, album_id))
             stage.refresh(album)
 
         def exiftool(command: tuple[str, ...]) -> None:
@@ -200,11 +200,11 @@ def main() -> None:
         )
         paths = {
             row["image_id"]: row["local_filename"]
-            for row in library.store.read("raw_images", album_id).to_pylist()
+            for row in library.tables.read("raw_images", album_id).to_pylist()
         }
         ours = {
             paths[row["image_id"]]: row
-            for row in library.store.read(stage.table, album_id).to_pylist()
+            for row in library.tables.read(stage.table, album_id).to_pylist()
         }
 
     # As text, since exiftool writes the text "11.10" as a number, too.

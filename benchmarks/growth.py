@@ -92,7 +92,7 @@ def folders(albums: int, photos: int) -> float:
         make_photos(Path(root) / "photos", albums, photos)
         settings = Settings(data_dir=Path(root) / "library")
         place = folder.Registration(f"{root}/photos", recursive=True)
-        folder.register(Library(settings).store, place)
+        folder.register(Library(settings).storage, place)
         return in_a_process(first_sync, settings)
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
-from pipeline.library.tables import ALBUM_TABLES, SCHEMAS
+from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
 from pipeline.settings import Settings
 from pipeline.shipped import shipped
 from pipeline.sources import folder
@@ -45,7 +45,7 @@ def make_library(root: Path, photos: int) -> Settings:
 
     settings = Settings(data_dir=root / "library")
     library = Library(settings)
-    folder.register(library.store, folder.Registration(str(root / "albums"), recursive=True))
+    folder.register(library.storage, folder.Registration(str(root / "albums"), recursive=True))
     with open_instance(settings) as instance:
         sync.find_albums(library, instance)
         for album in library.albums():
@@ -76,12 +76,12 @@ def _originals(root: Path) -> dict[str, list[dict[str, object]]]:
         shutil.copy(photo, place)
     settings = Settings(data_dir=root / "original library")
     library = Library(settings)
-    folder.register(library.store, folder.Registration(str(place)))
+    folder.register(library.storage, folder.Registration(str(place)))
     with open_instance(settings) as instance:
         assert not sync.sync(library, instance).failed
     (album,) = library.albums()
     return {
-        table: library.store.read(table, album["album_id"]).to_pylist() for table in ALBUM_TABLES
+        table: library.tables.read(table, album["album_id"]).to_pylist() for table in ALBUM_TABLES
     }
 
 
@@ -105,7 +105,7 @@ def _write(
                 np.array([row["embedding"] for row in rows[table]], np.float32), random
             )
             written = written.set_column(at, "embedding", pa.array(list(turned)))
-        library.store.write(table, album_id, written)
+        library.tables.write(table, album_id, written)
 
 
 def _turned(vectors: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -30,10 +30,11 @@ from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.cli import servers
 from pipeline.library.library import Library
-from pipeline.library.tables import SCHEMAS
+from pipeline.library.schemas import SCHEMAS
 from pipeline.rows import utc_now
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing
+from pipeline.sources.flickr.source import pictures_folder
 
 sys.path.append(str(Path(__file__).parents[1]))  # where the tests' stand-in lies
 from tests.standins.flickr import FlickrStandIn, make_albums
@@ -52,7 +53,7 @@ def make_library(settings: Settings) -> None:
         sync.find_albums(library, instance)
     for album in library.albums():
         library.raw_images.look(album)
-        folder = library.store.photos(album["album_id"])
+        folder = library.settings.library_dir / pictures_folder(album["album_id"])
         folder.mkdir(parents=True)
         for item in library.raw_images.wanted(album):
             (folder / f"{item.image_id}.jpg").write_bytes(picture.getvalue())
@@ -68,7 +69,7 @@ def make_library(settings: Settings) -> None:
                 for item in stage.wanted(album)
             ]
             made = pa.Table.from_pylist(rows, SCHEMAS[table])
-            library.store.write(table, album["album_id"], made)
+            library.tables.write(table, album["album_id"], made)
     publishing.publish(library, duckdb.connect, "benchmark")
 
 

@@ -78,7 +78,7 @@ def read_judged(photos: Sequence[str]) -> Judged:
 def build_library(data_dir: Path) -> SearchEngine:
     """Sync the demo photos with the embedded models."""
     library = Library(Settings(data_dir=data_dir))
-    folder.register(library.store, folder.Registration(str(DEMO), recursive=True))
+    folder.register(library.storage, folder.Registration(str(DEMO), recursive=True))
     with open_instance(library.settings) as instance:
         sync.sync(library, instance)
     return SearchEngine(library.settings)

@@ -97,7 +97,7 @@ def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = Library(Settings(data_dir=root / "demo" / "library"))
     with FileLock(root / "demo.lock"):
         if not (root / "demo" / "is_synced").exists():
-            folder.register(library.store, folder.Registration(str(DEMO_PHOTOS), recursive=True))
+            folder.register(library.storage, folder.Registration(str(DEMO_PHOTOS), recursive=True))
             with open_instance(library.settings) as instance:
                 report = sync.sync(library, instance)
             assert not report.failed

@@ -84,7 +84,7 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         """Bring in the albums that changed or are incomplete, then publish once."""
         instance = context.instance
         end_killed_runs(instance)
-        library.store.look_again()
+        library.storage.refresh()
         if requests := partitions.partition_requests(instance, library):
             return dg.SensorResult(dynamic_partitions_requests=requests)  # their runs come next
         day = datetime.now(ZoneInfo(settings.sync_timezone)).date().isoformat()

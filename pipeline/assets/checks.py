@@ -27,8 +27,8 @@ def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         failed = [
             (album_id, row["image_id"], row["error"])
             for album_id in (album["album_id"] for album in library.albums())
-            if library.store.contents(table, album_id).failed
-            for row in library.store.read(table, album_id, ["image_id", "error"]).to_pylist()
+            if library.tables.contents(table, album_id).failed
+            for row in library.tables.read(table, album_id, ["image_id", "error"]).to_pylist()
             if row["error"] is not None
         ]
         records = [
@@ -52,14 +52,14 @@ def _no_failed_photos(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
 def every_photo_embedded(library: LibraryResource) -> dg.AssetCheckResult:
     """Every readable photo of the albums embedded so far has a vector, or a reason why not."""
     missing = {}
-    embedded = set(library.store.parts("siglip_embeddings"))
+    embedded = set(library.tables.partitions("siglip_embeddings"))
     for album_id in embedded.intersection(album["album_id"] for album in library.albums()):
-        photos = library.store.contents("raw_images", album_id)
-        embedded_photos = library.store.contents("siglip_embeddings", album_id).rows
+        photos = library.tables.contents("raw_images", album_id)
+        embedded_photos = library.tables.contents("siglip_embeddings", album_id).rows
         if embedded_photos == photos.rows - photos.failed:
             continue
-        rows = library.store.read("siglip_embeddings", album_id, ["image_id"])
-        wanted = {photo.image_id for photo in readable_photos(library.store, album_id)}
+        rows = library.tables.read("siglip_embeddings", album_id, ["image_id"])
+        wanted = {photo.image_id for photo in readable_photos(library.tables, album_id)}
         if without := len(wanted.difference(rows["image_id"].to_pylist())):
             missing[album_id] = without
     return dg.AssetCheckResult(
@@ -78,7 +78,7 @@ def vectors_normalised_and_finite(
     albums = albums_of_run(context.run, registered) or None  # all, if it is run by itself
     with duckdb.get_connection() as connection:
         connection.register(
-            "vectors", library.store.stream("siglip_embeddings", albums, ["embedding", "error"])
+            "vectors", library.tables.stream("siglip_embeddings", albums, ["embedding", "error"])
         )
         vectors, wrong = connection.execute(
             """

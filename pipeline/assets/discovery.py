@@ -26,7 +26,7 @@ class Discovery:
 
 def discover(library: Library, instance: dg.DagsterInstance) -> Discovery:
     """Ask all sources, and compare with the catalogue as it is now. Changes nothing."""
-    library.store.look_again()
+    library.storage.refresh()
     discovery = Discovery()
     for asset, find in library.sources.items():
         try:
@@ -36,7 +36,7 @@ def discover(library: Library, instance: dg.DagsterInstance) -> Discovery:
             continue
         discovery.found[asset] = found
         discovery.warnings += found.warnings
-        if not found.albums.equals(library.store.read("albums", found.part)):
+        if not found.albums.equals(library.tables.read("albums", found.partition)):
             discovery.changed.append(asset)
     if not matches_catalogue(instance, library):
         discovery.changed = [asset for asset in library.sources if asset not in discovery.failed]

@@ -53,9 +53,9 @@ def _pending(
 
 
 def _sample_captions(library: Library, album: Row) -> dict[str, Any]:
-    captions = library.store.read("llm_captions", album["album_id"], ["image_id", "caption"])
+    captions = library.tables.read("llm_captions", album["album_id"], ["image_id", "caption"])
     titles = {
-        photo.image_id: photo.title for photo in readable_photos(library.store, album["album_id"])
+        photo.image_id: photo.title for photo in readable_photos(library.tables, album["album_id"])
     }
     records = [
         dg.TableRecord({"photo": titles[row["image_id"]], "caption": row["caption"]})

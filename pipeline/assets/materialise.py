@@ -30,7 +30,7 @@ def materialise_catalogue(
     """Write the albums that a source has, and make them the partitions."""
     try:
         found = find()
-        library.store.write("albums", found.part, found.albums)
+        library.tables.write("albums", found.partition, found.albums)
     except AlbumscopeError as error:
         raise dg.Failure(str(error)) from error
     for warning in found.warnings:

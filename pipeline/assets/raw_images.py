@@ -16,6 +16,7 @@ from pipeline.errors import PhotoError
 from pipeline.library.library import Library
 from pipeline.library.stages import readable_photos
 from pipeline.photos.decoding import open_photo
+from pipeline.photos.files import photo_file
 from pipeline.rows import Row
 
 _STRIP_PHOTOS, _STRIP_SIDE = 10, 80  # thumbnails, and their side in pixels
@@ -47,18 +48,18 @@ def raw_images(
 
 def _failed(library: Library, album: Row) -> dict[str, Any]:
     """How many photos there are for each reason why one cannot be had, and how many videos."""
-    rows = library.store.read("raw_images", album["album_id"], ["error"])
+    rows = library.tables.read("raw_images", album["album_id"], ["error"])
     reasons = Counter(reason for reason in rows["error"].to_pylist() if reason)
     return {"videos skipped": album["video_count"] or 0, "photos failed, by reason": dict(reasons)}
 
 
 def _thumbnails(library: Library, album: Row) -> dict[str, Any]:
     """A strip of the album's first photos, as a picture that Dagster's UI shows."""
-    photos = readable_photos(library.store, album["album_id"])[:_STRIP_PHOTOS]
+    photos = readable_photos(library.tables, album["album_id"])[:_STRIP_PHOTOS]
     strip = Image.new("RGB", (_STRIP_SIDE * max(len(photos), 1), _STRIP_SIDE), "white")
     for number, photo in enumerate(photos):
         try:
-            path = library.store.photo_file(photo.path, photo.sha256)
+            path = photo_file(library.storage, photo.path, photo.sha256)
             image = open_photo(path, _STRIP_SIDE)
         except PhotoError:  # its row will say so when it is embedded
             continue

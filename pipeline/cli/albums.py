@@ -55,10 +55,10 @@ def add_folder(
     library = open_library()
     path = str(folder.expanduser().resolve())
     source.register(
-        library.store,
+        library.storage,
         source.Registration(path, recursive, title, event, year, event_type),
     )
-    found = source.find_albums(library.store).albums.to_pylist()
+    found = source.find_albums(library.tables).albums.to_pylist()
     added = [row for row in found if row["root"] == os.fsencode(path)]
     photos = sum(row["photo_count"] for row in added)
     say(
@@ -73,7 +73,7 @@ def remove_folder(
     """Take a folder's albums out of the library. The photos themselves are left alone."""
     from pipeline.sources import folder as source
 
-    source.unregister(open_library().store, str(folder.expanduser().resolve()))
+    source.unregister(open_library().storage, str(folder.expanduser().resolve()))
     say("Removed. `albumscope sync` takes its photos out of the search.")
 
 

@@ -54,7 +54,7 @@ def open_library(user_id: str | None = None, size: str | None = None) -> "Librar
 def found_albums(library: "Library") -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The albums that there are now by id, and the reason for each source that cannot be asked."""
     albums: dict[str, dict[str, Any]] = {}
-    parts = set(library.store.parts("albums"))
+    not_asked = set(library.tables.partitions("albums"))
     failed = {}
     for source, find in library.sources.items():
         try:
@@ -64,9 +64,10 @@ def found_albums(library: "Library") -> tuple[dict[str, dict[str, Any]], dict[st
             continue
         warn(found.warnings)
         albums |= {row["album_id"]: row for row in found.albums.to_pylist()}
-        parts.discard(found.part)
-    for part in sorted(parts):  # of sources that were not asked
-        albums |= {row["album_id"]: row for row in library.store.read("albums", part).to_pylist()}
+        not_asked.discard(found.partition)
+    for partition in sorted(not_asked):
+        rows = library.tables.read("albums", partition).to_pylist()
+        albums |= {row["album_id"]: row for row in rows}
     return albums, failed
 
 

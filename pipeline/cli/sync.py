@@ -58,7 +58,7 @@ def sync(
     if is_said:
         chosen(found_albums(library)[0], album_ids or [])
         for album_id in album_ids or []:
-            remember(library.store, Override(album=album_id, **said))
+            remember(library.storage, Override(album=album_id, **said))
     from pipeline.assets.instance import open_instance
     from pipeline.assets.sync import sync as run_sync
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import PhotoError
-from pipeline.library.store import Store
-from pipeline.library.tables import SCHEMAS
+from pipeline.library.schemas import SCHEMAS
+from pipeline.library.tables import Tables
 from pipeline.rows import Row, utc_now
 
 MAX_ATTEMPTS = 3
@@ -87,8 +87,8 @@ class Plan(Generic[Item]):
         return not (self.todo or self.removed or self.reordered)
 
 
-def left_part(album_id: str) -> str:
-    """The part of a table that keeps the rows which left an album until the next publication."""
+def left_partition(album_id: str) -> str:
+    """The partition that keeps the rows which left an album until the next publication."""
     return f"{album_id}{_LEFT}"
 
 
@@ -128,7 +128,7 @@ def plan(existing: pa.Table, wanted: Sequence[Item], origin: Callable[[Item], Ro
 
 
 def refresh(
-    store: Store,
+    tables: Tables,
     table: str,
     album_id: str,
     wanted: Sequence[Item],
@@ -150,10 +150,10 @@ def refresh(
     album of 1,000 photos less than a second, in one of 100,000 less than a minute.
     """
     started = time.perf_counter()
-    saved = store.read(table, album_id)
+    saved = tables.read(table, album_id)
     planned = plan(saved, wanted, origin)
     attempts = _attempts(saved, planned.todo, origin)
-    _keep_for_others(store, table, album_id, saved, wanted)
+    _keep_for_others(tables, table, album_id, saved, wanted)
     progress(len(planned.kept))
     copies = SCHEMAS[table].empty_table()
     batch: list[dict[str, Any]] = []
@@ -165,11 +165,11 @@ def refresh(
         # Rows that are to be made anew stay until they are: of a photo's rows the last one counts.
         rows = _in_order(pa.concat_tables([saved, copies, made]), wanted)
         if not rows.equals(saved):
-            store.write(table, album_id, rows)
+            tables.write(table, album_id, rows)
             saved = rows
 
     if not planned.is_done:
-        copies = _made_before(store, table, album_id, planned.todo, origin)
+        copies = _made_before(tables, table, album_id, planned.todo, origin)
         copied = set(copies["image_id"].to_pylist())
         progress(len(copied))
         missing = [item for item in planned.todo if item.image_id not in copied]
@@ -213,7 +213,7 @@ def _attempts(
 
 
 def _keep_for_others(
-    store: Store, table: str, album_id: str, existing: pa.Table, wanted: Sequence[HasImageId]
+    tables: Tables, table: str, album_id: str, existing: pa.Table, wanted: Sequence[HasImageId]
 ) -> None:
     """Put the rows that an album drops into a file of their own until the next publication.
 
@@ -227,13 +227,13 @@ def _keep_for_others(
         if row["image_id"] not in wanted_ids and row["error"] is None
     ]
     if gone:
-        part = left_part(album_id)
-        rows = [store.read(table, part), existing.take(pa.array(gone, pa.int64()))]
-        store.write(table, part, pa.concat_tables(rows))
+        partition = left_partition(album_id)
+        rows = [tables.read(table, partition), existing.take(pa.array(gone, pa.int64()))]
+        tables.write(table, partition, pa.concat_tables(rows))
 
 
 def _made_before(
-    store: Store,
+    tables: Tables,
     table: str,
     album_id: str,
     todo: Sequence[Item],
@@ -253,19 +253,23 @@ def _made_before(
     for item in todo:
         missing.setdefault(tuple(origin(item)[name] for name in columns), []).append(item.image_id)
     ids = pa.array([item.image_id for item in todo], pa.int64())
-    photos = store.read("raw_images", album_id, ["image_id", "sha256"])
+    photos = tables.read("raw_images", album_id, ["image_id", "sha256"])
     pictures = photos.filter(pc.is_in(photos["image_id"], ids))["sha256"].drop_null()
-    albums = {part.removesuffix(_LEFT) for part in store.parts_with(pictures.to_pylist())}
+    albums = {
+        partition.removesuffix(_LEFT) for partition in tables.albums_with(pictures.to_pylist())
+    }
     # A row that leaves an album lies with those that left, or does so once this table's turn comes.
-    for part in sorted(each for album in albums for each in (album, left_part(album))):
-        origins = store.read(table, part, [*columns, "error"]).to_pylist()
+    for partition in sorted(each for album in albums for each in (album, left_partition(album))):
+        origins = tables.read(table, partition, [*columns, "error"]).to_pylist()
         found = {
             row_number: missing.pop(key)
             for row_number, row in enumerate(origins)
             if row["error"] is None and (key := tuple(row[name] for name in columns)) in missing
         }
         if found:
-            rows = store.read(table, part).take([at for at, ids in found.items() for _ in ids])
+            rows = tables.read(table, partition).take(
+                [at for at, ids in found.items() for _ in ids]
+            )
             ids = pa.array([image_id for ids in found.values() for image_id in ids], pa.int64())
             copies = pa.concat_tables([copies, rows.set_column(0, "image_id", ids)])
     return copies

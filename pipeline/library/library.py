@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import AlbumError, AlbumscopeError
-from pipeline.library.remote_store import open_store
+from pipeline.library import files
+from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.library.stages import (
     CaptionEmbeddings,
     ExifMetadata,
@@ -17,7 +18,7 @@ from pipeline.library.stages import (
     SiglipEmbeddings,
     Stage,
 )
-from pipeline.library.tables import ALBUM_TABLES
+from pipeline.library.tables import Tables
 from pipeline.models.encoders.loading import embed_producer
 from pipeline.models.encoders.text_loading import text_producer
 from pipeline.rows import Row
@@ -25,6 +26,7 @@ from pipeline.settings import Settings
 from pipeline.sources import Found, folder
 from pipeline.sources.flickr.source import FlickrSource
 from pipeline.storage.disk import keep_text
+from pipeline.storage.opening import open_storage
 
 Progress = Callable[[str, str, int], object]
 """Told of photos as they are done: which table, the album's title, how many."""
@@ -43,7 +45,8 @@ class Library:
             SiglipEmbeddings.table: embed_producer(settings.embed_model),
             CaptionEmbeddings.table: text_producer(settings.text_model),
         }
-        self.store = open_store(settings, producers)
+        self.storage = open_storage(settings)
+        self.tables = Tables(self.storage, producers, settings.library_dir / "files.json")
 
     @property
     def raw_images(self) -> RawImages:
@@ -60,7 +63,7 @@ class Library:
     @property
     def sources(self) -> dict[str, Callable[[], Found]]:
         """How to ask each source for its albums, by the asset that does so."""
-        sources = {"folder_albums": lambda: folder.find_albums(self.store)}
+        sources = {"folder_albums": lambda: folder.find_albums(self.tables)}
         if self.flickr.is_set_up:
             sources["flickr_albums"] = self.flickr.find_albums
         return sources
@@ -73,16 +76,16 @@ class Library:
     def stages(self) -> dict[str, Stage[Any]]:
         """The stages by table, in the order in which a run goes through them."""
         kinds = (RawImages, ExifMetadata, LlmCaptions, SiglipEmbeddings, CaptionEmbeddings)
-        return {kind.table: kind(self.store, self.settings) for kind in kinds}
+        return {kind.table: kind(self.tables, self.settings) for kind in kinds}
 
     def albums(self) -> list[Row]:
         """The rows of table ``albums``, in the order in which they were found."""
         version = [
-            (part, self.store.version(self.store.path("albums", part)))
-            for part in self.store.parts("albums")
+            (source, self.tables.version("albums", source))
+            for source in self.tables.partitions("albums")
         ]
         if self._albums[0] != version:
-            self._albums = version, self.store.read_all("albums").to_pylist()
+            self._albums = version, self.tables.read_all("albums").to_pylist()
         return list(self._albums[1])
 
     def album(self, album_id: str) -> Row:
@@ -100,11 +103,11 @@ class Library:
         """
         catalogued = {album["album_id"] for album in self.albums()}
         for album_id in catalogued:
-            self.store.remove(*self.flickr.unlisted_pictures(album_id))
+            self.storage.delete(*self.flickr.unlisted_pictures(album_id))
         for table in ALBUM_TABLES:
-            for part in self.store.parts(table):
-                if part not in catalogued:
-                    self.store.drop_album(part)
+            for album_id in self.tables.partitions(table):
+                if album_id not in catalogued:
+                    files.drop_album(self.tables, album_id)
 
     def work_left(self, album: Row) -> dict[str, int]:
         """By table, in how many rows its file differs from what it should be; 0 is left out.
@@ -126,7 +129,7 @@ class Library:
 
     def remember(self) -> None:
         """Keep for other processes what was found: which albums are complete, what files hold."""
-        self.store.remember_contents()
+        self.tables.remember_contents()
         keep_text(self._remembered, json.dumps(self._complete))
 
     @cached_property
@@ -148,7 +151,7 @@ class Library:
         digest = hashlib.sha256(repr(photos).encode())
         for table, stage in self.stages.items():
             if stage.active:
-                version = self.store.version(self.store.path(table, album["album_id"]))
+                version = self.tables.version(table, album["album_id"])
                 digest.update(f"{table} {stage.producer} {version}\n".encode())
         return digest.hexdigest()
 
@@ -159,7 +162,7 @@ class Library:
             try:
                 plan = stage.plan(album)
             except AlbumError:  # its folder is away: what is known is what was there
-                rows = self.store.read(table, album["album_id"], ["error"])
+                rows = self.tables.read(table, album["album_id"], ["error"])
                 done = rows["error"].null_count
                 counts[table] = {"done": done, "missing": 0, "failed": rows.num_rows - done}
                 continue
@@ -172,7 +175,7 @@ class Library:
         columns = ["image_id", "relative_path", "page_url", "title"]
         photos = {
             row["image_id"]: row
-            for row in self.store.read("raw_images", album["album_id"], columns).to_pylist()
+            for row in self.tables.read("raw_images", album["album_id"], columns).to_pylist()
         }
 
         def name(image_id: int) -> dict[str, str | None]:
@@ -188,7 +191,7 @@ class Library:
                 "attempts": row["attempts"],
             }
             for table in ALBUM_TABLES
-            for row in self.store.read(
+            for row in self.tables.read(
                 table, album["album_id"], ["image_id", "error", "attempts"]
             ).to_pylist()
             if row["error"] is not None
@@ -196,7 +199,7 @@ class Library:
 
     def news(self, album: Row) -> dict[str, Any]:
         """What is new in an album that a source has found, as far as its row says."""
-        rows = self.store.read("raw_images", album["album_id"], ["error"])
+        rows = self.tables.read("raw_images", album["album_id"], ["error"])
         if self.raw_images.needs_look(album):
             if rows.num_rows:
                 return {"new": None, "state": "changed"}  # by how much only Flickr can tell
@@ -237,5 +240,5 @@ class Library:
 
     def synced(self, album_id: str) -> int:
         """How many photos of an album can be found by what they show."""
-        rows = self.store.read("siglip_embeddings", album_id, ["error"])
+        rows = self.tables.read("siglip_embeddings", album_id, ["error"])
         return int(rows["error"].null_count)

@@ -23,7 +23,7 @@ from typing_extensions import override
 from pipeline.errors import CaptionerError, PhotoError
 from pipeline.library import incremental
 from pipeline.library.incremental import Counts, HasImageId, Item, Plan
-from pipeline.library.store import Store
+from pipeline.library.tables import Tables
 from pipeline.models.captioners import Caption, Captioner, PhotoContext, SlowCaptioner
 from pipeline.models.captioners.loading import load_captioner
 from pipeline.models.encoders.loading import embed_producer, load_encoder
@@ -31,6 +31,7 @@ from pipeline.models.encoders.text_loading import load_text_encoder, text_produc
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.exif import CODE_VERSION as EXIF_VERSION
 from pipeline.photos.exif import read_exif
+from pipeline.photos.files import photo_file
 from pipeline.photos.look_ahead import map_ahead
 from pipeline.rows import Row
 from pipeline.settings import Settings
@@ -50,14 +51,11 @@ Prepared = NDArray[np.float32] | PhotoError
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo that raw_images found to be readable. ``path`` may hold surrogates.
-
-    ``Store.photo_file`` gives the file to open.
-    """
+    """A photo that raw_images found to be readable; see ``photo_file`` for its ``path``."""
 
     image_id: int
     sha256: str
-    path: str
+    path: bytes
     title: str
 
 
@@ -77,19 +75,18 @@ class SourcePhoto(HasImageId, Protocol):
         ...
 
 
-def readable_photos(store: Store, album_id: str) -> list[Photo]:
+def readable_photos(tables: Tables, album_id: str) -> list[Photo]:
     """The photos of an album that raw_images could read, in the album's order."""
-    path = store.path("raw_images", album_id)
-    return list(_readable_photos(store, album_id, store.version(path)))
+    return list(_readable_photos(tables, album_id, tables.version("raw_images", album_id)))
 
 
 @lru_cache(maxsize=1)  # the stages of one album all ask
-def _readable_photos(store: Store, album_id: str, version: str) -> list[Photo]:
+def _readable_photos(tables: Tables, album_id: str, version: str) -> list[Photo]:
     """``version`` is that of the file: another one has to be read."""
     columns = ["image_id", "sha256", "path", "title", "error"]
     return [
-        Photo(row["image_id"], row["sha256"], store.located(row["path"]), row["title"])
-        for row in store.read("raw_images", album_id, columns).to_pylist()
+        Photo(row["image_id"], row["sha256"], row["path"], row["title"])
+        for row in tables.read("raw_images", album_id, columns).to_pylist()
         if row["error"] is None
     ]
 
@@ -104,8 +101,8 @@ class Stage(Generic[Item]):
 
     table: ClassVar[str]
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self.store = store
+    def __init__(self, tables: Tables, settings: Settings) -> None:
+        self.tables = tables
         self.settings = settings
 
     @property
@@ -137,7 +134,7 @@ class Stage(Generic[Item]):
     def _plan(self, album: Row, wanted: Sequence[Item]) -> Plan[Item]:
         origin_columns = self.origin(wanted[0]) if wanted else []
         columns = dict.fromkeys(["image_id", *origin_columns, "error", "attempts", "retryable"])
-        existing = self.store.read(self.table, album["album_id"], list(columns))
+        existing = self.tables.read(self.table, album["album_id"], list(columns))
         return incremental.plan(existing, wanted, self.origin)
 
     def look(self, album: Row) -> None:
@@ -155,7 +152,7 @@ class Stage(Generic[Item]):
         """
         self.look(album)
         return incremental.refresh(
-            self.store,
+            self.tables,
             self.table,
             album["album_id"],
             self.wanted(album),
@@ -174,7 +171,7 @@ class RawImages(Stage[SourcePhoto]):
     @cached_property
     def flickr(self) -> FlickrSource:
         """Where the albums with source ``flickr`` come from."""
-        return FlickrSource(self.store, self.settings)
+        return FlickrSource(self.tables, self.settings)
 
     @override
     def wanted(self, album: Row) -> Sequence[SourcePhoto]:
@@ -202,7 +199,7 @@ class RawImages(Stage[SourcePhoto]):
         if album["source"] != FLICKR:
             return
         self.flickr.look(album)
-        rows = self.store.read(self.table, album["album_id"])
+        rows = self.tables.read(self.table, album["album_id"])
         given_up = pc.or_kleene(
             pc.equal(rows["retryable"], False),
             pc.greater_equal(rows["attempts"], incremental.MAX_ATTEMPTS),
@@ -210,7 +207,7 @@ class RawImages(Stage[SourcePhoto]):
         refused = pc.and_kleene(pc.is_valid(rows["error"]), given_up)
         kept = rows.filter(pc.invert(refused))
         if kept.num_rows < rows.num_rows:
-            self.store.write(self.table, album["album_id"], kept)
+            self.tables.write(self.table, album["album_id"], kept)
 
     def plan_now(self, album: Row) -> Plan[SourcePhoto]:
         """What would be to do if the source were asked now; remembers nothing of it."""
@@ -230,7 +227,7 @@ class _OfPhotos(Stage[Photo]):
 
     @override
     def wanted(self, album: Row) -> Sequence[Photo]:
-        return readable_photos(self.store, album["album_id"])
+        return readable_photos(self.tables, album["album_id"])
 
     @override
     def origin(self, item: Photo) -> Row:
@@ -238,7 +235,7 @@ class _OfPhotos(Stage[Photo]):
 
     def file(self, photo: Photo) -> str:
         """The photo's file on this disk. Raises PhotoError."""
-        return self.store.photo_file(photo.path, photo.sha256)
+        return photo_file(self.tables.storage, photo.path, photo.sha256)
 
 
 class ExifMetadata(_OfPhotos):
@@ -262,8 +259,8 @@ class LlmCaptions(_OfPhotos):
 
     table = "llm_captions"
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        super().__init__(store, settings)
+    def __init__(self, tables: Tables, settings: Settings) -> None:
+        super().__init__(tables, settings)
         self.unavailable: CaptionerError | None = None
         """Why no more captions can be had. Whoever starts another run takes it away again."""
         self._has_warned = False
@@ -368,9 +365,9 @@ class LlmCaptions(_OfPhotos):
         columns = ["image_id", "taken_at", "latitude", "longitude"]
         known: dict[int, Row] = {
             row.pop("image_id"): row
-            for row in self.store.read("raw_images", album_id, columns).to_pylist()
+            for row in self.tables.read("raw_images", album_id, columns).to_pylist()
         }
-        for exif in self.store.read("exif_metadata", album_id).to_pylist():
+        for exif in self.tables.read("exif_metadata", album_id).to_pylist():
             said = known.get(exif["image_id"], {})
             has_place = exif["latitude"] is not None and exif["longitude"] is not None
             place = exif if has_place else said
@@ -434,9 +431,9 @@ class CaptionEmbeddings(Stage[CaptionText]):
     @override
     def wanted(self, album: Row) -> Sequence[CaptionText]:
         titles = {
-            photo.image_id: photo.title for photo in readable_photos(self.store, album["album_id"])
+            photo.image_id: photo.title for photo in readable_photos(self.tables, album["album_id"])
         }
-        rows = self.store.read("llm_captions", album["album_id"], ["image_id", "caption"])
+        rows = self.tables.read("llm_captions", album["album_id"], ["image_id", "caption"])
         return [
             CaptionText(row["image_id"], _said_of(titles[row["image_id"]], row["caption"]))
             for row in rows.to_pylist()

@@ -1,142 +1,242 @@
-"""The columns of every Parquet table that the assets write.
+"""The tables of the library: one Parquet file for each table and album, replaced as a whole."""
 
-Times are UTC without a zone, but for ``taken_at``, which is what the camera's clock said. A table
-whose rows can fail has the columns of ``_OUTCOME``: a row with an ``error`` has nulls for the rest.
-``run_id`` is the Dagster run that made the row; a row that is copied keeps the one that made it.
-"""
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-_TIME = pa.timestamp("us")
-_OUTCOME = [
-    ("error", pa.string()),
-    ("attempts", pa.int32()),
-    ("retryable", pa.bool_()),
-    ("created_at", _TIME),
-    ("run_id", pa.string()),
-]
-_OF_PHOTO = [("image_id", pa.int64()), ("sha256", pa.string()), ("producer", pa.string())]
+from pipeline.errors import AlbumscopeError
+from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
+from pipeline.storage import Storage
+from pipeline.storage.disk import YOURS, first_line, keep_text
 
-SCHEMAS: dict[str, pa.Schema] = {
-    "albums": pa.schema(
-        [
-            ("album_id", pa.string()),
-            ("source", pa.string()),
-            ("title", pa.string()),
-            ("description", pa.string()),
-            ("url", pa.string()),
-            ("photo_count", pa.int64()),
-            ("event_name", pa.string()),
-            ("event_year", pa.int32()),
-            ("event_type", pa.string()),
-            ("created_at", _TIME),
-            ("updated_at", _TIME),
-            # Flickr albums: the user's id, and how many videos, which are left out.
-            ("owner", pa.string()),
-            ("video_count", pa.int64()),
-            # Folder albums: where the photos lie, and the registered folder that relative
-            # paths start from. Bytes, because a file name need not be text.
-            ("folder", pa.binary()),
-            ("root", pa.binary()),
-        ]
-    ),
-    "raw_images": pa.schema(
-        [
-            ("image_id", pa.int64()),
-            ("path", pa.binary()),
-            ("image_url", pa.string()),
-            ("page_url", pa.string()),
-            ("relative_path", pa.string()),
-            ("local_filename", pa.string()),
-            ("source", pa.string()),
-            ("flickr_photo_id", pa.string()),
-            ("title", pa.string()),
-            ("description", pa.string()),
-            ("tags", pa.list_(pa.string())),
-            ("owner", pa.string()),
-            ("license", pa.string()),
-            ("image_format", pa.string()),
-            ("width", pa.int32()),
-            ("height", pa.int32()),
-            ("file_size_bytes", pa.int64()),
-            ("mtime_ns", pa.int64()),
-            ("ctime_ns", pa.int64()),
-            ("sha256", pa.string()),
-            ("uploaded_at", _TIME),
-            ("downloaded_at", _TIME),
-            # Of photos from Flickr: what says that the picture or its data changed, and what
-            # Flickr knows that the file may not: when and where (degrees), how often looked at.
-            ("secret", pa.string()),
-            ("last_update", _TIME),
-            ("taken_at", _TIME),
-            ("latitude", pa.float64()),
-            ("longitude", pa.float64()),
-            ("views", pa.int64()),
-            *_OUTCOME,
-        ]
-    ),
-    "exif_metadata": pa.schema(
-        [
-            *_OF_PHOTO,
-            ("camera_make", pa.string()),
-            ("camera_model", pa.string()),
-            ("lens_model", pa.string()),
-            ("exposure_time", pa.float64()),
-            ("f_number", pa.float64()),
-            ("iso", pa.int32()),
-            ("focal_length", pa.float64()),
-            ("flash", pa.bool_()),
-            ("orientation", pa.int8()),
-            ("taken_at", _TIME),
-            ("taken_at_offset", pa.string()),
-            ("latitude", pa.float64()),
-            ("longitude", pa.float64()),
-            ("altitude", pa.float64()),
-            ("direction", pa.float64()),
-            ("software", pa.string()),
-            ("artist", pa.string()),
-            ("copyright", pa.string()),
-            ("raw", pa.string()),
-            *_OUTCOME,
-        ]
-    ),
-    "llm_captions": pa.schema(
-        [
-            *_OF_PHOTO,
-            ("model_name", pa.string()),
-            ("caption", pa.string()),
-            ("tags", pa.list_(pa.string())),
-            ("visible_text", pa.string()),
-            ("has_people", pa.bool_()),
-            ("language", pa.string()),
-            *_OUTCOME,
-        ]
-    ),
-    "siglip_embeddings": pa.schema(
-        [
-            *_OF_PHOTO,
-            ("model_name", pa.string()),
-            ("embedding", pa.list_(pa.float32())),
-            *_OUTCOME,
-        ]
-    ),
-    "caption_embeddings": pa.schema(
-        [
-            ("image_id", pa.int64()),
-            ("caption_sha256", pa.string()),
-            ("producer", pa.string()),
-            ("model_name", pa.string()),
-            ("embedding", pa.list_(pa.float32())),
-            *_OUTCOME,
-        ]
-    ),
-}
+_SUFFIX = ".parquet"
 
-ALBUM_TABLES = tuple(name for name in SCHEMAS if name != "albums")
-"""The tables with one file for each album, in the order in which they are made."""
 
-VECTOR_TABLES = ("siglip_embeddings", "caption_embeddings")
-"""Those with a vector in each row."""
+class Contents(NamedTuple):
+    """What a file of a table holds: how many rows, how many of them photos that failed.
 
-ADDED_LATER = frozenset({"run_id"})
-"""Columns that a file may lack because it was written before they were thought of: all null."""
+    ``pictures`` are of ``raw_images`` alone: the beginnings of the sha256.
+    """
+
+    version: str
+    rows: int
+    failed: int
+    pictures: Sequence[str]
+
+
+class Tables:
+    """Reads and writes the tables, whose files lie in ``storage``.
+
+    A file is a partition of its table: an album, or of table ``albums`` a source. Of a table named
+    in ``producers`` every producer has files of its own, so that another model leaves them alone
+    and going back to the first costs nothing; those of the one named are used. What files were
+    found to hold is kept in the file ``remembered`` of this machine, if one is given.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        producers: Mapping[str, str] = MappingProxyType({}),
+        remembered: Path | None = None,
+    ) -> None:
+        self.storage = storage
+        self._remembered = remembered
+        self._folders = {
+            table: f"tables/{table}/{_folder_name(producers[table])}"
+            if table in producers
+            else f"tables/{table}"
+            for table in SCHEMAS
+        }
+
+    def key(self, table: str, partition: str) -> str:
+        """The key of a file."""
+        return f"{self._folders[table]}/{partition}{_SUFFIX}"
+
+    def version(self, table: str, partition: str) -> str:
+        """What changes whenever the file is replaced; empty without one."""
+        return self.storage.version(self.key(table, partition))
+
+    def partitions(self, table: str) -> list[str]:
+        """The albums (of table ``albums``: the sources) that have a file, sorted."""
+        names = self.storage.names(self._folders[table])
+        return sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
+
+    def read(self, table: str, partition: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read one file, or some of its columns; without a file, an empty table."""
+        schema = _selected(SCHEMAS[table], columns)
+        try:
+            with self._parquet(self.key(table, partition)) as parquet:
+                rows = parquet.read(schema.names, use_threads=False)
+                return rows.select(schema.names).cast(schema)
+        except FileNotFoundError:
+            return schema.empty_table()
+
+    def contents(self, table: str, partition: str) -> Contents:
+        """What a file holds, which is looked at once for each version of it."""
+        version = self.version(table, partition)
+        name = f"{table}/{partition}"
+        found = self._contents.get(name)
+        if found is None or found.version != version:
+            rows, failed = self._counts(self.key(table, partition))
+            pictures: list[str] = []
+            if table == "raw_images":
+                hashes = self.read(table, partition, ["sha256"])["sha256"].drop_null()
+                pictures = list(map(_beginning, hashes.to_pylist()))
+            found = self._contents[name] = Contents(version, rows, failed, pictures)
+        return found
+
+    def albums_with(self, hashes: Iterable[str]) -> list[str]:
+        """The albums that have a photo with one of these sha256, and perhaps a few that do not."""
+        beginnings = set(map(_beginning, hashes))
+        return [
+            partition
+            for partition in self.partitions("raw_images")
+            if not beginnings.isdisjoint(self.contents("raw_images", partition).pictures)
+        ]
+
+    def remember_contents(self) -> None:
+        """Keep for other processes what the files were found to hold."""
+        if self._remembered is None:
+            return
+        known = {
+            name: self._contents[name]
+            for table in ALBUM_TABLES
+            for partition in self.partitions(table)
+            if (name := f"{table}/{partition}") in self._contents
+        }
+        keep_text(self._remembered, json.dumps(known))
+
+    @cached_property
+    def _contents(self) -> dict[str, Contents]:
+        if self._remembered is None:
+            return {}
+        try:
+            known = json.loads(self._remembered.read_text())
+            return {name: Contents(*fields) for name, fields in known.items()}
+        except (OSError, ValueError, TypeError, AttributeError):  # nothing is lost: files are read
+            return {}
+
+    def _counts(self, key: str) -> tuple[int, int]:
+        """How many rows a file has and how many of them failed, from the file's own statistics."""
+        rows = fine = 0
+        with suppress(FileNotFoundError), self._parquet(key) as parquet:
+            rows = parquet.metadata.num_rows
+            at = parquet.schema.names.index("error")
+            groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
+            known = [group.column(at).statistics for group in groups]
+            if all(known):
+                fine = sum(statistics.null_count for statistics in known)
+            else:  # an empty group has none
+                fine = parquet.read(["error"])["error"].null_count
+        return rows, rows - fine
+
+    def read_all(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read all files of a table as one, in the order of ``partitions``."""
+        tables = [self.read(table, partition, columns) for partition in self.partitions(table)]
+        return pa.concat_tables([_selected(SCHEMAS[table], columns).empty_table(), *tables])
+
+    def stream(
+        self,
+        table: str,
+        partitions: Iterable[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.RecordBatchReader:
+        """Read the files of a table, or some of them, one after the other, for DuckDB to scan once.
+
+        Two columns are added: ``album_id`` (the partition) and ``position`` (the row in its file).
+        """
+        schema = _selected(SCHEMAS[table], columns)
+        if "album_id" not in schema.names:
+            schema = schema.append(pa.field("album_id", pa.string()))
+        schema = schema.append(pa.field("position", pa.int32()))
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for partition in self.partitions(table) if partitions is None else partitions:
+                rows = self.read(table, partition, columns)
+                if "album_id" not in rows.column_names:
+                    rows = rows.append_column(
+                        "album_id", pa.array([partition] * rows.num_rows, pa.string())
+                    )
+                rows = rows.append_column("position", pa.array(range(rows.num_rows), pa.int32()))
+                yield from rows.to_batches()
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def write(self, table: str, partition: str, rows: pa.Table) -> None:
+        """Replace one file with these rows. Raises AlbumscopeError if the disk does not let it."""
+        rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
+        # no two vectors have a value in common
+        repeated = [name for name in rows.column_names if name != "embedding"]
+        self.storage.replace(
+            self.key(table, partition),
+            lambda path: pq.write_table(
+                rows, path, compression="zstd", use_dictionary=repeated, write_page_checksum=True
+            ),
+        )
+
+    def drop_album(self, album_id: str) -> None:
+        """Delete the files of an album, those of all producers."""
+        files = [
+            key
+            for table in ALBUM_TABLES
+            for key in self.storage.walk(f"tables/{table}")
+            if key.endswith(f"/{album_id}{_SUFFIX}")
+        ]
+        self.storage.delete(*files)
+
+    @contextmanager
+    def _parquet(self, key: str) -> Iterator[pq.ParquetFile]:
+        """Open a file. Raises FileNotFoundError, and AlbumscopeError if it cannot be read.
+
+        One handle serves all reading, as the file may be replaced meanwhile.
+        """
+        where = self.storage.where(key)
+        try:
+            # By Arrow itself: a thread of its own that still held a Python file when the
+            # interpreter ends would abort (https://github.com/apache/arrow/issues/45017).
+            with (
+                self._opened(key) as file,
+                pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True) as parquet,
+            ):
+                yield parquet
+        except FileNotFoundError:
+            raise
+        except PermissionError as error:
+            raise AlbumscopeError(f"No permission to read {where}: {YOURS}") from error
+        except (pa.ArrowException, KeyError, OSError, ValueError) as error:
+            raise AlbumscopeError(
+                f"{where} cannot be read ({first_line(error)}); delete it and run `albumscope sync`"
+            ) from error
+
+    def _opened(self, key: str) -> pa.OSFile:
+        while True:
+            path = self.storage.local(key)
+            try:
+                return pa.OSFile(str(path))
+            except FileNotFoundError:  # replaced just now: ask where it is once more
+                continue
+
+
+def _beginning(sha256: str) -> str:
+    """Enough of a hash to tell pictures apart, short enough to be kept of all."""
+    return sha256[:12]
+
+
+def _folder_name(producer: str) -> str:
+    """A name that any file system takes, unlike that of any other producer, for people to read."""
+    readable = re.sub(r"[^\w.-]+", "-", producer)[-40:].lstrip(".-")
+    return f"{readable}-{hashlib.sha256(os.fsencode(producer)).hexdigest()[:8]}"
+
+
+def _selected(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])

@@ -1,4 +1,4 @@
-"""Photo files: which files are photos, their hash, and what goes wrong when one is read."""
+"""Photo files: which files are photos, where they lie, and what goes wrong when one is read."""
 
 import hashlib
 import os
@@ -8,6 +8,7 @@ from typing import BinaryIO
 from PIL import UnidentifiedImageError
 
 from pipeline.errors import PhotoError
+from pipeline.storage import Storage
 
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
@@ -15,6 +16,26 @@ EXTENSIONS = frozenset(
 
 
 PhotoSource = str | os.PathLike[str] | BinaryIO
+
+
+def located(folder: Path, recorded: bytes) -> str:
+    """The path of a photo that tables have a record of; it may hold surrogates.
+
+    Of a picture in the library's storage they record the key, and ``folder`` is where the storage
+    has its files on this disk; of a photo that lies elsewhere they record the whole path.
+    """
+    return os.path.join(folder, os.fsdecode(recorded))  # noqa: PTH118  # paths stay as they are
+
+
+def photo_file(storage: Storage, recorded: bytes, sha256: str) -> str:
+    """The file of that photo, brought to this disk if need be. Raises PhotoError."""
+    path = os.fsdecode(recorded)
+    if os.path.isabs(path):  # noqa: PTH117  # likewise
+        return path
+    try:
+        return str(storage.local(path, sha256))
+    except OSError as error:
+        raise unreadable(error) from error
 
 
 def is_photo_name(name: str) -> bool:

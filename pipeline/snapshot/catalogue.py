@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from pipeline.library.tables import VECTOR_TABLES
+from pipeline.library.schemas import VECTOR_TABLES
 from pipeline.snapshot import fulltext
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _TABLES = f"""
         caption VARCHAR
     );
     CREATE SCHEMA internal;
-    CREATE TABLE internal.inputs (name VARCHAR, part VARCHAR, state VARCHAR);
+    CREATE TABLE internal.inputs (name VARCHAR, partition VARCHAR, state VARCHAR);
 """
 _OF_PHOTOS = ("images", "exif", "captions", "provenance", fulltext.TABLE)
 
@@ -58,7 +58,7 @@ def update(connection: duckdb.DuckDBPyConnection, library: "Library", states: pa
     """Bring the catalogue, the database in use, up to date with the library's tables.
 
     Without any table it is made from nothing. ``states`` has a row for each file of the library
-    (name of the table, part, and its state, which is another whenever the file is).
+    (name of the table, partition, and its state, which is another whenever the file is).
     """
     is_new = connection.execute(
         "SELECT count(*) = 0 FROM duckdb_tables() WHERE database_name = 'catalog'"
@@ -90,7 +90,7 @@ def _changed_albums(connection: duckdb.DuckDBPyConnection, states: pa.Table) -> 
     connection.register("states", states)
     changed = connection.execute(
         """
-        SELECT DISTINCT part FROM (
+        SELECT DISTINCT partition FROM (
             (FROM states EXCEPT FROM internal.inputs) UNION ALL
             (FROM internal.inputs EXCEPT FROM states)
         ) WHERE name <> 'albums' ORDER BY ALL
@@ -98,11 +98,11 @@ def _changed_albums(connection: duckdb.DuckDBPyConnection, states: pa.Table) -> 
     ).fetchall()
     connection.execute("CREATE OR REPLACE TABLE internal.inputs AS FROM states")
     connection.unregister("states")
-    return [part for (part,) in changed]
+    return [album_id for (album_id,) in changed]
 
 
 def _replace_albums(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
-    connection.register("source", library.store.stream("albums"))
+    connection.register("source", library.tables.stream("albums"))
     connection.execute(
         """
         CREATE OR REPLACE TABLE albums AS
@@ -256,11 +256,11 @@ def _stream(
     connection: duckdb.DuckDBPyConnection,
     library: "Library",
     table: str,
-    parts: Iterable[str],
+    albums: Iterable[str],
     columns: list[str] | None = None,
 ) -> None:
     """Let the connection read these files of a table, once, as ``source``."""
-    connection.register("source", library.store.stream(table, parts, columns))
+    connection.register("source", library.tables.stream(table, albums, columns))
 
 
 def _trace(connection: duckdb.DuckDBPyConnection, asset: str, rows: str) -> None:

@@ -2,7 +2,7 @@
 
 ::
 
-    LIBRARY_URL/snapshots/<name>/…       as in snapshot.py; manifest.json is put last
+    LIBRARY_URL/snapshots/<name>/…       as in reading.py; manifest.json is put last
     LIBRARY_URL/snapshots/current        the name of the one to open
 
 A snapshot is copied under a temporary name, held against the checksums of its manifest and renamed;

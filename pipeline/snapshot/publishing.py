@@ -18,7 +18,8 @@ import pyarrow as pa
 from filelock import FileLock
 
 from pipeline.errors import AlbumscopeError
-from pipeline.library.tables import SCHEMAS, VECTOR_TABLES
+from pipeline.library import files as library_files
+from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
 from pipeline.snapshot import catalogue, fulltext, vector_index, vectors
 from pipeline.snapshot.mirror import RemoteSnapshots, remote_snapshots
 from pipeline.snapshot.reading import (
@@ -111,8 +112,8 @@ def publish(
                 shutil.rmtree(leftover)
             if remote:
                 remote.mirror()
-            library.store.look_again()
-            library.store.sweep()
+            library.storage.refresh()
+            library_files.sweep(data_dir)
             library.drop_what_left()
             library.remember()
             states = _states(library, SCHEMAS)
@@ -212,7 +213,7 @@ def _write(
         catalogue.update(connection, library, states)
         reports = {
             f"{kind.name}.faiss": vectors.write(
-                kind, connection, library.store, folder, before, exact_up_to
+                kind, connection, library.tables, folder, before, exact_up_to
             )
             for kind in vectors.KINDS
         }
@@ -284,14 +285,13 @@ def _producers(library: "Library") -> dict[str, str]:
 
 
 def _states(library: "Library", tables: Iterable[str]) -> pa.Table:
-    """The files of these tables: name of the table, part, and what is another if the file is."""
-    store = library.store
-    files = [(table, part) for table in tables for part in store.parts(table)]
-    states = [store.version(store.path(table, part)) for table, part in files]
+    """The files of these tables: name of the table, partition, and the version of the file."""
+    files = [(table, each) for table in tables for each in library.tables.partitions(table)]
+    states = [library.tables.version(table, each) for table, each in files]
     return pa.table(
         {
             "name": pa.array([table for table, _ in files], pa.string()),
-            "part": pa.array([part for _, part in files], pa.string()),
+            "partition": pa.array([each for _, each in files], pa.string()),
             "state": pa.array(states, pa.string()),
         }
     )

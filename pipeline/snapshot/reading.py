@@ -8,7 +8,7 @@
     DATA_DIR/snapshots/<name>/manifest.json    counts, models, versions, run id, checksums
     DATA_DIR/snapshots/current                 the name of the one to open
 
-With LIBRARY_URL these are copies: see remote_snapshots.py.
+With LIBRARY_URL these are copies: see mirror.py.
 
 A snapshot never changes once it has its name. ``current`` is replaced atomically, so a reader sees
 the old snapshot or the new one, and needs no lock.
@@ -23,10 +23,10 @@ import duckdb
 import numpy as np
 
 from pipeline.errors import AlbumscopeError
+from pipeline.photos.files import located
 from pipeline.settings import Settings
 from pipeline.snapshot import fulltext, vectors
 from pipeline.snapshot.mirror import remote_snapshots
-from pipeline.storage.disk import located
 
 if TYPE_CHECKING:
     pass

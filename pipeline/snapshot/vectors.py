@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.library.store import Store
+from pipeline.library.tables import Tables
 from pipeline.snapshot import vector_index
 from pipeline.snapshot.vector_index import IndexReport, VectorIndex
 
@@ -67,7 +67,7 @@ KINDS = (
 def write(
     kind: Kind,
     connection: duckdb.DuckDBPyConnection,
-    store: Store,
+    tables: Tables,
     folder: Path,
     before: Path | None,
     exact_up_to: int,
@@ -103,9 +103,9 @@ def write(
         connection.execute(f"DELETE FROM {places} WHERE place >= {built}")
     else:
         connection.execute(f"DELETE FROM {places}")
-        report = _write_files(kind.name, kind, connection, store, folder, exact_up_to, 0)
+        report = _write_files(kind.name, kind, connection, tables, folder, exact_up_to, 0)
         built = report.vectors
-    _write_files(f"{kind.name}-new", kind, connection, store, folder, exact_up_to, built)
+    _write_files(f"{kind.name}-new", kind, connection, tables, folder, exact_up_to, built)
     connection.execute("DROP TABLE memory.wanted")
     dimension = _dimension(folder / f"{kind.name}.parquet")
     connection.execute(
@@ -136,7 +136,7 @@ def _write_files(
     name: str,
     kind: Kind,
     connection: duckdb.DuckDBPyConnection,
-    store: Store,
+    tables: Tables,
     folder: Path,
     exact_up_to: int,
     start: int,
@@ -150,7 +150,7 @@ def _write_files(
         """
     ).fetchall()
     path = folder / f"{name}.parquet"
-    written = _write_parquet(path, _rows(store, kind.table, missing))
+    written = _write_parquet(path, _rows(tables, kind.table, missing))
     places = written.append_column("place", pa.array(range(start, start + written.num_rows)))
     connection.register("places", places)
     connection.execute(f"INSERT INTO {kind.places} SELECT image_id, created_at, place FROM places")
@@ -162,10 +162,12 @@ def _write_files(
     return report
 
 
-def _rows(store: Store, table: str, wanted: Iterable[tuple[str, list[int]]]) -> Iterator[pa.Table]:
+def _rows(
+    tables: Tables, table: str, wanted: Iterable[tuple[str, list[int]]]
+) -> Iterator[pa.Table]:
     columns = ["image_id", "model_name", "embedding", "created_at"]
     for album_id, image_ids in wanted:
-        rows = store.read(table, album_id, columns)
+        rows = tables.read(table, album_id, columns)
         yield rows.filter(pc.is_in(rows["image_id"], pa.array(image_ids, pa.int64())))
 
 

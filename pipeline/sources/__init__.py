@@ -188,6 +188,6 @@ class Source(Protocol[PhotoT]):
 class Found:
     """What ``AlbumListing`` is about to replace."""
 
-    part: str
+    partition: str
     albums: pa.Table
     warnings: list[str] = field(default_factory=list)

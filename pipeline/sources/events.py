@@ -20,15 +20,15 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import AlbumscopeError
-from pipeline.library.store import Store
+from pipeline.storage import Storage
 
+KEY = "events.toml"
 _YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20\d\d)(?!\d)")
 
 Year = Annotated[int, Field(ge=1800, le=2999)]
@@ -82,12 +82,10 @@ class _File(BaseModel):
     event: list[Override] = []
 
 
-def overrides(store: Store) -> list[Override]:
+def overrides(storage: Storage) -> list[Override]:
     """Read events.toml; without the file there are none. Raises AlbumscopeError if it is wrong."""
-    path = _path(store)
     try:
-        with store.open(path) as file:
-            return _File.model_validate(tomllib.load(file)).event
+        return _File.model_validate(tomllib.loads(storage.read(KEY).decode())).event
     except FileNotFoundError:
         return []
     except ValidationError as error:
@@ -96,9 +94,9 @@ def overrides(store: Store) -> list[Override]:
         if unknown:
             wrong["msg"] = "no such entry; there are album, title, event, year and type"
         place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
-        raise AlbumscopeError(f"{store.where(path)} is wrong at {place}: {wrong['msg']}") from None
+        raise AlbumscopeError(f"{storage.where(KEY)} is wrong at {place}: {wrong['msg']}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise AlbumscopeError(f"{store.where(path)} cannot be read: {error}") from None
+        raise AlbumscopeError(f"{storage.where(KEY)} cannot be read: {error}") from None
 
 
 def with_event(row: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
@@ -124,13 +122,11 @@ def with_event(row: Mapping[str, Any], overrides: Sequence[Override]) -> dict[st
     }
 
 
-def remember(store: Store, override: Override) -> None:
+def remember(storage: Storage, override: Override) -> None:
     """Put what is said of one album into events.toml; comments and the rest stay as they are."""
-    overrides(store)  # a file that cannot be read is not written over
-    path = _path(store)
+    overrides(storage)  # a file that cannot be read is not written over
     try:
-        with store.open(path) as file:
-            document = tomlkit.load(file)
+        document = tomlkit.parse(storage.read(KEY))
     except FileNotFoundError:
         document = tomlkit.document()
     entries = document.setdefault("event", tomlkit.aot())
@@ -139,8 +135,4 @@ def remember(store: Store, override: Override) -> None:
         entries[-1].update(said)
     else:  # at the end, because the last one counts
         entries.append(tomlkit.item(said))
-    store.replace(path, lambda temporary: temporary.write_text(tomlkit.dumps(document)))
-
-
-def _path(store: Store) -> Path:
-    return store.root / "events.toml"
+    storage.write_text(KEY, tomlkit.dumps(document))

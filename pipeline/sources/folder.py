@@ -19,17 +19,19 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
-from pipeline.library.store import Store
-from pipeline.library.tables import SCHEMAS
+from pipeline.library.schemas import SCHEMAS
+from pipeline.library.tables import Tables
 from pipeline.photos.decoding import read_header
 from pipeline.photos.files import is_photo_name, sha256_of
 from pipeline.photos.look_ahead import map_ahead
 from pipeline.rows import Row, utc_now
 from pipeline.sources import Found
 from pipeline.sources.events import overrides, with_event
+from pipeline.storage import Storage
 
 CATALOGUE = "folder"
-"""The part of table ``albums`` that holds the folder albums."""
+"""The partition of table ``albums`` that holds the folder albums."""
+_REGISTRATIONS = "folders"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class FolderPhoto:
         }
 
 
-def register(store: Store, registration: Registration) -> None:
+def register(storage: Storage, registration: Registration) -> None:
     """Remember a folder, so that every sync looks for albums in it.
 
     Raises AlbumscopeError if it is no folder, cannot be read or holds no photos.
@@ -82,45 +84,45 @@ def register(store: Store, registration: Registration) -> None:
     if not any(_folders_with_photos(folder, recursive=registration.recursive)):
         hint = "" if registration.recursive else "; with -r the folders below it are searched too"
         raise AlbumscopeError(f"{printable(folder)} holds no photos{hint}")
-    text = json.dumps(asdict(registration), indent=2)
-    store.replace(_registration_path(store, folder), lambda path: path.write_text(text))
+    storage.write_text(_registration_key(folder), json.dumps(asdict(registration), indent=2))
 
 
-def unregister(store: Store, folder: str) -> None:
+def unregister(storage: Storage, folder: str) -> None:
     """Forget a folder; the next sync drops its albums. Raises AlbumscopeError if unknown."""
-    path = _registration_path(store, Path(folder))
-    if not store.has(path):
-        known = ", ".join(printable(each.folder) for each in registrations(store)) or "none"
+    key = _registration_key(Path(folder))
+    if not storage.exists(key):
+        known = ", ".join(printable(each.folder) for each in registrations(storage)) or "none"
         raise AlbumscopeError(f"{printable(folder)} was not added; added folders: {known}")
-    store.remove(path)
+    storage.delete(key)
 
 
-def registrations(store: Store) -> list[Registration]:
+def registrations(storage: Storage) -> list[Registration]:
     """The folders that were added, recursive ones first, so that single ones can overrule them."""
     found = []
-    place = store.root / "folders"
-    for path in (place / name for name in sorted(store.names(place)) if name.endswith(".json")):
+    for name in sorted(storage.names(_REGISTRATIONS)):
+        if not name.endswith(".json"):
+            continue
+        key = f"{_REGISTRATIONS}/{name}"
         try:
-            with store.open(path) as file:
-                found.append(Registration(**json.load(file)))
+            found.append(Registration(**json.loads(storage.read(key))))
         except (ValueError, TypeError) as error:
             raise AlbumscopeError(
-                f"{store.where(path)} is damaged: delete it and add the folder again"
+                f"{storage.where(key)} is damaged: delete it and add the folder again"
             ) from error
     return sorted(found, key=lambda each: (not each.recursive, each.folder))
 
 
-def find_albums(store: Store) -> Found:
+def find_albums(tables: Tables) -> Found:
     """Look for albums in the registered folders.
 
     A registered folder that is missing or holds no photo at all may be a disk that is not mounted:
     its albums are kept as they were, with a warning.
     """
-    before = {row["album_id"]: row for row in store.read("albums", CATALOGUE).to_pylist()}
+    before = {row["album_id"]: row for row in tables.read("albums", CATALOGUE).to_pylist()}
     albums: dict[str, dict[str, Any]] = {}
     warnings: list[str] = []
-    said = overrides(store)
-    for registration in registrations(store):
+    said = overrides(tables.storage)
+    for registration in registrations(tables.storage):
         root = Path(registration.folder)
         found = dict(_folders_with_photos(root, recursive=registration.recursive))
         known = {key: row for key, row in before.items() if row["root"] == os.fsencode(root)}
@@ -312,5 +314,5 @@ def _image_id(album_id: str, name: str) -> int:
     return int.from_bytes(digest[:8]) >> 2
 
 
-def _registration_path(store: Store, folder: Path) -> Path:
-    return store.root / "folders" / f"{_album_id(folder)}.json"
+def _registration_key(folder: Path) -> str:
+    return f"{_REGISTRATIONS}/{_album_id(folder)}.json"

@@ -2,9 +2,10 @@
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import AlbumscopeError
@@ -22,9 +23,77 @@ _READ_ONLY = ("readonly database", "unable to open database file")
 YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
 
 
-def located(root: Path, recorded: bytes) -> str:
-    """The path of a photo: those that lie elsewhere are recorded as a whole."""
-    return os.path.join(root, os.fsdecode(recorded))  # noqa: PTH118  # paths stay as they are
+class DiskStorage:
+    """The files in a folder of this disk: a ``Storage``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, key: str) -> bytes:
+        """The content of a file. Raises FileNotFoundError."""
+        return self._path(key).read_bytes()
+
+    def local(self, key: str, sha256: str | None = None) -> Path:
+        """The file itself. Raises FileNotFoundError."""
+        path = self._path(key)
+        path.stat()
+        return path
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a file."""
+        return self._path(key).exists()
+
+    def names(self, folder: str) -> list[str]:
+        """The names of what lies in a folder, those of temporary files left out."""
+        try:
+            entries = os.scandir(self._path(folder))
+        except FileNotFoundError:
+            return []
+        return [entry.name for entry in entries if not entry.name.startswith(".")]
+
+    def walk(self, folder: str) -> Iterator[str]:
+        """The keys of the files in a folder and all folders below it."""
+        for parent, _, names in os.walk(self._path(folder)):
+            below = Path(parent).relative_to(self._root).as_posix()
+            yield from (f"{below}/{name}" for name in names)
+
+    def version(self, key: str) -> str:
+        """The file's size and time; empty without one."""
+        try:
+            status = self._path(key).stat()
+        except FileNotFoundError:
+            return ""
+        return f"{status.st_size} {status.st_mtime_ns}"
+
+    def replace(self, key: str, write: Callable[[Path], object]) -> None:
+        """Write a file as ``replace_file`` does: readers see the old one or the new one."""
+        replace_file(self._path(key), write)
+
+    def write_text(self, key: str, text: str) -> None:
+        """Write a text as ``replace`` does."""
+        self.replace(key, lambda path: path.write_text(text))
+
+    def delete(self, *keys: str) -> None:
+        """Delete these files, if they are there."""
+        for path in map(self._path, keys):
+            with explain_disk_errors(path):
+                path.unlink(missing_ok=True)
+
+    def delete_folder(self, folder: str) -> None:
+        """Delete what lies in a folder, and the folder."""
+        path = self._path(folder)
+        with explain_disk_errors(path), suppress(FileNotFoundError):
+            shutil.rmtree(path)
+
+    def where(self, key: str) -> str:
+        """The file's path."""
+        return str(self._path(key))
+
+    def refresh(self) -> None:
+        """Nothing: what others write is seen at once."""
+
+    def _path(self, key: str) -> Path:
+        return self._root / key
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:

@@ -19,15 +19,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.errors import AlbumscopeError
-from pipeline.library.remote_store import open_store
 from pipeline.models.encoders import Encoder, TextEncoder, Vectors
 from pipeline.models.encoders.loading import load_encoder
 from pipeline.models.encoders.text_loading import load_text_encoder
+from pipeline.photos.files import photo_file
 from pipeline.settings import Settings
 from pipeline.snapshot import fulltext, reading
 from pipeline.snapshot.mirror import RemoteSnapshots, remote_snapshots
 from pipeline.snapshot.reading import Snapshot
 from pipeline.snapshot.vector_index import VectorIndex
+from pipeline.storage.opening import open_storage
 from search_app.search import evidence, near_duplicates
 from search_app.search.evidence import Chance, Evidence, Values
 from search_app.search.facets import FacetIndex, Facets
@@ -156,7 +157,7 @@ class SearchEngine:
         self._following = threading.Lock()
         self._next_look = 0.0
         self._trouble = ""
-        self._store = open_store(settings)
+        self._storage = open_storage(settings)
         if self._remote:
             self._follow_at_first(self._remote)
         self._snapshot = reading.open_current(settings.library_dir, settings.library_url)
@@ -360,11 +361,15 @@ class SearchEngine:
         return [_with_path(now, row) for row in rows]
 
     def file(self, photo: Mapping[str, Any]) -> str:
-        """The file of a photo on this disk, of a row with ``path`` and ``sha256``.
+        """The file of a photo on this disk, of a row with ``image_id`` and ``sha256``.
 
         Raises PhotoError or AlbumscopeError if it cannot be brought here from LIBRARY_URL.
         """
-        return self._store.photo_file(photo["path"], photo["sha256"])
+        query = "SELECT path FROM images WHERE image_id = ?"
+        row = self.current.cursor().execute(query, [photo["image_id"]]).fetchone()
+        if row is None:
+            raise AlbumscopeError(f"No photo {photo['image_id']} in the library")
+        return photo_file(self._storage, row[0], photo["sha256"])
 
     def _follow_at_first(self, remote: RemoteSnapshots) -> None:
         """Bring the current snapshot here; one that is here already will do if that fails."""

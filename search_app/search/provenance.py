@@ -5,7 +5,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from pipeline.errors import AlbumscopeError
-from pipeline.library.tables import ALBUM_TABLES
+from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.snapshot.reading import Snapshot
 
 

@@ -25,7 +25,7 @@ ODD_TITLE = "*a* [x](y) <b> >= :streamlit:"
 def sync_folder(data_dir: Path, photos: Path) -> None:
     """Add a folder to the library and publish."""
     library = Library(Settings(data_dir=data_dir))
-    folder.register(library.store, folder.Registration(str(photos)))
+    folder.register(library.storage, folder.Registration(str(photos)))
     sync_library(library)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from pipeline.sources.flickr.retries import (
     open_client,
     with_retries,
 )
-from pipeline.storage.disk import replace_file
+from pipeline.storage import Storage
 
 MOST_BYTES = 500_000_000
 _REDIRECTS = 3
@@ -30,24 +30,19 @@ _GONE = "the photo is no longer on Flickr"
 
 
 class PictureServer:
-    """Downloads pictures, from as many threads as one likes."""
+    """Downloads pictures into a storage, from as many threads as one likes."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        replace: Callable[[Path, Callable[[Path], object]], None] = replace_file,
-    ) -> None:
-        """``replace`` puts a file into its place, as ``Store.replace`` does."""
+    def __init__(self, settings: Settings, storage: Storage) -> None:
         self._settings = settings
-        self._replace = replace
+        self._storage = storage
         self._idle: deque[httpx.Client] = deque()  # each is lent to one thread at a time
 
-    def download(self, url: str, path: Path, modified: datetime, stop: Event | None = None) -> None:
-        """Bring a picture to ``path``, with ``modified`` (UTC, without a zone) as its time.
+    def download(self, url: str, key: str, modified: datetime, stop: Event | None = None) -> None:
+        """Store a picture under ``key``, with ``modified`` (UTC, without a zone) as its time.
 
         Raises PhotoError if it cannot be had, FlickrUnreachable if the server cannot be reached
-        at all, and AlbumscopeError if the disk is full or cannot be written to. ``path`` is then
-        as it was. Once ``stop`` is set it is not tried again.
+        at all, and AlbumscopeError if the disk is full or cannot be written to. What was
+        there before then still is. Once ``stop`` is set it is not tried again.
         """
         seconds = modified.replace(tzinfo=UTC).timestamp()
 
@@ -56,7 +51,7 @@ class PictureServer:
             os.utime(temporary, (seconds, seconds))
 
         try:
-            self._replace(path, write)
+            self._storage.replace(key, write)
         except PassingError as fault:
             if fault.unreachable:
                 raise FlickrUnreachable(

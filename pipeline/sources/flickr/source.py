@@ -2,8 +2,8 @@
 
 ::
 
-    DATA_DIR/flickr/albums/<album id>.json     the photos as Flickr last listed them
-    DATA_DIR/photos/<album id>/<photo id>.jpg
+    flickr/albums/<album id>.json     the photos as Flickr last listed them
+    photos/<album id>/<photo id>.jpg
 """
 
 import os
@@ -23,10 +23,10 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import AlbumError, PhotoError
-from pipeline.library.store import Store
-from pipeline.library.tables import SCHEMAS
+from pipeline.library.schemas import SCHEMAS
+from pipeline.library.tables import Tables
 from pipeline.photos.decoding import read_header
-from pipeline.photos.files import sha256_of
+from pipeline.photos.files import photo_file, sha256_of
 from pipeline.photos.look_ahead import map_ahead
 from pipeline.rows import Row, utc_now
 from pipeline.settings import FlickrSize, Settings
@@ -39,6 +39,7 @@ from pipeline.sources.flickr.pictures import PictureServer
 from pipeline.sources.flickr.transport import Transport
 
 SOURCE = "flickr"
+_USERS = f"{SOURCE}/users.json"
 LOOK_AGAIN_AFTER = timedelta(days=7)
 """How old a listing of an album may grow. A picture that was replaced does not move the date of its
 album, so that only a new look finds it."""
@@ -52,6 +53,16 @@ _TYPICAL_BYTES: dict[FlickrSize, int] = {
 }
 _DOWNLOADS = 8  # at a time
 _GIVE_UP_AFTER = 2 * _DOWNLOADS  # failed downloads in a row
+
+
+def listing_key(album_id: str) -> str:
+    """Where the photos of an album are kept as they were last listed."""
+    return f"{SOURCE}/albums/{album_id}.json"
+
+
+def pictures_folder(album_id: str) -> str:
+    """Where an album's pictures lie."""
+    return f"photos/{album_id}"
 
 
 class Listing(BaseModel):
@@ -87,8 +98,9 @@ class AlbumPhoto:
 class FlickrSource:
     """The albums of one Flickr user, and the photos in them."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self.store = store
+    def __init__(self, tables: Tables, settings: Settings) -> None:
+        self.tables = tables
+        self.storage = tables.storage
         self.settings = settings
         self._failed_in_a_row = 0  # albums
 
@@ -105,7 +117,7 @@ class FlickrSource:
     @cached_property
     def pictures(self) -> PictureServer:
         """The client of Flickr's picture servers."""
-        return PictureServer(self.settings, self.store.replace)
+        return PictureServer(self.settings, self.storage)
 
     def find_albums(self) -> Found:
         """Ask for the albums of the user; one API call for each 500. Raises FlickrError.
@@ -113,19 +125,19 @@ class FlickrSource:
         If there are none where there were some, those are kept, with a warning.
         """
         user_id = self._user_id()
-        part = f"{SOURCE}-{user_id}"
-        known = self.store.read("albums", part)
+        partition = f"{SOURCE}-{user_id}"
+        known = self.tables.read("albums", partition)
         found = self.api.albums(user_id)
         if not found and known.num_rows:
             warning = (
                 f"Flickr lists no albums of user {user_id} any more; the {known.num_rows} known"
                 " ones are kept. If they are gone for good, delete"
-                f" {self.store.where(self.store.path('albums', part))}"
+                f" {self.storage.where(self.tables.key('albums', partition))}"
             )
-            return Found(part, known, [warning])
-        said = overrides(self.store)
+            return Found(partition, known, [warning])
+        said = overrides(self.storage)
         rows = [with_event(_album_row(album), said) for album in found]
-        return Found(part, pa.Table.from_pylist(rows, schema=SCHEMAS["albums"]))
+        return Found(partition, pa.Table.from_pylist(rows, schema=SCHEMAS["albums"]))
 
     def needs_look(self, album: Row) -> bool:
         """Whether Flickr has to be asked what an album holds, as far as the catalogue tells."""
@@ -179,9 +191,7 @@ class FlickrSource:
             listed_at=utc_now(),
             photos=photos,
         )
-        text = listing.model_dump_json()
-        path = self.store.listing(album["album_id"])
-        self.store.replace(path, lambda temporary: temporary.write_text(text))
+        self.storage.write_text(listing_key(album["album_id"]), listing.model_dump_json())
 
     def read_photos(
         self, album: Row, photos: Sequence[AlbumPhoto]
@@ -219,7 +229,7 @@ class FlickrSource:
         """
         before = self._rows_of({photo.image_id for photo in photos})
         missing = sum((item.image_id, item.photo.secret) not in before for item in photos)
-        rows = self.store.read_all("raw_images", ["source", "file_size_bytes"])
+        rows = self.tables.read_all("raw_images", ["source", "file_size_bytes"])
         mean = pc.mean(rows.filter(pc.equal(rows["source"], SOURCE))["file_size_bytes"]).as_py()
         return missing, round(missing * (mean or _TYPICAL_BYTES[self.settings.flickr_size]))
 
@@ -238,34 +248,34 @@ class FlickrSource:
                 raise PhotoError("Flickr is still working on it; a later sync looks again")
             if url is None:
                 raise PhotoError("Flickr offers no picture of it")
-            path = self.store.photos(album_id) / f"{photo.photo_id}{_suffix(url)}"
+            name = f"{photo.photo_id}{_suffix(url)}"
+            key = f"{pictures_folder(album_id)}/{name}"
             earlier = before.get((item.image_id, photo.secret))
             if earlier:
-                known = self.store.photo_file(
-                    self.store.located(earlier["path"]), earlier["sha256"]
-                )
-                if known != str(path):
-                    self.store.replace(path, lambda temporary: _link(Path(known), temporary))
-            elif not (self.store.has(path) and _is_at_hand(path, photo)):
-                self.pictures.download(url, path, photo.last_update, stop)
-            if item.local_filename not in {None, path.name}:  # it was a PNG, say
-                self.store.remove(path.with_name(str(item.local_filename)))
-            header = read_header(path)
+                known = photo_file(self.storage, earlier["path"], earlier["sha256"])
+                if os.fsdecode(earlier["path"]) != key:
+                    self.storage.replace(key, lambda temporary: _link(Path(known), temporary))
+            elif not self._is_at_hand(key, photo):
+                self.pictures.download(url, key, photo.last_update, stop)
+            if item.local_filename not in {None, name}:  # it was a PNG, say
+                self.storage.delete(f"{pictures_folder(album_id)}/{item.local_filename}")
+            file = self.storage.local(key)
+            header = read_header(file)
             return row | {
-                "path": self.store.recorded(path),
+                "path": os.fsencode(key),
                 "image_url": earlier["image_url"] if earlier else url,
-                "relative_path": f"{album_id}/{path.name}",
-                "local_filename": path.name,
+                "relative_path": f"{album_id}/{name}",
+                "local_filename": name,
                 "image_format": header.image_format,
                 "width": header.width,
                 "height": header.height,
-                "file_size_bytes": path.stat().st_size,
-                "sha256": sha256_of(str(path)),
+                "file_size_bytes": file.stat().st_size,
+                "sha256": sha256_of(str(file)),
                 "downloaded_at": earlier["downloaded_at"] if earlier else utc_now(),
             }
         except PhotoError as error:
             if item.local_filename:  # what it was before is not what Flickr has now
-                self.store.remove(self.store.photos(album_id) / item.local_filename)
+                self.storage.delete(f"{pictures_folder(album_id)}/{item.local_filename}")
             return row | {"error": str(error), "retryable": error.transient}
 
     def _rows_of(self, image_ids: set[int]) -> dict[tuple[int, str], Row]:
@@ -276,32 +286,45 @@ class FlickrSource:
         ]
         return {
             (row["image_id"], row["secret"]): row
-            for part in self.store.parts("raw_images")
-            for row in self.store.read("raw_images", part, columns).to_pylist()
+            for album_id in self.tables.partitions("raw_images")
+            for row in self.tables.read("raw_images", album_id, columns).to_pylist()
             if row["image_id"] in image_ids
             and row["source"] == SOURCE
             and row["error"] is None
-            and self.store.has(Path(self.store.located(row["path"])))
+            and self.storage.exists(os.fsdecode(row["path"]))
         }
 
-    def unlisted_pictures(self, album_id: str) -> list[Path]:
-        """Pictures on disk of photos that the album held no more at the last look."""
+    def unlisted_pictures(self, album_id: str) -> list[str]:
+        """The keys of pictures on disk of photos that the album held no more at the last look."""
         listing = self._listing(album_id)
         listed = {photo.photo_id for photo in listing.photos} if listing else set()
         pictures = self._pictures(album_id) if listing else {}
-        return [path for photo_id, path in pictures.items() if photo_id not in listed]
+        return [
+            f"{pictures_folder(album_id)}/{name}"
+            for photo_id, name in pictures.items()
+            if photo_id not in listed
+        ]
 
     def _with_files(self, album: Row, photos: Sequence[FlickrPhoto]) -> list[AlbumPhoto]:
         files = self._pictures(album["album_id"])
-        return [
-            AlbumPhoto(photo, path.name if (path := files.get(photo.photo_id)) else None)
-            for photo in photos
-        ]
+        return [AlbumPhoto(photo, files.get(photo.photo_id)) for photo in photos]
 
-    def _pictures(self, album_id: str) -> dict[str, Path]:
-        """The pictures of an album that are on disk, by the photo's id."""
-        folder = self.store.photos(album_id)
-        return {Path(name).stem: folder / name for name in self.store.names(folder)}
+    def _pictures(self, album_id: str) -> dict[str, str]:
+        """The names of an album's pictures, by the photo's id."""
+        names = self.storage.names(pictures_folder(album_id))
+        return {PurePosixPath(name).stem: name for name in names}
+
+    def _is_at_hand(self, key: str, photo: FlickrPhoto) -> bool:
+        """Whether the file is this very picture, brought in by a run that was killed afterwards.
+
+        Downloads carry the photo's last update as their modification time, and get their name when
+        they are whole.
+        """
+        try:
+            modified = self.storage.local(key).stat().st_mtime
+        except FileNotFoundError:
+            return False
+        return datetime.fromtimestamp(modified, UTC).replace(tzinfo=None) == photo.last_update
 
     def _ask(self, album: Row) -> list[FlickrPhoto]:
         try:
@@ -316,23 +339,19 @@ class FlickrSource:
 
     def _listing(self, album_id: str) -> Listing | None:
         try:
-            with self.store.open(self.store.listing(album_id)) as file:
-                return Listing.model_validate_json(file.read())
-        except (FileNotFoundError, ValidationError):  # or one of an older version
+            return Listing.model_validate_json(self.storage.read(listing_key(album_id)))
+        except (FileNotFoundError, ValidationError):  # or a damaged one
             return None
 
     def _user_id(self) -> str:
         """The user's id; a name is asked for only once."""
         given = self.settings.flickr_user_id or ""
-        path = self.store.root / SOURCE / "users.json"
         known = _Users()
-        with suppress(FileNotFoundError, ValidationError), self.store.open(path) as file:
-            known = _Users.model_validate_json(file.read())
+        with suppress(FileNotFoundError, ValidationError):
+            known = _Users.model_validate_json(self.storage.read(_USERS))
         if given not in known.ids:
             known.ids[given] = self.api.user_id(given)
-            self.store.replace(
-                path, lambda temporary: temporary.write_text(known.model_dump_json())
-            )
+            self.storage.write_text(_USERS, known.model_dump_json())
         return known.ids[given]
 
 
@@ -376,19 +395,6 @@ def _photo_row(photo: FlickrPhoto) -> dict[str, Any]:
 
 def _suffix(url: str) -> str:
     return PurePosixPath(urlsplit(url).path).suffix.lower() or ".jpg"
-
-
-def _is_at_hand(path: Path, photo: FlickrPhoto) -> bool:
-    """Whether the file is this very picture, brought in by a run that was killed afterwards.
-
-    Downloads carry the photo's last update as their modification time, and get their name when
-    they are whole.
-    """
-    try:
-        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
-    except FileNotFoundError:
-        return False
-    return modified == photo.last_update
 
 
 def _link(source: Path, path: Path) -> None:

@@ -16,11 +16,11 @@ from pipeline.assets import sync
 from pipeline.assets.instance import UNFINISHED, dagster_home, open_instance
 from pipeline.library import stages
 from pipeline.library.library import Library
-from pipeline.library.store import Store
-from pipeline.library.tables import SCHEMAS
+from pipeline.library.schemas import SCHEMAS
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
+from pipeline.storage.disk import DiskStorage
 from tests.pipeline.quick_model import QuickModel
 
 KILLS = 20
@@ -65,20 +65,20 @@ def make_photos(root: Path, albums: int, photos: int) -> None:
 
 
 def add_folder(data_dir: Path, photos: Path) -> None:
-    folder.register(Store(data_dir), folder.Registration(str(photos), recursive=True))
+    folder.register(DiskStorage(data_dir), folder.Registration(str(photos), recursive=True))
 
 
 def contents(data_dir: Path) -> dict[str, object]:
     """All that a library holds, without names of snapshots, and when and in which run rows were
     made."""
-    store = Library(Settings(data_dir=data_dir)).store
+    tables = Library(Settings(data_dir=data_dir)).tables
     found: dict[str, object] = {
         f"{table}/{part}": [
             {name: value for name, value in row.items() if name not in {"created_at", "run_id"}}
-            for row in store.read(table, part).to_pylist()
+            for row in tables.read(table, part).to_pylist()
         ]
         for table in SCHEMAS
-        for part in store.parts(table)
+        for part in tables.partitions(table)
     }
     name = reading.current_name(data_dir)
     assert name is not None

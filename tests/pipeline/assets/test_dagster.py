@@ -85,7 +85,7 @@ def test_one_album_goes_from_raw_images_to_faiss_index_in_one_run(
     album = tmp_path / "Walks 2018"
     shutil.copytree(DEMO_PHOTOS / "Nature Walks 2018", album)
     (album / "broken.jpg").write_text("no photo")
-    folder.register(library.store, folder.Registration(str(album)))
+    folder.register(library.storage, folder.Registration(str(album)))
     assert materialise(library, "folder_albums").success
     album_id = library.albums()[0]["album_id"]
 
@@ -122,15 +122,15 @@ def test_one_album_goes_from_raw_images_to_faiss_index_in_one_run(
 
 def test_checks_fail_on_bad_tables(demo_copy: Path) -> None:
     library = Library(Settings(data_dir=demo_copy))
-    album_id = library.store.parts("siglip_embeddings")[0]
-    rows = library.store.read("siglip_embeddings", album_id)
+    album_id = library.tables.partitions("siglip_embeddings")[0]
+    rows = library.tables.read("siglip_embeddings", album_id)
     vectors = [np.asarray(vector, np.float32) for vector in rows["embedding"].to_pylist()]
     vectors[0] = vectors[0] * 2
     vectors[1] = np.full_like(vectors[1], np.nan)
     bad = rows.set_column(
         rows.column_names.index("embedding"), "embedding", pa.array(vectors, pa.list_(pa.float32()))
     )
-    library.store.write("siglip_embeddings", album_id, bad)
+    library.tables.write("siglip_embeddings", album_id, bad)
     current = reading.current_name(demo_copy)
     (demo_copy / "snapshots" / str(current) / "images.faiss").write_bytes(b"nonsense")
 
@@ -152,7 +152,7 @@ def test_checks_fail_on_bad_tables(demo_copy: Path) -> None:
 def test_one_album_that_fails_undoes_none_of_the_others(library: Library, tmp_path: Path) -> None:
     for name in ("A", "B", "C"):
         shutil.copytree(DEMO_PHOTOS / "Space and Flight", tmp_path / name)
-        folder.register(library.store, folder.Registration(str(tmp_path / name)))
+        folder.register(library.storage, folder.Registration(str(tmp_path / name)))
     with open_instance(library.settings) as instance:
         sync.find_albums(library, instance)
         shutil.rmtree(tmp_path / "B")  # a disk that is taken away
@@ -193,7 +193,7 @@ def test_materialise_and_backfill_from_the_ui(library: Library, tmp_path: Path) 
     photos = tmp_path / "photos"
     for name in ("One 2019", "Two 2020", "Three 2021", "Four 2022"):
         shutil.copytree(DEMO_PHOTOS / "Space and Flight", photos / name)
-    folder.register(library.store, folder.Registration(str(photos), recursive=True))
+    folder.register(library.storage, folder.Registration(str(photos), recursive=True))
 
     with dagster_dev.dagster_dev(library.settings) as ask:
         assert dagster_dev.materialise(ask, "folder_albums") == "SUCCESS"

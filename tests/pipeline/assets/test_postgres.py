@@ -103,7 +103,7 @@ def test_runs_spread_over_two_workers(
             copy.write_bytes(photo.read_bytes() + bytes([number]))
     settings = Settings(caption_model="none")
     library = Library(settings)
-    folder.register(library.store, folder.Registration(str(tmp_path / "photos"), recursive=True))
+    folder.register(library.storage, folder.Registration(str(tmp_path / "photos"), recursive=True))
     with open_instance(settings) as instance:
         assert isinstance(instance.run_storage, PostgresRunStorage)
         # Set before any run, and not by default: Dagster would set it again, and fail at that.

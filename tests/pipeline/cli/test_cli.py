@@ -23,7 +23,7 @@ from PIL import Image
 from pipeline.assets.instance import open_instance
 from pipeline.errors import AlbumscopeError
 from pipeline.library.library import Library
-from pipeline.library.tables import ALBUM_TABLES
+from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.photos.exif import EXIF_COLUMNS
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
@@ -682,7 +682,10 @@ def test_a_full_disk_that_dagster_writes_to(
 @pytest.mark.parametrize(
     ("function", "error"),
     [
-        ("pipeline.library.store.pq.write_table", OSError(errno.ENOSPC, "No space left on device")),
+        (
+            "pipeline.library.tables.pq.write_table",
+            OSError(errno.ENOSPC, "No space left on device"),
+        ),
         ("pipeline.storage.disk.flush_to_disk", OSError(errno.EDQUOT, "Disk quota exceeded")),
         (
             "pipeline.snapshot.fulltext.create_index",
@@ -718,7 +721,8 @@ def test_whoever_says_that_the_disk_is_full(
 
 def test_a_damaged_table_is_told_and_made_anew(run: Run, demo_copy: Path) -> None:
     album_id = run("albums", "--json").json[0]["album_id"]
-    table = Library(Settings(data_dir=demo_copy)).store.path("siglip_embeddings", album_id)
+    library = Library(Settings(data_dir=demo_copy))
+    table = library.storage.local(library.tables.key("siglip_embeddings", album_id))
     table.write_bytes(table.read_bytes()[:-50])
     for command in ("status", "sync"):
         assert_one_line(run(command), str(table), "delete it and run `albumscope sync`")
@@ -728,16 +732,16 @@ def test_a_damaged_table_is_told_and_made_anew(run: Run, demo_copy: Path) -> Non
 
 
 def test_a_flipped_bit_of_a_table_is_noticed_or_harmless(demo_copy: Path) -> None:
-    store = Library(Settings(data_dir=demo_copy)).store
-    (album_id, *_) = store.parts("siglip_embeddings")
-    good = store.read("siglip_embeddings", album_id)
-    path = store.path("siglip_embeddings", album_id)
+    tables = Library(Settings(data_dir=demo_copy)).tables
+    (album_id, *_) = tables.partitions("siglip_embeddings")
+    good = tables.read("siglip_embeddings", album_id)
+    path = tables.storage.local(tables.key("siglip_embeddings", album_id))
     content = path.read_bytes()
     noticed = 0
     for at in range(0, len(content), 101):
         path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
         try:
-            assert store.read("siglip_embeddings", album_id).equals(good)
+            assert tables.read("siglip_embeddings", album_id).equals(good)
         except AlbumscopeError as error:
             assert str(path) in str(error)
             noticed += 1

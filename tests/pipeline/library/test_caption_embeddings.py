@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.library.library import Library
-from pipeline.library.tables import SCHEMAS
+from pipeline.library.schemas import SCHEMAS
 from pipeline.models.encoders.text_loading import load_text_encoder
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing, reading
@@ -26,20 +26,20 @@ def album(library: Library) -> dict[str, Any]:
 
 
 def change(library: Library, table: str, album_id: str, row: int, **values: object) -> None:
-    rows = library.store.read(table, album_id).to_pylist()
+    rows = library.tables.read(table, album_id).to_pylist()
     rows[row] |= values
-    library.store.write(table, album_id, pa.Table.from_pylist(rows, schema=SCHEMAS[table]))
+    library.tables.write(table, album_id, pa.Table.from_pylist(rows, schema=SCHEMAS[table]))
 
 
 def test_a_caption_is_embedded_with_the_title(library: Library, album: dict[str, Any]) -> None:
     titles = {
         row["image_id"]: row["title"]
-        for row in library.store.read("raw_images", album["album_id"]).to_pylist()
+        for row in library.tables.read("raw_images", album["album_id"]).to_pylist()
     }
-    captions = library.store.read("llm_captions", album["album_id"]).to_pylist()
+    captions = library.tables.read("llm_captions", album["album_id"]).to_pylist()
     said = [f"{titles[row['image_id']]}. {row['caption']}" for row in captions]
     expected = load_text_encoder("embedded", "cpu").encode_texts(said)
-    rows = library.store.read("caption_embeddings", album["album_id"]).to_pylist()
+    rows = library.tables.read("caption_embeddings", album["album_id"]).to_pylist()
     assert [row["image_id"] for row in rows] == [row["image_id"] for row in captions]
     assert np.array([row["embedding"] for row in rows]) == pytest.approx(expected, abs=1e-5)
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.library.stages import Photo, SiglipEmbeddings
-from pipeline.library.store import Store
+from pipeline.library.tables import Tables
 from pipeline.models import imagenet
 from pipeline.models.encoders import TextEncoder, Vectors, embedded, sentence_transformer
 from pipeline.models.encoders.embedded import EmbeddedEncoder
@@ -25,6 +25,7 @@ from pipeline.models.encoders.sentence_transformer import SentenceTransformerEnc
 from pipeline.models.encoders.text_loading import load_text_encoder, text_producer
 from pipeline.photos.decoding import open_photo
 from pipeline.settings import Settings
+from pipeline.storage.disk import DiskStorage
 from tests.pipeline import tiny_models
 from tests.pipeline.tiny_models import SIDE, TEXT_LENGTH
 
@@ -457,7 +458,7 @@ def test_each_photo_gets_its_own_vector(
     photos = [Photo(number, str(number), str(path), "") for number, path in enumerate(paths)]
     settings = Settings(embed_model=str(tmp_path), device="cpu", batch_size=2)
 
-    made = list(SiglipEmbeddings(Store(data_dir), settings).make({}, photos))
+    made = list(SiglipEmbeddings(Tables(DiskStorage(data_dir)), settings).make({}, photos))
 
     assert [photo for photo, _ in made] == photos
     encoder = load_encoder(str(tmp_path), "cpu")

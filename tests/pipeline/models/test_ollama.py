@@ -470,7 +470,7 @@ def library(
         return Library(load_settings())
 
     registration = folder.Registration(str(tmp_path / "photos"), recursive=True)
-    folder.register(open_library().store, registration)
+    folder.register(open_library().storage, registration)
     return open_library
 
 
@@ -483,8 +483,8 @@ def run_sync(library: Library) -> sync.SyncReport:
 
 def refresh(library: Library) -> None:
     """As a sync does, as far as captions, but without Dagster."""
-    found = folder.find_albums(library.store)
-    library.store.write("albums", found.part, found.albums)
+    found = folder.find_albums(library.tables)
+    library.tables.write("albums", found.partition, found.albums)
     for table in ("raw_images", "exif_metadata", "llm_captions"):
         for album in library.albums():
             library.stages[table].refresh(album)
@@ -493,7 +493,8 @@ def refresh(library: Library) -> None:
 def captioned(library: Library) -> list[int]:
     """By album, how many photos have captions."""
     return [
-        library.store.read("llm_captions", album["album_id"]).num_rows for album in library.albums()
+        library.tables.read("llm_captions", album["album_id"]).num_rows
+        for album in library.albums()
     ]
 
 
@@ -629,10 +630,10 @@ def test_flickr_says_when_and_where_if_the_camera_does_not(
     opened = library()
     refresh(opened)
     album = opened.albums()[1]
-    rows = opened.store.read("raw_images", album["album_id"])
+    rows = opened.tables.read("raw_images", album["album_id"])
     known = {"taken_at": datetime(2019, 5, 1), "latitude": 1.0, "longitude": -2.0}
     changed = pa.Table.from_pylist([row | known for row in rows.to_pylist()], rows.schema)
-    opened.store.write("raw_images", album["album_id"], changed)
+    opened.tables.write("raw_images", album["album_id"], changed)
     ollama.forget()
     stage = opened.stages["llm_captions"]
     assert len(list(stage.make(album, stage.wanted(album)))) == 3

@@ -11,7 +11,7 @@ from pipeline.assets.instance import open_instance
 from pipeline.assets.sync import SyncReport
 from pipeline.errors import AlbumscopeError
 from pipeline.library.library import Library
-from pipeline.library.tables import ALBUM_TABLES
+from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.settings import Settings, load_settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
@@ -28,7 +28,7 @@ def run_ids(library: Library) -> set[str | None]:
     return {
         run_id
         for table in ALBUM_TABLES
-        for run_id in library.store.read_all(table, ["run_id"])["run_id"].to_pylist()
+        for run_id in library.tables.read_all(table, ["run_id"])["run_id"].to_pylist()
     }
 
 
@@ -54,7 +54,7 @@ def test_rows_keep_the_run_that_made_them(data_dir: Path, tmp_path: Path) -> Non
     album = tmp_path / "album"
     shutil.copytree(DEMO_PHOTOS / "Space and Flight", album)
     library = Library(Settings(data_dir=data_dir))
-    folder.register(library.store, folder.Registration(str(album)))
+    folder.register(library.storage, folder.Registration(str(album)))
     synced(library)
     (first,) = run_ids(library)
     shutil.copy(DEMO_PHOTOS / "Nature Walks 2018" / "two-dogs.jpg", album)

@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.errors import AlbumscopeError
 from pipeline.library.library import Library
-from pipeline.library.tables import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
+from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
 from pipeline.rows import utc_now
 from pipeline.settings import Settings
 from pipeline.snapshot import fulltext, publishing, reading, vectors
@@ -104,14 +104,14 @@ def test_the_manifest_tells_what_is_inside(demo_library: Path) -> None:
 def test_provenance_is_of_the_very_rows_that_were_taken(demo_copy: Path) -> None:
     """Also of a photo that is in two albums, whose rows were made in two runs."""
     library = Library(Settings(data_dir=demo_copy))
-    one, other, *_ = library.store.parts("exif_metadata")
+    one, other, *_ = library.tables.partitions("exif_metadata")
     for table in ALBUM_TABLES:
-        rows = library.store.read(table, one)
+        rows = library.tables.read(table, one)
         for name, value in {"run_id": "another", "created_at": utc_now()}.items():
             column = pa.array([value] * rows.num_rows, SCHEMAS[table].field(name).type)
             rows = rows.set_column(rows.column_names.index(name), name, column)
-        both = [library.store.read(table, other), rows]
-        library.store.write(table, other, pa.concat_tables(both))
+        both = [library.tables.read(table, other), rows]
+        library.tables.write(table, other, pa.concat_tables(both))
     publish(demo_copy)
     opened = reading.open_current(demo_copy)
     made = {
@@ -197,17 +197,17 @@ def change(library: Library, what: str) -> None:
     first, second, third, *_ = (album["album_id"] for album in albums)
 
     def write(table: str, album: str, *parts: pa.Table) -> None:
-        library.store.write(table, album, pa.concat_tables(parts))
+        library.tables.write(table, album, pa.concat_tables(parts))
 
     tables, edit = EDITS.get(what, ((), None))
     for table in tables:
-        rows = library.store.read(table, second).to_pylist()
+        rows = library.tables.read(table, second).to_pylist()
         for row in rows:
             assert edit
             edit(row)
         write(table, second, pa.Table.from_pylist(rows, SCHEMAS[table]))
     for table in ALBUM_TABLES:
-        one, other, another = (library.store.read(table, each) for each in (first, second, third))
+        one, other, another = (library.tables.read(table, each) for each in (first, second, third))
         match what:
             case "photos gone":
                 write(table, second, other.slice(1))
@@ -220,8 +220,8 @@ def change(library: Library, what: str) -> None:
         rest = [album for album in albums if album["album_id"] != second]
         if what == "an album first":
             rest = [album for album in albums if album["album_id"] == second] + rest
-        (source,) = library.store.parts("albums")
-        library.store.write("albums", source, pa.Table.from_pylist(rest, SCHEMAS["albums"]))
+        (source,) = library.tables.partitions("albums")
+        library.tables.write("albums", source, pa.Table.from_pylist(rest, SCHEMAS["albums"]))
 
 
 def test_what_is_taken_over_is_as_if_made_from_nothing(

@@ -29,6 +29,7 @@ from pipeline.sources.flickr.parsing import FlickrPhoto, parse_album, parse_phot
 from pipeline.sources.flickr.pictures import PictureServer
 from pipeline.sources.flickr.rate_limit import RateLimit
 from pipeline.sources.flickr.transport import Transport
+from pipeline.storage.disk import DiskStorage
 from tests.standins.flickr import KINDS, STRANGER, Album, FlickrStandIn, Photo, make_albums
 
 MODIFIED = datetime(2015, 7, 2, 11, 28, 40)
@@ -55,8 +56,8 @@ def api(settings: Settings) -> Iterator[FlickrApi]:
 
 
 @pytest.fixture
-def pictures(settings: Settings) -> Iterator[PictureServer]:
-    server = PictureServer(settings)
+def pictures(settings: Settings, folder: Path) -> Iterator[PictureServer]:
+    server = PictureServer(settings, DiskStorage(folder))
     yield server
     server.close()
 
@@ -538,7 +539,7 @@ def test_downloads_several_at_a_time(
 
     def download(photo: FlickrPhoto) -> None:
         path = folder / f"{photo.photo_id}.jpg"
-        pictures.download(photo.picture("b") or "", path, photo.last_update)
+        pictures.download(photo.picture("b") or "", path.name, photo.last_update)
         assert path.stat().st_mtime == photo.last_update.replace(tzinfo=UTC).timestamp()
 
     opened: list[SharedByNone] = []
@@ -572,11 +573,11 @@ def test_faults_of_downloads(
     flickr.fail_next(kind, times=2, where="pictures")
     if kind == "photo_unavailable":
         with pytest.raises(PhotoError, match="no longer on Flickr") as raised:
-            pictures.download(url, path, MODIFIED)
+            pictures.download(url, path.name, MODIFIED)
         assert not raised.value.transient
         assert names(folder) == []
         return
-    pictures.download(url, path, MODIFIED)
+    pictures.download(url, path.name, MODIFIED)
     Image.open(path).load()
     attempts = sum(request.where == "pictures" for request in flickr.requests)
     assert attempts == (1 if kind == "slow" else 3)
@@ -585,7 +586,7 @@ def test_faults_of_downloads(
     path.write_text("before")
     flickr.fail_next(kind, times=99, where="pictures")
     with pytest.raises(PhotoError) as raised:
-        pictures.download(url, path, MODIFIED)
+        pictures.download(url, path.name, MODIFIED)
     assert raised.value.transient and "\n" not in str(raised.value)
     assert (path.read_text(), names(folder)) == ("before", ["a.jpg"])
 
@@ -600,7 +601,7 @@ def test_a_removed_photo_is_gone_at_once(
     flickr.delete_photo(photo)
     flickr.requests.clear()
     with pytest.raises(PhotoError, match="no longer on Flickr") as raised:
-        pictures.download(url, folder / "a.jpg", MODIFIED)
+        pictures.download(url, "a.jpg", MODIFIED)
     assert not raised.value.transient
     assert (len(flickr.requests), names(folder)) == (1, [])
 
@@ -620,12 +621,12 @@ def test_a_picture_that_is_not_whole_never_gets_its_name(
         path = folder / "a.jpg"
         flickr.requests.clear()
         with pytest.raises(PhotoError) as raised:
-            pictures.download(url, path, MODIFIED)
+            pictures.download(url, path.name, MODIFIED)
         assert raised.value.transient
         assert (len(flickr.requests), names(folder)) == (3, [])
     monkeypatch.setattr(pictures_module, "MOST_BYTES", 1000)
     with pytest.raises(PhotoError, match="larger than"):
-        pictures.download(url_of(flickr, api), path, MODIFIED)
+        pictures.download(url_of(flickr, api), path.name, MODIFIED)
     assert names(folder) == []
 
 
@@ -636,7 +637,7 @@ def test_only_allowed_hosts_are_asked(
     other = flickr.origin.replace("127.0.0.1", "localhost")
     path = folder / "a.jpg"
     flickr.requests.clear()
-    pictures = PictureServer(settings)
+    pictures = PictureServer(settings, DiskStorage(folder))
     for wrong in (
         url.replace(flickr.origin, other),
         url.replace("//127.0.0.1", "//127.0.0.1@localhost"),
@@ -646,14 +647,16 @@ def test_only_allowed_hosts_are_asked(
         "",
     ):
         with pytest.raises(PhotoError):
-            pictures.download(wrong, path, MODIFIED)
+            pictures.download(wrong, path.name, MODIFIED)
     flickr.unavailable_url = other + "/x.jpg"
     flickr.fail_next("photo_unavailable", where="pictures")
     with pytest.raises(PhotoError, match="'localhost', which is not among FLICKR_IMAGE_HOSTS"):
-        pictures.download(url, path, MODIFIED)
+        pictures.download(url, path.name, MODIFIED)
     assert len(flickr.requests) == 1
     both = settings.model_copy(update={"flickr_image_hosts": ("127.*", "LOCAL*")})
-    PictureServer(both).download(url.replace(flickr.origin, other), path, MODIFIED)
+    PictureServer(both, DiskStorage(folder)).download(
+        url.replace(flickr.origin, other), path.name, MODIFIED
+    )
 
 
 def test_redirects_are_followed_three_times(
@@ -663,11 +666,11 @@ def test_redirects_are_followed_three_times(
     path = folder / "a.jpg"
     flickr.unavailable_url = url.removeprefix(flickr.origin)
     flickr.fail_next("photo_unavailable", times=3, where="pictures")
-    pictures.download(url, path, MODIFIED)
+    pictures.download(url, path.name, MODIFIED)
     assert path.stat().st_mtime == MODIFIED.replace(tzinfo=UTC).timestamp()
     flickr.fail_next("photo_unavailable", times=4, where="pictures")
     with pytest.raises(PhotoError, match="without end"):
-        pictures.download(url, path, MODIFIED)
+        pictures.download(url, path.name, MODIFIED)
 
 
 def test_without_a_network_no_further_photo_is_tried(
@@ -680,5 +683,5 @@ def test_without_a_network_no_further_photo_is_tried(
     url = url_of(flickr, api)
     flickr.stop()
     with pytest.raises(FlickrUnavailable, match=r"127\.0\.0\.1 cannot be reached"):
-        pictures.download(url, folder / "a.jpg", MODIFIED)
+        pictures.download(url, "a.jpg", MODIFIED)
     assert names(folder) == []

@@ -28,11 +28,13 @@ from pipeline.assets import sync
 from pipeline.assets.instance import dagster_home, open_instance
 from pipeline.assets.sync import SyncReport
 from pipeline.library.library import Library
-from pipeline.library.tables import ALBUM_TABLES
+from pipeline.library.schemas import ALBUM_TABLES
+from pipeline.photos.files import located
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources.events import event_of_title
 from pipeline.sources.flickr import retries, source
+from pipeline.sources.flickr.source import listing_key
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import QuickModel
@@ -138,7 +140,7 @@ class FlickrLibrary:
     def __init__(self, flickr: FlickrStandIn, settings: Settings) -> None:
         self.flickr = flickr
         self.settings = settings
-        self.store = Library(settings).store
+        self.tables = Library(settings).tables
 
     def sync(self, *album_ids: str) -> Synced:
         requests, downloads = len(self.flickr.requests), self.downloads()
@@ -179,7 +181,7 @@ class FlickrLibrary:
 
     def rows(self, table: str, album: Album) -> dict[str, dict[str, Any]]:
         """The rows of an album by photo id, in the album's order."""
-        rows = self.store.read(table, album.id).to_pylist()
+        rows = self.tables.read(table, album.id).to_pylist()
         return {str(row["image_id"]): row for row in rows}
 
     def status(self, album: Album) -> tuple[dict[str, dict[str, int]], list[dict[str, Any]]]:
@@ -235,9 +237,11 @@ class FlickrLibrary:
             for photo in shown[album.id]:
                 row = rows[photo.id]
                 path = self.settings.data_dir / "photos" / album.id / f"{photo.id}.jpg"
-                assert os.fsdecode(row["path"]) == str(path)
+                assert located(self.settings.data_dir, row["path"]) == str(path)
                 assert (row["title"], row["secret"]) == (photo.title, photo.secret)
-        assert set(self.store.parts("raw_images")) == {a.id for a in self.flickr.albums if a.photos}
+        assert set(self.tables.partitions("raw_images")) == {
+            a.id for a in self.flickr.albums if a.photos
+        }
         members = self.published("SELECT album_id, image_id FROM album_images ORDER BY rowid")
         assert members == [(key, int(photo.id)) for key in shown for photo in shown[key]]
         ids = list(dict.fromkeys(int(photo.id) for photos in shown.values() for photo in photos))
@@ -385,7 +389,7 @@ def test_an_album_is_emptied_and_deleted(flickr: FlickrStandIn, synced_once: Fli
     flickr.delete_album(album)
     synced_once.sync_well()
     synced_once.assert_same_as_flickr()
-    assert not synced_once.store.listing(album.id).exists()
+    assert not synced_once.tables.storage.exists(listing_key(album.id))
 
 
 @pytest.mark.parametrize(("source", "target"), [(0, 3), (3, 0)])
@@ -635,8 +639,8 @@ def test_a_photo_removed_after_a_kill_leaves_the_disk(
     flickr.albums = flickr.albums[:2]
     album, photo = flickr.albums[0], flickr.albums[0].photos[0]
     library.sync_well()
-    library.store.path("raw_images", album.id).unlink()  # what the kill left is the same
-    library.store.listing(album.id).unlink()
+    # what the kill left is the same
+    library.tables.storage.delete(library.tables.key("raw_images", album.id), listing_key(album.id))
     flickr.remove_photo(album, photo)
     library.sync_well()
     library.assert_same_as_flickr()
@@ -810,7 +814,7 @@ def test_a_dry_run_counts_and_changes_nothing(
         return [tuple(row[name] for name in columns) for row in rows]
 
     assert counts() == [(5, 0, 0, 5)] * 4
-    assert not library.store.parts("albums") and not library.pictures()
+    assert not library.tables.partitions("albums") and not library.pictures()
     assert "20 to download, about 5.6 MB" in run("sync", "--dry-run").err
     library.sync_well()
     before = library.files()
@@ -839,7 +843,7 @@ def test_what_is_said_of_an_album_is_kept_in_events_toml(
     assert [shown[album.id][name] for name in columns] == [
         *("Day 1", "東京 trip", 2011, "trip", "complete")
     ]
-    assert set(library.store.parts("raw_images")) == {album.id}
+    assert set(library.tables.partitions("raw_images")) == {album.id}
     found = run(
         "search", "harbour", "--mode", "text", "--event", "東京 trip", "--year", "2011", "--json"
     ).json
@@ -886,7 +890,7 @@ def test_events_toml_with_a_pattern_and_with_a_mistake(
         file.write_text(f"[[event]]\n{mistake}\n")
         for command in (("albums",), ("sync",), ("sync", "--dry-run")):
             assert str(file) in run(*command).error
-    assert not library.store.parts("raw_images")
+    assert not library.tables.partitions("raw_images")
 
 
 @pytest.mark.parametrize(

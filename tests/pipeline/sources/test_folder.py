@@ -17,7 +17,7 @@ from pipeline.assets import sync
 from pipeline.assets.sync import SyncReport
 from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
 from pipeline.library.library import Library
-from pipeline.library.tables import ALBUM_TABLES
+from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
@@ -95,7 +95,7 @@ def make_photo(path: Path, format_: str | None = None) -> Path:
 
 
 def add(library: SyncedLibrary, path: Path, **options: Any) -> None:
-    folder.register(library.store, Registration(str(path), **options))
+    folder.register(library.storage, Registration(str(path), **options))
 
 
 def titles(library: SyncedLibrary) -> dict[str, list[str]]:
@@ -121,14 +121,14 @@ def rows(
     album_id = row["album_id"]
     names = {
         row["image_id"]: Path(row["relative_path"]).name
-        for row in library.store.read("raw_images", album_id).to_pylist()
+        for row in library.tables.read("raw_images", album_id).to_pylist()
     }
-    found = library.store.read(table, album_id).to_pylist()
+    found = library.tables.read(table, album_id).to_pylist()
     return {names[row["image_id"]]: row for row in found}
 
 
 def albums_with_files(library: Library) -> set[str]:
-    return {album_id for table in ALBUM_TABLES for album_id in library.store.parts(table)}
+    return {album_id for table in ALBUM_TABLES for album_id in library.tables.partitions(table)}
 
 
 def state_of(*roots: Path) -> dict[str, tuple[Any, ...]]:
@@ -367,7 +367,7 @@ def test_added_twice_is_added_once(library: SyncedLibrary, album: Path) -> None:
     add(library, album, title="Renamed")
     library.sync()
     assert list(titles(library)) == ["Renamed"]
-    assert len(folder.registrations(library.store)) == 1
+    assert len(folder.registrations(library.storage)) == 1
 
 
 # What goes away
@@ -426,18 +426,18 @@ def test_a_removed_folder_leaves_the_library_but_not_the_disk(
     add(library, tmp_path / "other")
     library.sync()
     before = state_of(album)
-    folder.unregister(library.store, str(album))
+    folder.unregister(library.storage, str(album))
     library.sync()
     assert titles(library) == {"other": ["b"]}
     assert state_of(album) == before
     with pytest.raises(AlbumscopeError, match=r"was not added; added folders: .*/other"):
-        folder.unregister(library.store, str(album))
+        folder.unregister(library.storage, str(album))
 
 
 def test_the_last_folder_can_be_removed(library: SyncedLibrary, album: Path) -> None:
     add(library, album)
     library.sync()
-    folder.unregister(library.store, str(album))
+    folder.unregister(library.storage, str(album))
     library.sync()
     assert titles(library) == {}
     assert albums_with_files(library) == set()
@@ -459,7 +459,7 @@ def test_originals_are_never_copied_or_changed(
     make_photo(tmp_path / "other" / "b.jpg")
     add(library, tmp_path / "other")
     library.sync()
-    folder.unregister(library.store, str(album))
+    folder.unregister(library.storage, str(album))
     library.sync()
     assert state_of(album) == before
 
@@ -481,7 +481,7 @@ def test_a_photo_that_vanishes_before_it_is_read_is_told(
     album: Path, library: SyncedLibrary
 ) -> None:
     add(library, album)
-    albums = folder.find_albums(library.store).albums
+    albums = folder.find_albums(library.tables).albums
     listed = folder.list_photos(albums.to_pylist()[0])
     (album / "photo-1.jpg").unlink()
     results = [row for _, row in folder.read_photos(listed)]
@@ -512,7 +512,7 @@ def test_a_folder_that_vanishes_is_an_error_of_its_album(
     album: Path, library: SyncedLibrary
 ) -> None:
     add(library, album)
-    albums = folder.find_albums(library.store).albums
+    albums = folder.find_albums(library.tables).albums
     shutil.rmtree(album)
     with pytest.raises(AlbumError, match=r"Photos 2021.*is its disk mounted\?"):
         folder.list_photos(albums.to_pylist()[0])
@@ -531,7 +531,7 @@ def test_what_is_no_folder_of_photos(library: SyncedLibrary, tmp_path: Path) -> 
     ):
         with pytest.raises(AlbumscopeError, match=message):
             add(library, path)
-    assert not folder.registrations(library.store)
+    assert not folder.registrations(library.storage)
 
 
 def test_a_damaged_registration_says_which(library: SyncedLibrary, album: Path) -> None:
@@ -539,4 +539,4 @@ def test_a_damaged_registration_says_which(library: SyncedLibrary, album: Path) 
     (file,) = (library.settings.data_dir / "folders").iterdir()
     file.write_text(file.read_text()[:20])
     with pytest.raises(AlbumscopeError, match=rf"{file} is damaged: delete it and add"):
-        folder.find_albums(library.store)
+        folder.find_albums(library.tables)

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import AlbumscopeError
 from pipeline.library.library import Library
-from pipeline.library.tables import SCHEMAS
+from pipeline.library.schemas import SCHEMAS
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.snapshot.reading import Snapshot
@@ -67,11 +67,11 @@ def test_albums_tell_how_far_they_are_and_what_failed(grown_library: Path) -> No
 def test_work_that_is_left_and_a_folder_that_is_away_show_in_the_state(grown_copy: Path) -> None:
     library = Library(Settings(data_dir=grown_copy))
     first, *_ = library.albums()
-    library.store.path("llm_captions", first["album_id"]).unlink()
-    (part,) = library.store.parts("albums")
-    rows = library.store.read("albums", part).to_pylist()
+    library.storage.delete(library.tables.key("llm_captions", first["album_id"]))
+    (part,) = library.tables.partitions("albums")
+    rows = library.tables.read("albums", part).to_pylist()
     rows[-1]["folder"] = b"/no/such/folder"
-    library.store.write("albums", part, pa.Table.from_pylist(rows, SCHEMAS["albums"]))
+    library.tables.write("albums", part, pa.Table.from_pylist(rows, SCHEMAS["albums"]))
     albums = library_report.albums(library)
     assert albums[0].state == "incomplete"
     assert albums[0].stages["llm_captions"]["missing"] == albums[0].photos

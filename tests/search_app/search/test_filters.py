@@ -96,7 +96,7 @@ def small_library(root: Path) -> SearchEngine:
         given = {name.lower(): value for name, value in flickr.environment.items()}
         settings = Settings(data_dir=root / "library", **given)  # type: ignore[arg-type]
         library = Library(settings)
-        folder.register(library.store, replace(FILE_ALBUM, folder=str(root / "files")))
+        folder.register(library.storage, replace(FILE_ALBUM, folder=str(root / "files")))
         with open_instance(settings) as instance:
             assert not sync.sync(library, instance).failed
     return SearchEngine(settings)

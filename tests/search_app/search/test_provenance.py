@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.assets.instance import open_instance
 from pipeline.errors import AlbumscopeError
-from pipeline.library.tables import ALBUM_TABLES
+from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from search_app.search.engine import Query, SearchEngine

@@ -11,10 +11,11 @@ from PIL import Image
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
-from pipeline.library.store import Store
+from pipeline.library.tables import Tables
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
+from pipeline.storage.disk import DiskStorage
 from tests.pipeline.command_line import Run
 
 
@@ -25,7 +26,7 @@ def album(data_dir: Path, tmp_path: Path) -> Path:
     path.mkdir()
     for name in ("one", "two"):
         make_photo(path / f"{name}.jpg")
-    folder.register(Store(data_dir), folder.Registration(str(path)))
+    folder.register(DiskStorage(data_dir), folder.Registration(str(path)))
     return path
 
 
@@ -82,30 +83,17 @@ def test_a_dropped_album_is_dropped_for_all_models(
     embedded_by_sync(data_dir, "embedded")
     vectors = list((data_dir / "tables" / "siglip_embeddings").rglob("*.parquet"))
     assert len(vectors) == 2
-    folder.unregister(Store(data_dir), str(album))
+    folder.unregister(DiskStorage(data_dir), str(album))
     embedded_by_sync(data_dir, "embedded")
     assert not any(file.exists() for file in vectors)
-
-
-@pytest.mark.usefixtures("album")
-def test_vectors_from_before_models_had_folders_are_used(
-    run: Run, data_dir: Path, siglip_folder: Path
-) -> None:
-    embedded_by_sync(data_dir, "embedded")
-    for table in ("siglip_embeddings", "caption_embeddings"):
-        (file,) = (data_dir / "tables" / table).glob("*/*.parquet")
-        file.rename(file.parents[1] / file.name)
-
-    siglip = str(siglip_folder)
-    for model, new in (("embedded", 0), (siglip, 2), ("embedded", 0)):
-        assert embedded_by_sync(data_dir, model) == new
-        assert found(run, data_dir, model) == {"one", "two"}
 
 
 def test_models_of_like_names_do_not_share_files(data_dir: Path) -> None:
     table = "siglip_embeddings"
     names = ["a/b:1", "a-b:1", "A/b:1", "/" + "long/" * 99 + "b:1", "モデル" * 40 + ":1", "../..:1"]
-    paths = [Store(data_dir, {table: name}).path(table, "7") for name in names]
+    paths = [
+        data_dir / Tables(DiskStorage(data_dir), {table: name}).key(table, "7") for name in names
+    ]
     assert len({str(path).lower() for path in paths}) == len(names)
     for path in paths:
         assert path.parents[1] == data_dir / "tables" / table
@@ -114,19 +102,21 @@ def test_models_of_like_names_do_not_share_files(data_dir: Path) -> None:
 
 def test_a_file_is_opened_again_only_after_it_was_replaced(data_dir: Path, album: Path) -> None:
     library = Library(Settings(data_dir=data_dir))
-    (row,) = folder.find_albums(library.store).albums.to_pylist()
+    (row,) = folder.find_albums(library.tables).albums.to_pylist()
     library.raw_images.refresh(row)
-    known = library.store.contents("raw_images", row["album_id"])
+    known = library.tables.contents("raw_images", row["album_id"])
     assert (known.rows, known.failed, len(known.pictures)) == (2, 0, 2)
     library.remember()
 
-    path = library.store.path("raw_images", row["album_id"])
+    path = library.storage.local(library.tables.key("raw_images", row["album_id"]))
     before = path.stat()
     path.write_bytes(b"?" * before.st_size)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert Store(data_dir).contents("raw_images", row["album_id"]) == known
+    again = Library(Settings(data_dir=data_dir)).tables
+    assert again.contents("raw_images", row["album_id"]) == known
 
     path.unlink()
     (album / "two.jpg").unlink()
     library.raw_images.refresh(row)
-    assert Store(data_dir).contents("raw_images", row["album_id"]).rows == 1
+    again = Library(Settings(data_dir=data_dir)).tables
+    assert again.contents("raw_images", row["album_id"]).rows == 1

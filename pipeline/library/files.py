@@ -1,0 +1,43 @@
+"""What the library is made of::
+
+    tables/<table>/<album id>.parquet              see tables.py; of table albums one a source
+    tables/<table>/<producer>/<album id>.parquet   vectors, kept for every model
+    folders/<registration>.json                    the folders that were added
+    events.toml                                    which events albums belong to
+    flickr/albums/<album id>.json                  the photos of an album as Flickr listed them
+    photos/<album id>/<photo id>.jpg               those from Flickr
+    snapshots/                                     see snapshot/reading.py
+
+These lie in DATA_DIR, or below LIBRARY_URL with copies in DATA_DIR. What a machine keeps for itself
+lies in its DATA_DIR::
+
+    complete.json    which albums were found complete; may be deleted
+    files.json       what the tables' files were found to hold; may be deleted
+    dagster/         Dagster's own storage
+"""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.library.tables import Tables
+from pipeline.sources.flickr.source import listing_key, pictures_folder
+from pipeline.storage.disk import TEMPORARY
+
+_LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
+
+
+def drop_album(tables: Tables, album_id: str) -> None:
+    """Delete what the library holds of an album; photos in folders are left alone."""
+    tables.drop_album(album_id)
+    tables.storage.delete(listing_key(album_id))
+    tables.storage.delete_folder(pictures_folder(album_id))
+
+
+def sweep(library_dir: Path) -> None:
+    """Delete the temporary files that killed writers left behind."""
+    for folder in ("tables", "photos", "flickr"):
+        for file in (library_dir / folder).rglob(f".*{TEMPORARY}"):
+            with suppress(FileNotFoundError):
+                if time.time() - file.stat().st_ctime > _LEFTOVER_AGE:
+                    file.unlink()
