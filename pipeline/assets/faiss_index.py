@@ -31,6 +31,7 @@ def faiss_index(
     manifest = published.manifest
     images = manifest["indexes"]["images.faiss"]
     return dg.MaterializeResult(
+        data_version=dg.DataVersion(published.name),  # a snapshot never changes
         metadata={
             "snapshot": published.name,
             "published now": published.is_new,
@@ -42,5 +43,5 @@ def faiss_index(
             "tables": manifest["tables"],
             "models": manifest["models"],
             "dagster/row_count": manifest["tables"]["images"],
-        }
+        },
     )

@@ -4,6 +4,7 @@ import dagster as dg
 
 from pipeline.assets.materialise import OWNERS, materialise_catalogue
 from pipeline.assets.resources import LibraryResource
+from pipeline.assets.versions import CATALOGUE_VERSION
 
 
 @dg.asset(group_name="albums", kinds={"python", "parquet", "flickr"}, owners=OWNERS, pool="flickr")
@@ -16,5 +17,8 @@ def flickr_albums(
     the next snapshot.
     """
     if not library.flickr.is_set_up:
-        return dg.MaterializeResult(metadata={"state": "Flickr is not set up: set FLICKR_API_KEY"})
+        return dg.MaterializeResult(
+            data_version=CATALOGUE_VERSION,
+            metadata={"state": "Flickr is not set up: set FLICKR_API_KEY"},
+        )
     return materialise_catalogue(context, library, lambda: library.find_albums("flickr_albums"))

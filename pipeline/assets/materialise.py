@@ -12,6 +12,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 from pipeline.assets.partitions import albums, many_albums_a_run, match_catalogue, tag_run
 from pipeline.assets.resources import FailedAlbums
+from pipeline.assets.versions import CATALOGUE_VERSION, version_tags
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.library.incremental import Counts
 from pipeline.library.library import Library
@@ -37,6 +38,7 @@ def materialise_catalogue(
         context.log.warning(warning)
     added, dropped = match_catalogue(context.instance, library)
     return dg.MaterializeResult(
+        data_version=CATALOGUE_VERSION,
         metadata={
             "albums": found.albums.num_rows,
             "albums new": added,
@@ -44,7 +46,7 @@ def materialise_catalogue(
             "photos": sum(found.albums["photo_count"].to_pylist()),
             "warnings": found.warnings,
             "dagster/row_count": found.albums.num_rows,
-        }
+        },
     )
 
 
@@ -128,6 +130,7 @@ def materialise_albums(
             description=f"{album['title']}: {_summary(counts)}",
             partition=album_id,
             metadata=metadata,
+            tags=version_tags(context, library, table, album_id),
         )
     if failed and (is_last or len(failed) == len(context.partition_keys)):
         raise dg.Failure(

@@ -15,18 +15,22 @@ from pipeline.assets.resources import resources
 from pipeline.assets.siglip_embeddings import siglip_embeddings
 from pipeline.library.library import Library
 
+_OF_ALBUMS = (raw_images, exif_metadata, llm_captions, siglip_embeddings, caption_embeddings)
+
 
 def definitions(library: Library) -> dg.Definitions:
     """The project over this library."""
+
+    def with_producer(spec: dg.AssetSpec) -> dg.AssetSpec:
+        """Say which code makes the rows, as the settings have it: model name and version."""
+        producer = library.stages[spec.key.to_user_string()].producer
+        return spec.replace_attributes(code_version=producer)
+
     return dg.Definitions(
         assets=[
             flickr_albums,
             folder_albums,
-            raw_images,
-            exif_metadata,
-            llm_captions,
-            siglip_embeddings,
-            caption_embeddings,
+            *dg.map_asset_specs(with_producer, _OF_ALBUMS),
             faiss_index,
         ],
         asset_checks=ASSET_CHECKS,
