@@ -9,7 +9,7 @@ import hashlib
 import dagster as dg
 
 from pipeline.library.library import Library
-from pipeline.library.tables import SCHEMAS
+from pipeline.library.schemas import SCHEMAS
 
 CATALOGUE_VERSION = dg.DataVersion("INITIAL")
 """The version of each catalogue of albums, whatever it holds.
@@ -42,7 +42,7 @@ def data_version(library: Library, table: str, album_id: str) -> str:
     However often the rows were made, and in how many goes.
     """
     columns = [name for name in SCHEMAS[table].names if name not in _LEFT_OUT]
-    rows = library.store.read(table, album_id, columns).combine_chunks()
+    rows = library.tables.read(table, album_id, columns).combine_chunks()
     digest = hashlib.sha256()
     for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
         digest.update(batch.serialize())

@@ -58,6 +58,16 @@ query ($asset: AssetKeyInput!) {
   }
 }
 """
+_UNSYNCED = """
+query ($asset: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $asset) {
+    ... on AssetNode {
+      partitionKeys staleStatusByPartition
+      staleCausesByPartition { reason category dependency { path } }
+    }
+  }
+}
+"""
 
 
 @contextmanager
@@ -151,6 +161,18 @@ def partitions(ask: GraphQL, asset: str) -> tuple[set[str], set[str], set[str]]:
         set(statuses["materializedPartitions"]),
         set(statuses["failedPartitions"]),
     )
+
+
+def unsynced(ask: GraphQL, asset: str) -> dict[str, Any]:
+    """The partitions of an asset that the UI does not call synced, with the causes that it has."""
+    node = ask(_UNSYNCED, asset={"path": [asset]})["assetNodeOrError"]
+    found = zip(
+        node["partitionKeys"],
+        node["staleStatusByPartition"],
+        node["staleCausesByPartition"],
+        strict=True,
+    )
+    return {partition: causes or status for partition, status, causes in found if status != "FRESH"}
 
 
 def process_of(settings: Settings, run: dg.DagsterRun) -> int | None:

@@ -214,6 +214,8 @@ def test_materialise_and_backfill_from_the_ui(library: Library, tmp_path: Path) 
         status = dagster_dev.materialise(ask, *ALBUM_ASSETS, "faiss_index", partition=failing)
         assert status == "SUCCESS"
         assert dagster_dev.partitions(ask, "caption_embeddings")[1] == {*ids.values(), failing}
+        assert dagster_dev.materialise(ask, "folder_albums") == "SUCCESS"
+        assert [dagster_dev.unsynced(ask, asset) for asset in ALBUM_ASSETS] == [{}] * 5
     opened = reading.open_current(library.settings.data_dir)
     assert opened.manifest["tables"]["image_embeddings"] == 12
     opened.close()

@@ -45,7 +45,7 @@ def library(
         make_album(tmp_path / "photos" / album)
     library = Library(Settings(data_dir=data_dir))
     photos = folder.Registration(str(tmp_path / "photos"), recursive=True)
-    folder.register(library.store, photos)
+    folder.register(library.storage, photos)
     assert not sync.sync(library, instance).failed
     return library
 
@@ -136,14 +136,14 @@ def test_a_version_is_of_what_rows_hold_not_of_when_they_were_made(library: Libr
     (album, _) = (album["album_id"] for album in library.albums())
     for table in ALBUM_ASSETS:
         before = data_version(library, table, album)
-        rows = library.store.read(table, album)
+        rows = library.tables.read(table, album)
         one_by_one = [rows.slice(at, 1) for at in range(rows.num_rows)]
         anew = pa.concat_tables(one_by_one)
         for name, values in (("created_at", None), ("run_id", "another"), ("attempts", 3)):
             field = anew.schema.field(name)
             column = pa.array([values] * anew.num_rows, field.type)
             anew = anew.set_column(anew.schema.get_field_index(name), field, column)
-        library.store.write(table, album, anew)
+        library.tables.write(table, album, anew)
         assert data_version(library, table, album) == before
-        library.store.write(table, album, anew.slice(1))
+        library.tables.write(table, album, anew.slice(1))
         assert data_version(library, table, album) != before
