@@ -5,7 +5,7 @@ import json
 import platform
 import shutil
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -204,7 +204,7 @@ def _write(
     """
     if before:
         shutil.copyfile(before / CATALOG, folder / CATALOG)
-    with connect() as connection:
+    with connect() as connection, closing(connection):  # whatever happens
         fulltext.load_extension(connection)
         connection.execute(
             f"ATTACH '{_quoted(folder / CATALOG)}' AS catalog; USE catalog;"
@@ -274,7 +274,7 @@ def _to_start_from(library: "Library", connect: Connect) -> Path | None:
             or manifest["producers"] != _producers(library)
         ):
             return None
-        with connect() as connection:
+        with connect() as connection, closing(connection):
             connection.execute(f"ATTACH '{_quoted(folder / CATALOG)}' AS old (READ_ONLY); USE old")
             return folder if catalogue.same_order(connection, library) else None
     return None
