@@ -2,9 +2,9 @@
 
 A table's columns are declared once, as the fields of a TypedDict; its Arrow schema follows from
 them: ``str`` is a string, ``bytes`` binary, ``int`` an int64, ``float`` a float64, ``bool`` a bool,
-``datetime`` a timestamp in microseconds without a zone, ``list[str]`` a list of strings, and
-``Annotated[..., name]`` the Arrow type of that name. ``| None`` changes nothing: any column may be
-null.
+``datetime`` a timestamp in microseconds without a zone, ``list[str]`` a list of strings,
+``NDArray[np.float32]`` a list of float32, and ``Annotated[..., name]`` the Arrow type of that name.
+``| None`` changes nothing: any column may be null.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypedDict
 
 Row = Mapping[str, Any]
 
+Int8 = Annotated[int, "int8"]
 Int32 = Annotated[int, "int32"]
 
 

@@ -1,139 +1,90 @@
-"""The columns of every Parquet table that the assets write.
+"""The tables of the library: their names, and the Arrow schemas that follow from their rows.
 
-Times are UTC without a zone, but for ``taken_at``, which is what the camera's clock said. A table
-whose rows can fail has the columns of ``_OUTCOME``: a row with an ``error`` has nulls for the rest.
-``run_id`` is the Dagster run that made the row; a row that is copied keeps the one that made it.
+A column is declared where its values are made; here are those that stages add. Times are UTC
+without a zone, but for ``taken_at``, which is what the camera's clock said.
 """
 
-import pyarrow as pa
+from datetime import datetime
+from types import NoneType
+from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints
 
-_TIME = pa.timestamp("us")
-_OUTCOME = [
-    ("error", pa.string()),
-    ("attempts", pa.int32()),
-    ("retryable", pa.bool_()),
-    ("created_at", _TIME),
-    ("run_id", pa.string()),
-]
-_OF_PHOTO = [("image_id", pa.int64()), ("sha256", pa.string()), ("producer", pa.string())]
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.models.captioners import Caption
+from pipeline.photos.exif import Exif
+from pipeline.rows import Outcome
+from pipeline.sources import Album, PhotoRow
+
+_ARROW_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    bytes: pa.binary(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    datetime: pa.timestamp("us"),
+    list[str]: pa.list_(pa.string()),
+    NDArray[np.float32]: pa.list_(pa.float32()),
+}
+
+
+class OfPhoto(TypedDict):
+    """The columns of a row that ``producer`` made from the bytes of a photo."""
+
+    image_id: int
+    sha256: str
+    producer: str
+
+
+class OfCaption(TypedDict):
+    """The columns of a row that ``producer`` made from a photo's title and caption."""
+
+    image_id: int
+    caption_sha256: str
+    producer: str
+
+
+class ByModel(TypedDict):
+    """The column of a row that a model made."""
+
+    model_name: str
+
+
+class Embedding(ByModel):
+    """A vector of length 1."""
+
+    embedding: NDArray[np.float32]
+
+
+def _schema(*declarations: type) -> pa.Schema:
+    """The schema of a table whose columns are the fields of these classes."""
+    hints: dict[str, Any] = {}
+    for declaration in declarations:
+        hints |= get_type_hints(declaration, include_extras=True)
+    return pa.schema([(name, _arrow_type(hint)) for name, hint in hints.items()])
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    if hint in _ARROW_TYPES:
+        return _ARROW_TYPES[hint]
+    if get_origin(hint) is Annotated:
+        return pa.type_for_alias(hint.__metadata__[0])
+    (hint,) = set(get_args(hint)) - {NoneType}  # "| None"
+    return _arrow_type(hint)
+
 
 SCHEMAS: dict[str, pa.Schema] = {
-    "albums": pa.schema(
-        [
-            ("album_id", pa.string()),
-            ("source", pa.string()),
-            ("title", pa.string()),
-            ("description", pa.string()),
-            ("url", pa.string()),
-            ("photo_count", pa.int64()),
-            ("event_name", pa.string()),
-            ("event_year", pa.int32()),
-            ("event_type", pa.string()),
-            ("created_at", _TIME),
-            ("updated_at", _TIME),
-            # Flickr albums: the user's id, and how many videos, which are left out.
-            ("owner", pa.string()),
-            ("video_count", pa.int64()),
-            # Folder albums: where the photos lie, and the registered folder that relative
-            # paths start from. Bytes, because a file name need not be text.
-            ("folder", pa.binary()),
-            ("root", pa.binary()),
-        ]
-    ),
-    "raw_images": pa.schema(
-        [
-            ("image_id", pa.int64()),
-            ("path", pa.binary()),
-            ("image_url", pa.string()),
-            ("page_url", pa.string()),
-            ("relative_path", pa.string()),
-            ("local_filename", pa.string()),
-            ("source", pa.string()),
-            ("flickr_photo_id", pa.string()),
-            ("title", pa.string()),
-            ("description", pa.string()),
-            ("tags", pa.list_(pa.string())),
-            ("owner", pa.string()),
-            ("license", pa.string()),
-            ("image_format", pa.string()),
-            ("width", pa.int32()),
-            ("height", pa.int32()),
-            ("file_size_bytes", pa.int64()),
-            ("mtime_ns", pa.int64()),
-            ("ctime_ns", pa.int64()),
-            ("sha256", pa.string()),
-            ("uploaded_at", _TIME),
-            ("downloaded_at", _TIME),
-            # Of photos from Flickr: what says that the picture or its data changed, and what
-            # Flickr knows that the file may not: when and where (degrees), how often looked at.
-            ("secret", pa.string()),
-            ("last_update", _TIME),
-            ("taken_at", _TIME),
-            ("latitude", pa.float64()),
-            ("longitude", pa.float64()),
-            ("views", pa.int64()),
-            *_OUTCOME,
-        ]
-    ),
-    "exif_metadata": pa.schema(
-        [
-            *_OF_PHOTO,
-            ("camera_make", pa.string()),
-            ("camera_model", pa.string()),
-            ("lens_model", pa.string()),
-            ("exposure_time", pa.float64()),
-            ("f_number", pa.float64()),
-            ("iso", pa.int32()),
-            ("focal_length", pa.float64()),
-            ("flash", pa.bool_()),
-            ("orientation", pa.int8()),
-            ("taken_at", _TIME),
-            ("taken_at_offset", pa.string()),
-            ("latitude", pa.float64()),
-            ("longitude", pa.float64()),
-            ("altitude", pa.float64()),
-            ("direction", pa.float64()),
-            ("software", pa.string()),
-            ("artist", pa.string()),
-            ("copyright", pa.string()),
-            ("raw", pa.string()),
-            *_OUTCOME,
-        ]
-    ),
-    "llm_captions": pa.schema(
-        [
-            *_OF_PHOTO,
-            ("model_name", pa.string()),
-            ("caption", pa.string()),
-            ("tags", pa.list_(pa.string())),
-            ("visible_text", pa.string()),
-            ("has_people", pa.bool_()),
-            ("language", pa.string()),
-            *_OUTCOME,
-        ]
-    ),
-    "siglip_embeddings": pa.schema(
-        [
-            *_OF_PHOTO,
-            ("model_name", pa.string()),
-            ("embedding", pa.list_(pa.float32())),
-            *_OUTCOME,
-        ]
-    ),
-    "caption_embeddings": pa.schema(
-        [
-            ("image_id", pa.int64()),
-            ("caption_sha256", pa.string()),
-            ("producer", pa.string()),
-            ("model_name", pa.string()),
-            ("embedding", pa.list_(pa.float32())),
-            *_OUTCOME,
-        ]
-    ),
+    "albums": _schema(Album),
+    "raw_images": _schema(PhotoRow),
+    "exif_metadata": _schema(OfPhoto, Exif, Outcome),
+    "llm_captions": _schema(OfPhoto, ByModel, Caption, Outcome),
+    "siglip_embeddings": _schema(OfPhoto, Embedding, Outcome),
+    "caption_embeddings": _schema(OfCaption, Embedding, Outcome),
 }
 
 ALBUM_TABLES = tuple(name for name in SCHEMAS if name != "albums")
 """The tables with one file for each album, in the order in which they are made."""
 
-VECTOR_TABLES = ("siglip_embeddings", "caption_embeddings")
+VECTOR_TABLES = tuple(name for name, schema in SCHEMAS.items() if "embedding" in schema.names)
 """Those with a vector in each row."""

@@ -15,38 +15,16 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypedDict
 
 import exifread
 from exifread.tags.fields import FieldType
 from PIL import Image
 
 from pipeline.photos.files import unreadable
+from pipeline.rows import Int8, Int32
 
 CODE_VERSION = "1"
-EXIF_COLUMNS = (
-    "camera_make",
-    "camera_model",
-    "lens_model",
-    "exposure_time",
-    "f_number",
-    "iso",
-    "focal_length",
-    "flash",
-    "orientation",
-    "taken_at",
-    "taken_at_offset",
-    "latitude",
-    "longitude",
-    "altitude",
-    "direction",
-    "software",
-    "artist",
-    "copyright",
-    "raw",
-)
-"""The columns of table ``exif`` after ``image_id``, in their order."""
-
 _TIFF_START = re.compile(rb"II\*\x00|MM\x00\*")
 _PNG_START = b"\x89PNG"
 _WRAPPED_FORMATS = ("JPEG", "WEBP", "HEIF", "AVIF")
@@ -80,15 +58,47 @@ logging.getLogger("exifread").addHandler(logging.NullHandler())
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 
-def read_exif(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a photo's EXIF block into the columns ``EXIF_COLUMNS``, None where it does not say.
+class Exif(TypedDict):
+    """What a photo's EXIF block says, None where it does not: the columns of table ``exif``.
 
-    ``exposure_time`` is in seconds, ``focal_length`` in millimetres, ``altitude`` in metres;
-    degrees are decimal, south and west negative. ``taken_at`` is naive: what the camera's clock
-    said. ``orientation`` (1 to 8) is what decoded pixels still need: 1 for a HEIC, whose decoder
-    turns them. ``raw`` is a JSON object of all tags but binary values, maker note, user comment
-    and thumbnail; None where there are none. What damage hides is None too: PhotoError is raised
-    only when the file itself cannot be read.
+    ``taken_at`` is naive: what the camera's clock said. Degrees are decimal, south and west
+    negative. ``raw`` is a JSON object of all tags but binary values, maker note, user comment and
+    thumbnail; None where there are none.
+    """
+
+    camera_make: str | None
+    camera_model: str | None
+    lens_model: str | None
+    exposure_time: float | None
+    """Seconds."""
+    f_number: float | None
+    iso: Int32 | None
+    focal_length: float | None
+    """Millimetres."""
+    flash: bool | None
+    orientation: Int8 | None
+    """What decoded pixels still need, 1 to 8: 1 for a HEIC, whose decoder turns them."""
+    taken_at: datetime | None
+    taken_at_offset: str | None
+    latitude: float | None
+    longitude: float | None
+    altitude: float | None
+    """Metres."""
+    direction: float | None
+    """Degrees."""
+    software: str | None
+    artist: str | None
+    copyright: str | None
+    raw: str | None
+
+
+EXIF_COLUMNS = tuple(Exif.__annotations__)
+
+
+def read_exif(path: str | os.PathLike[str]) -> Exif:
+    """Read a photo's EXIF block.
+
+    What damage hides is None: PhotoError is raised only when the file itself cannot be read.
     """
     try:
         with Path(path).open("rb") as file:

@@ -7,39 +7,40 @@ photo in several albums has a row in each album's file; the newest is taken.
 """
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
-from pipeline.library.schemas import VECTOR_TABLES
+from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
+from pipeline.models.captioners import Caption
+from pipeline.photos.exif import Exif
 from pipeline.snapshot import fulltext
+from pipeline.sources import Album, PhotoRow
 
 if TYPE_CHECKING:
     from pipeline.library.library import Library
 
 _BLOCK = 16_384  # rows whose words are taken apart at a time
 
-_TABLES = f"""
+# The columns of the tables that are in the library too, where they are declared.
+_ALBUMS = [name for name in Album.__annotations__ if name in Album.__required_keys__]
+_IMAGES = [
+    name
+    for name in PhotoRow.__annotations__
+    if name
+    not in {
+        *("error", "attempts", "retryable", "run_id"),
+        *("mtime_ns", "ctime_ns", "secret", "last_update"),
+        *("taken_at", "latitude", "longitude", "views"),
+    }
+]
+_EXIF = ["image_id", *Exif.__annotations__]
+_CAPTIONS = ["image_id", "model_name", *(field.name for field in fields(Caption)), "created_at"]
+
+_OTHER_TABLES = f"""
     CREATE TABLE album_images (album_id VARCHAR, image_id BIGINT, position INTEGER);
-    CREATE TABLE images (
-        image_id BIGINT, image_url VARCHAR, page_url VARCHAR, relative_path VARCHAR,
-        local_filename VARCHAR, source VARCHAR, flickr_photo_id VARCHAR, title VARCHAR,
-        description VARCHAR, tags VARCHAR[], owner VARCHAR, license VARCHAR, image_format VARCHAR,
-        width INTEGER, height INTEGER, file_size_bytes BIGINT, sha256 VARCHAR,
-        uploaded_at TIMESTAMP, downloaded_at TIMESTAMP, created_at TIMESTAMP, path BLOB
-    );
-    CREATE TABLE exif (
-        image_id BIGINT, camera_make VARCHAR, camera_model VARCHAR, lens_model VARCHAR,
-        exposure_time DOUBLE, f_number DOUBLE, iso INTEGER, focal_length DOUBLE, flash BOOLEAN,
-        orientation TINYINT, taken_at TIMESTAMP, taken_at_offset VARCHAR, latitude DOUBLE,
-        longitude DOUBLE, altitude DOUBLE, direction DOUBLE, software VARCHAR, artist VARCHAR,
-        copyright VARCHAR, raw JSON
-    );
-    CREATE TABLE captions (
-        image_id BIGINT, model_name VARCHAR, caption VARCHAR, tags VARCHAR[], visible_text VARCHAR,
-        has_people BOOLEAN, language VARCHAR, created_at TIMESTAMP
-    );
     CREATE TABLE provenance (
         image_id BIGINT, asset VARCHAR, album_id VARCHAR, producer VARCHAR, model_name VARCHAR,
         run_id VARCHAR, created_at TIMESTAMP
@@ -64,7 +65,7 @@ def update(connection: duckdb.DuckDBPyConnection, library: "Library", states: pa
         "SELECT count(*) = 0 FROM duckdb_tables() WHERE database_name = 'catalog'"
     ).fetchall()[0][0]
     if is_new:
-        connection.execute(_TABLES)
+        _create_tables(connection)
     changed = _changed_albums(connection, states)
     _replace_albums(connection, library)
     reading = _drop_what_changed(connection, library, changed)
@@ -73,6 +74,18 @@ def update(connection: duckdb.DuckDBPyConnection, library: "Library", states: pa
     for table in VECTOR_TABLES:
         _choose(connection, library, table, reading)
     _add_words(connection, is_new)
+
+
+def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    for name, table, columns in (
+        ("images", "raw_images", _IMAGES),
+        ("exif", "exif_metadata", _EXIF),
+        ("captions", "llm_captions", _CAPTIONS),
+    ):
+        connection.register("source", SCHEMAS[table].empty_table())
+        connection.execute(f"CREATE TABLE {name} AS SELECT {', '.join(columns)} FROM source")
+        connection.unregister("source")
+    connection.execute(f"ALTER TABLE exif ALTER raw TYPE JSON; {_OTHER_TABLES}")
 
 
 def same_order(connection: duckdb.DuckDBPyConnection, library: "Library") -> bool:
@@ -102,15 +115,8 @@ def _changed_albums(connection: duckdb.DuckDBPyConnection, states: pa.Table) -> 
 
 
 def _replace_albums(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
-    connection.register("source", library.tables.stream("albums"))
-    connection.execute(
-        """
-        CREATE OR REPLACE TABLE albums AS
-        SELECT album_id, source, title, description, url, photo_count, event_name, event_year,
-               event_type, created_at, updated_at
-        FROM source ORDER BY position
-        """
-    )
+    connection.register("source", library.tables.read_all("albums"))
+    connection.execute(f"CREATE OR REPLACE TABLE albums AS SELECT {', '.join(_ALBUMS)} FROM source")
     connection.unregister("source")
 
 
@@ -178,12 +184,8 @@ def _add_photos(
     _trace(connection, "raw_images", "memory.chosen")
     # The order of the photos is that of the albums, whatever was there before.
     connection.execute(
-        """
-        INSERT INTO images
-        SELECT image_id, image_url, page_url, relative_path, local_filename, source,
-               flickr_photo_id, title, description, tags, owner, license, image_format, width,
-               height, file_size_bytes, sha256, uploaded_at, downloaded_at, created_at, path
-        FROM memory.chosen;
+        f"""
+        INSERT INTO images SELECT {", ".join(_IMAGES)} FROM memory.chosen;
 
         CREATE OR REPLACE TABLE images AS
         SELECT images.*
@@ -202,28 +204,26 @@ def _add_exif_and_captions(
     _choose(connection, library, "exif_metadata", reading)
     # Flickr takes EXIF out of all pictures but originals, but knows itself when and where.
     connection.execute(
-        """
+        f"""
         INSERT INTO exif
-        SELECT image_id, camera_make, camera_model, lens_model, exposure_time, f_number, iso,
-               focal_length, flash, orientation,
-               coalesce(exif.taken_at, chosen.taken_at) AS taken_at, taken_at_offset,
-               if(has_place, exif.latitude, chosen.latitude) AS latitude,
-               if(has_place, exif.longitude, chosen.longitude) AS longitude, altitude, direction,
-               software, artist, copyright, raw
+        SELECT {", ".join(_EXIF)}
         FROM (
-            SELECT * REPLACE (raw::JSON AS raw),
-                   latitude IS NOT NULL AND longitude IS NOT NULL AS has_place
-            FROM memory.made
-        ) exif JOIN memory.chosen USING (image_id) ORDER BY row
+            SELECT made.* REPLACE (
+                coalesce(made.taken_at, chosen.taken_at) AS taken_at,
+                if(has_place, made.latitude, chosen.latitude) AS latitude,
+                if(has_place, made.longitude, chosen.longitude) AS longitude,
+                made.raw::JSON AS raw
+            )
+            FROM (
+                SELECT *, latitude IS NOT NULL AND longitude IS NOT NULL AS has_place
+                FROM memory.made
+            ) made JOIN memory.chosen USING (image_id)
+        ) ORDER BY row
         """
     )
     _choose(connection, library, "llm_captions", reading)
     connection.execute(
-        """
-        INSERT INTO captions
-        SELECT image_id, model_name, caption, tags, visible_text, has_people, language, created_at
-        FROM memory.made ORDER BY row
-        """
+        f"INSERT INTO captions SELECT {', '.join(_CAPTIONS)} FROM memory.made ORDER BY row"
     )
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Caption:
-    """What a captioner says of one photo; the fields are the columns of table ``captions``."""
+    """What a captioner says of one photo; the fields are columns of table ``captions``."""
 
     caption: str
     tags: list[str] = field(default_factory=list)

@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from pipeline.assets import sync
@@ -70,22 +69,6 @@ def test_rows_keep_the_run_that_made_them(data_dir: Path, tmp_path: Path) -> Non
     # A file of its own, but what is in it was known.
     assert made["copy", "raw_images"] == second
     assert made["copy", "siglip_embeddings"] == made["copy", "exif_metadata"] == first
-
-
-def test_a_library_from_before_runs_were_noted(demo: Library) -> None:
-    files = sorted((demo.settings.data_dir / "tables").rglob("*.parquet"))
-    (run_id,) = run_ids(demo)
-    assert set(provenance(demo).values()) == {run_id}
-    for file in files:
-        rows = pq.read_table(file, partitioning=None)
-        if "run_id" in rows.column_names:
-            pq.write_table(rows.drop_columns("run_id"), file)
-    before = [file.stat().st_mtime_ns for file in files]
-    report = synced(demo)
-    assert (report.albums, report.failed) == ([], {})
-    assert [file.stat().st_mtime_ns for file in files] == before
-    assert run_ids(demo) == {None}
-    assert set(provenance(demo).values()) == {None}
 
 
 def test_a_snapshot_from_before_is_published_anew(
