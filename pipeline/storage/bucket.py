@@ -2,7 +2,8 @@
 
 Where the store is and the keys to it come from where AWS's own tools have them: variables such as
 AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE, ``~/.aws``, or the role
-of the machine. The keys are never shown.
+of the machine. The keys are never shown. That is why it is boto3: obstore asks boto3 for all of
+these but the variables, and tells most failures apart in its messages alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
