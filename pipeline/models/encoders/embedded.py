@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +9,9 @@ from PIL import Image
 
 from pipeline.models import imagenet
 from pipeline.models.encoders import Vectors
-from pipeline.models.encoders.kept import encode_kept
+from pipeline.models.encoders.class_vectors import class_vectors, unit_rows
 from pipeline.models.encoders.text_loading import load_text_encoder
-from pipeline.models.torch_models import on_one_core, one_at_a_time, torch_device
+from pipeline.models.torch_models import on_one_core, torch_device
 
 CODE_VERSION = 2
 """To be raised by any change that changes the vectors of a photo or a text."""
@@ -25,8 +24,7 @@ class EmbeddedEncoder:
 
     A photo's vector is the sum of the 1,000 class vectors of ImageNet, each weighted by the
     probability of its class, scaled to length 1 (Norouzi et al., 2013, arXiv 1312.5650, with
-    T = 1000). A class vector is the mean of two text vectors, of the class's names and of its
-    description, scaled to length 1. A text's vector is its own.
+    T = 1000); ``class_vectors`` has them. A text's vector is its own.
     """
 
     name = "embedded"
@@ -60,7 +58,7 @@ class EmbeddedEncoder:
 
     def _encode(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
         probabilities = imagenet.probabilities(batch, self._device)
-        return _unit_rows(probabilities @ _class_vectors(self._device))
+        return unit_rows(probabilities @ class_vectors())
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Return shape (len(texts), 384), float32, each row of length 1. Thread-safe."""
@@ -69,17 +67,3 @@ class EmbeddedEncoder:
     def match_probability(self, cosines: NDArray[np.float32]) -> None:
         """Return None: nothing in this model says how likely a match is."""
         return
-
-
-@one_at_a_time
-@lru_cache(maxsize=1)
-def _class_vectors(device: str) -> Vectors:
-    """Return shape (1000, 384), float32, each row of length 1; the same for all photos."""
-    texts = (*imagenet.names(), *imagenet.descriptions())
-    vectors = encode_kept(load_text_encoder("embedded", device), texts)
-    return _unit_rows(vectors[: imagenet.CLASSES] + vectors[imagenet.CLASSES :])
-
-
-def _unit_rows(vectors: NDArray[np.float32]) -> Vectors:
-    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit

@@ -7,13 +7,14 @@ import pytest
 
 from pipeline.models.encoders import Vectors
 from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder
+from pipeline.models.encoders.text_loading import load_text_encoder
 from pipeline.settings import Settings
 from pipeline.snapshot import vector_index
 from pipeline.snapshot.vector_index import IndexFile, VectorIndex
 from search_app.search import evidence
 from search_app.search.engine import Query, SearchEngine
 from search_app.search.evidence import WEIGHTS, Evidence
-from search_app.search.unrelated_texts import UNRELATED_TEXTS
+from search_app.search.unrelated_texts import UNRELATED_TEXTS, unrelated_vectors
 from tests.search_app.conftest import sync_folder
 
 PHOTOS = 40
@@ -34,6 +35,13 @@ class Fixed:
     def encode_texts(self, texts: tuple[str, ...]) -> Vectors:
         assert texts == UNRELATED_TEXTS
         return self.vectors
+
+
+def test_shipped_vectors_of_unrelated_texts_are_the_embedded_models() -> None:
+    encoder = load_text_encoder("embedded", "cpu")
+    shipped, computed = unrelated_vectors(encoder), encoder.encode_texts(UNRELATED_TEXTS)
+    assert shipped.dtype == np.float32
+    assert (shipped * computed).sum(axis=1).min() > 0.999_99
 
 
 def index_of(vectors: Vectors) -> VectorIndex:
