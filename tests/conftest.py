@@ -33,6 +33,7 @@ LONG = (
     *("test_automation", "test_flickr_sync", "test_page", "test_finding", "test_crash"),
     *("test_everyone", "test_preview", "test_library_page"),
     *("test_dagster", "test_cli", "test_bad_input", "test_object_store", "test_postgres"),
+    "test_wheel",
 )
 
 Albumscope = Callable[..., "subprocess.CompletedProcess[str]"]
