@@ -13,7 +13,10 @@ export PATH := $(PATH):$(CURDIR)/$(BIN)
 # there are none, torch for CPUs comes from PyTorch's own index: PyPI's brings gigabytes of CUDA.
 FOLDERS_OF_WHEELS = $(BIN)/pip config list | sed -n "s/.*\.find-links='\(.*\)'/\1/p" | sort -u | paste -s -d, -
 
-.PHONY: setup demo test lint bench chromium exiftool pg_ctlcluster clean
+.PHONY: setup demo test lint bench chromium exiftool nginx pg_ctlcluster clean
+
+# Where Debian has nginx
+export PATH := $(PATH):/usr/sbin
 
 setup: $(INSTALLED)
 
@@ -31,7 +34,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/albumscope demo
 
-test: setup chromium pg_ctlcluster lint
+test: setup chromium nginx pg_ctlcluster lint
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
@@ -45,11 +48,13 @@ bench: setup chromium exiftool
 	@$(BIN)/python benchmarks/run_all.py
 
 # Each installs a Debian package where it is missing: the browser that the page's tests drive, the
-# database that one of Dagster's uses, and the program that benchmarks compare EXIF data with.
+# proxy that some of them do so through, the database that one of Dagster's uses, and the program that
+# benchmarks compare EXIF data with.
 chromium: PACKAGE := chromium
+nginx: PACKAGE := nginx
 pg_ctlcluster: PACKAGE := postgresql
 exiftool: PACKAGE := libimage-exiftool-perl
-chromium pg_ctlcluster exiftool:
+chromium nginx pg_ctlcluster exiftool:
 	@command -v $@ >/dev/null && exit 0; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGE); \

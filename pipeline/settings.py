@@ -21,6 +21,8 @@ FlickrSize = Literal["s", "q", "t", "m", "n", "-", "z", "c", "b", "h", "k", "o"]
 ENV_FILE = os.environ.get("ENV_FILE", ".env")
 
 _S3 = "s3://"
+_PATH = re.compile(r"([\w.~-]+(/[\w.~-]+)*)?", re.ASCII)
+_STREAMLITS_OWN = {"_stcore", "component", "media", "static"}
 _BUCKET_URL = re.compile(_S3 + r"[a-z0-9][a-z0-9._-]+(/[^/?#@\s]+)*/?")
 
 
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
     sync_schedule: str | None = None
     sync_timezone: str = "UTC"
     dagster_url: str = "http://127.0.0.1:3000"
+    base_path: str = ""
 
     def is_image_host(self, host: str) -> bool:
         """Whether pictures may come from a host, in small letters."""
@@ -95,6 +98,11 @@ class Settings(BaseSettings):
     def _start_of_links(cls, value: str) -> str:
         return (value if "://" in value else f"http://{value}").rstrip("/")
 
+    @field_validator("base_path")
+    @classmethod
+    def _base_path(cls, value: str) -> str:
+        return read_base_path(value)
+
     @field_validator("flickr_image_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: object) -> object:
@@ -113,6 +121,16 @@ class Settings(BaseSettings):
         if file:
             raise ValueError(f"{file} is a file: give a folder")
         return folder
+
+
+def read_base_path(text: str) -> str:
+    """The path that all pages lie below, as ``/photos``; empty for none. Raises ValueError."""
+    path = text.strip("/")
+    if not _PATH.fullmatch(path) or {".", ".."} & {*path.split("/")}:
+        raise ValueError("give a path, such as photos or tools/photos")
+    if path.partition("/")[0] in _STREAMLITS_OWN:
+        raise ValueError(f"give another path than {path}, below which Streamlit has its own")
+    return path and f"/{path}"
 
 
 @lru_cache(maxsize=1)

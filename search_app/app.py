@@ -4,6 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from search_app.page.routes import ROUTES
+from search_app.page import routes
 
-app = st.App(Path(__file__).parent / "page" / "main.py", routes=ROUTES)
+app = st.App(
+    Path(__file__).parent / "page" / "main.py",
+    routes=[routes.mount(st.get_option("server.baseUrlPath"))],
+)

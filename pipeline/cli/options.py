@@ -7,10 +7,18 @@ import typer
 
 from pipeline.cli.terminal import warn
 from pipeline.errors import AlbumscopeError, SourceError
-from pipeline.settings import FlickrSize, load_settings
+from pipeline.settings import FlickrSize, load_settings, read_base_path
 
 if TYPE_CHECKING:
     from pipeline.library.library import Library
+
+
+def _read_base_path(text: str | None) -> str | None:
+    try:
+        return text and read_base_path(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 EventOption = Annotated[str | None, typer.Option("--event", help="Only this event.")]
@@ -28,6 +36,13 @@ SizeOption = Annotated[
 ]
 HostOption = Annotated[str, typer.Option(help="Address to serve on.")]
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the search page.")]
+BasePathOption = Annotated[
+    str | None,
+    typer.Option(
+        callback=_read_base_path,
+        help="Path that the page lies below, as a proxy passes it on [default: BASE_PATH]",
+    ),
+]
 
 NO_ALBUMS = (
     "No albums yet: add photos with `albumscope add-folder DIR`, or set FLICKR_API_KEY and"

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli import servers
 from pipeline.cli.albums import add_folder
-from pipeline.cli.options import HostOption, PortOption
+from pipeline.cli.options import BasePathOption, HostOption, PortOption
 from pipeline.cli.sync import sync
 from pipeline.cli.terminal import say
 from pipeline.errors import AlbumscopeError
@@ -17,12 +17,19 @@ from pipeline.settings import load_settings
 from pipeline.shipped import shipped
 
 
-def serve(host: HostOption = servers.LOCALHOST, port: PortOption = 8501) -> None:
+def serve(
+    host: HostOption = servers.LOCALHOST,
+    port: PortOption = 8501,
+    base_path: BasePathOption = None,
+) -> None:
     """Serve the search page."""
+    settings = load_settings()
+    if base_path is None:
+        base_path = settings.base_path
     servers.require_free(host, port, "--port")
-    say(f"Search page: http://{host}:{port}")
-    command = servers.page_command(host, port)
-    environment = servers.environment(load_settings())
+    say(f"Search page: http://{host}:{port}{base_path}")
+    command = servers.page_command(host, port, base_path)
+    environment = servers.environment(settings)
     os.chdir(servers.PAGE)  # where its configuration lies
     os.execve(command[0], command, environment)
 
@@ -66,7 +73,7 @@ def demo(
     home = dagster_home(settings)
     environment = {**servers.environment(settings), "DAGSTER_HOME": str(home)}
     links = {"DAGSTER_URL": f"http://{host}:{dagster_port}"}
-    page_command = servers.page_command(host, port)
+    page_command = servers.page_command(host, port, settings.base_path)
     dagster_command = servers.dagster_command(host, dagster_port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that both are stopped then too
     with (
@@ -75,7 +82,7 @@ def demo(
     ):
         try:
             servers.wait_until_open({port: page, dagster_port: dagster}, host)
-            say(f"Search page:  http://{host}:{port}")
+            say(f"Search page:  http://{host}:{port}{settings.base_path}")
             say(f"Dagster's UI: http://{host}:{dagster_port}")
             say("Stop both with Ctrl-C.")
             stopped = servers.wait_for_any({"search page": page, "Dagster UI": dagster})

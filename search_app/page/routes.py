@@ -16,10 +16,9 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 from xml.sax.saxutils import escape
 
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.photos.files import unreadable
@@ -31,7 +30,9 @@ from search_app.search.query import Part, read_part
 
 Size = Literal["grid", "large"]
 
-# Streamlit takes addresses below this path as they are, and puts a proxy's prefix before them.
+# Streamlit takes addresses below this path as they are, and puts before them what the browser sees
+# of a base path. Scripts get them without the first "/", so that the browser itself does so: the
+# pages lie directly below the base path.
 _ROOT = "/app/static"
 # Sizes from 240 to 1024 pixels differ in one letter; larger ones have a secret of their own.
 _FLICKR_SIZES = ("m", "n", "w", "", "z", "c", "b")
@@ -59,7 +60,7 @@ def large_for_script(photo: Mapping[str, Any]) -> str:
     if on_flickr := _on_flickr(photo["image_url"], "large"):
         return on_flickr
     confined(photo)
-    return _prefix() + _own(photo, "large")
+    return _for_script(_own(photo, "large"))
 
 
 def picture_of_part(photo: Mapping[str, Any], part: Part) -> str:
@@ -70,17 +71,17 @@ def picture_of_part(photo: Mapping[str, Any], part: Part) -> str:
 
 def parts_for_script(photo: Mapping[str, Any]) -> str:
     """Where parts of a photo are to be had; ``&part=left,top,right,bottom`` goes behind it."""
-    return _prefix() + _own(photo, "part")
+    return _for_script(_own(photo, "part"))
 
 
 def archive(image_ids: list[int]) -> str:
     """The address of a zip of photos with a table of them."""
-    return _prefix() + _signed(f"{_ROOT}/photos.zip", {"ids": ",".join(map(str, image_ids))})
+    return _for_script(_signed("/photos.zip", {"ids": ",".join(map(str, image_ids))}))
 
 
 def world() -> str:
     """The address of the outlines of the world's countries, as TopoJSON."""
-    return f"{_prefix()}{_ROOT}/world.json"
+    return _for_script(f"{_ROOT}/world.json")
 
 
 def _on_flickr(url: str | None, size: Size) -> str | None:
@@ -100,14 +101,13 @@ def _on_flickr(url: str | None, size: Size) -> str | None:
     return parts._replace(path=path).geturl()
 
 
-def _prefix() -> str:
-    base = str(st.get_option("server.baseUrlPath")).strip("/")
-    return f"/{base}" if base else ""
+def _for_script(address: str) -> str:
+    return address.removeprefix("/")
 
 
 def _own(photo: Mapping[str, Any], size: str) -> str:
     """The address of a photo's picture on this server."""
-    return _signed(f"{_ROOT}/photos/{photo['image_id']}/{size}", _version(photo))
+    return _signed(f"/photos/{photo['image_id']}/{size}", _version(photo))
 
 
 def _version(photo: Mapping[str, Any]) -> dict[str, str]:
@@ -116,8 +116,9 @@ def _version(photo: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _signed(path: str, query: Mapping[str, str]) -> str:
+    """The address of a path below ``_ROOT``."""
     key = _key(path, query)
-    return f"{path}?{urlencode(dict(query) | ({'key': key} if key else {}))}"
+    return f"{_ROOT}{path}?{urlencode(dict(query) | ({'key': key} if key else {}))}"
 
 
 def _key(path: str, query: Mapping[str, str]) -> str | None:
@@ -130,7 +131,7 @@ def _key(path: str, query: Mapping[str, str]) -> str | None:
 
 
 def _is_allowed(request: Request) -> bool:
-    path = request.url.path[request.url.path.index(_ROOT) :]
+    path = request.url.path.removeprefix(request.scope["root_path"])
     key = _key(path, request.query_params)
     return key is None or hmac.compare_digest(key, request.query_params.get("key", ""))
 
@@ -228,8 +229,17 @@ def _world(request: Request) -> Response:
     return FileResponse(_WORLD, headers={"Cache-Control": "public, max-age=86400"})
 
 
-ROUTES = [
-    Route(_ROOT + "/photos/{image_id}/{size}", _photo),
-    Route(_ROOT + "/photos.zip", _archive),
-    Route(_ROOT + "/world.json", _world),
-]
+def mount(base_path: str) -> Mount:
+    """What the server of the pages, which lie below ``base_path``, serves beside them.
+
+    All else below ``_ROOT`` is answered with 404, where Streamlit would answer with its page.
+    """
+    base_path = base_path.strip("/")
+    return Mount(
+        f"/{base_path}{_ROOT}" if base_path else _ROOT,
+        routes=[
+            Route("/photos/{image_id}/{size}", _photo),
+            Route("/photos.zip", _archive),
+            Route("/world.json", _world),
+        ],
+    )

@@ -53,13 +53,14 @@ class Server:
 
 
 @contextmanager
-def serving(data_dir: Path, log_file: Path) -> Iterator[Server]:
+def serving(data_dir: Path, log_file: Path, base_path: str = "") -> Iterator[Server]:
     """Run the search page of a library as `albumscope serve` does."""
-    port = _free_port()
+    port = free_port()
+    url = f"http://{LOCALHOST}:{port}{base_path}"
     environment = {name: value for name, value in os.environ.items() if name != "DATA_DIR"}
     with log_file.open("w") as log:
         process = subprocess.Popen(
-            page_command(LOCALHOST, port),
+            page_command(LOCALHOST, port, base_path),
             env=environment | {"DATA_DIR": str(data_dir)},
             cwd=log_file.parent,
             stdout=log,
@@ -68,14 +69,14 @@ def serving(data_dir: Path, log_file: Path) -> Iterator[Server]:
     # It is an error for it to write more than a megabyte to a file: uploads stay in memory.
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MEGABYTE, MEGABYTE))
     try:
-        _wait_until_healthy(f"http://{LOCALHOST}:{port}/_stcore/health", process)
-        yield Server(f"http://{LOCALHOST}:{port}", log_file)
+        _wait_until_healthy(f"{url}/_stcore/health", process)
+        yield Server(url, log_file)
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOCALHOST, 0))
         return int(probe.getsockname()[1])

@@ -490,6 +490,8 @@ def test_trouble_with_arguments(
         ["search", "cat", "--year", "soon"],
         ["sync", "--all", "an-album"],
         ["serve", "--port", "99999"],
+        ["serve", "--base-path", "photos of us"],
+        ["serve", "--base-path", "/media/"],
         ["albums", "--nope"],
     ],
 )

@@ -155,7 +155,7 @@ def test_another_machine_finds_the_same(
     load_settings.cache_clear()
     engine = SearchEngine(load_settings())
     monkeypatch.setattr(routes, "engine", lambda: engine)
-    with TestClient(Starlette(routes=routes.ROUTES)) as client:
+    with TestClient(Starlette(routes=[routes.mount("")])) as client:
         for photo in engine.images(Filters()):
             picture = client.get(routes.picture(photo, "large"))
             assert picture.status_code == 200, photo

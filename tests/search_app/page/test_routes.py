@@ -41,7 +41,7 @@ def engine(library: Path, monkeypatch: pytest.MonkeyPatch) -> SearchEngine:
 
 @pytest.fixture
 def client(engine: SearchEngine) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=routes.ROUTES)) as client:
+    with TestClient(Starlette(routes=[routes.mount("")])) as client:
         yield client
 
 
@@ -95,6 +95,9 @@ def test_where_one_has_to_sign_in_an_address_needs_a_key(
     archive = routes.archive([drum["image_id"]])
     assert client.get(archive).status_code == 200
     assert client.get(archive.replace("ids=", "ids=1%2C")).status_code == 403
+    with TestClient(Starlette(routes=[routes.mount("tools/photos")])) as client_of_a_path:
+        assert client_of_a_path.get(f"/tools/photos{given}").status_code == 200
+        assert client_of_a_path.get(f"/tools/photos{without}").status_code == 403
 
 
 @pytest.mark.parametrize(

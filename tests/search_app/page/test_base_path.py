@@ -1,0 +1,187 @@
+"""The page below a path, behind nginx as README sets it up: it keeps the path, or takes it away."""
+
+import io
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import ConsoleMessage, Page, Response, expect
+
+from pipeline.cli import servers
+from tests.conftest import PROJECT_ROOT
+from tests.search_app.browser import (
+    LOCALHOST,
+    draw,
+    free_port,
+    loaded,
+    open_photo,
+    photo_id,
+    photos,
+    search,
+    serving,
+    settled,
+    upload,
+)
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+UPSTREAM = "127.0.0.1:8501"  # in README
+# One process that writes to no folder but its own.
+CONFIGURATION = """
+    daemon off; master_process off; pid nginx.pid; events {{}}
+    http {{
+        access_log off;
+        client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+        uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+        server {{ listen {address}; {location} }}
+    }}
+"""
+DAGSTER_URL = "http://127.0.0.1:9/tools/dagster"
+PROBE = "/_stcore/"  # Streamlit tries several addresses to find out where its server is
+
+
+def locations() -> dict[str, str]:
+    """The two locations that README shows."""
+    kept, stripped = re.findall(
+        "```nginx\n(.*?)```", (PROJECT_ROOT / "README.md").read_text(), re.S
+    )
+    return {"kept": kept, "stripped": re.sub(" *proxy_pass .*\n", stripped, kept)}
+
+
+@contextmanager
+def proxy(location: str, upstream: str, folder: Path) -> Iterator[str]:
+    """Run nginx with a location of README before a server; yields its own address."""
+    if NGINX is None:
+        pytest.skip("needs nginx")
+    port = free_port()
+    location = location.replace(UPSTREAM, urlsplit(upstream).netloc)
+    configuration = CONFIGURATION.format(address=f"{LOCALHOST}:{port}", location=location)
+    (folder / "nginx.conf").write_text(configuration)
+    command = [NGINX, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+    with servers.running(command, os.environ, folder) as process:
+        servers.wait_until_open({port: process}, LOCALHOST)
+        yield f"http://{LOCALHOST}:{port}"
+
+
+@pytest.fixture(scope="module", params=["kept", "stripped"])
+def site(
+    request: pytest.FixtureRequest, demo_library: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of nginx before the page of the demo library."""
+    folder = tmp_path_factory.mktemp(request.param)
+    base_path = "/photos" if request.param == "kept" else ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_URL", DAGSTER_URL)
+        with (
+            serving(demo_library, folder / "log", base_path) as server,
+            proxy(locations()[request.param], server.url, folder) as url,
+        ):
+            yield url
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_wrong(page: Page) -> Iterator[None]:
+    """No errors, and all that the page asks for lies below the path and is what it should be."""
+    wrong: list[str] = []
+
+    def on_response(response: Response) -> None:
+        url = urlsplit(response.url)
+        kind = response.headers.get("content-type", "")
+        if url.scheme != "http" or PROBE in url.path:
+            return
+        is_page = response.request.resource_type == "document"
+        is_below = url.path == "/photos" or url.path.startswith("/photos/")
+        if not is_below or response.status >= 400 or ("text/html" in kind and not is_page):
+            wrong.append(f"{response.status} {kind} {response.url}")
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error" and PROBE not in message.location["url"]:
+            wrong.append(f"{message.text} {message.location['url']}")
+
+    page.on("response", on_response)
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield
+    assert wrong == []
+
+
+def expect_all_pictures(page: Page, least: int) -> None:
+    """There are at least so many pictures, and each was decoded."""
+    loaded(page)
+    pictures = page.locator("img")
+    expect(pictures.nth(least - 1)).to_be_attached()
+    for picture in pictures.all():
+        expect(picture).to_have_js_property("complete", True)
+        width = picture.evaluate("image => image.naturalWidth")
+        assert width > 0, picture.get_attribute("src")
+
+
+def test_pictures_parts_of_them_and_the_map_are_there(site: str, page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{site}/photos/")
+    expect(photos(page)).to_have_count(20)
+    expect_all_pictures(page, 20)
+    search(page, "colorful cups")
+    with page.expect_response("**/world.json") as outlines:
+        dialog = open_photo(page, "colorful cups")
+    assert outlines.value.headers["content-type"] == "application/json"
+    draw(page, dialog, 0.25, 0.25, 0.75, 0.75)
+    dialog.get_by_role("button", name="Copy to clipboard").click()
+    expect(dialog.get_by_text("Copied.")).to_be_visible()
+    dialog.get_by_text("Explain this result").click()
+    expect(dialog.get_by_role("link", name="faiss_index")).to_have_attribute(
+        "href", f"{DAGSTER_URL}/assets/faiss_index"
+    )
+    expect_all_pictures(page, 3)
+    dialog.get_by_role("button", name="Search cropped").click()
+    expect(page.get_by_text("Photos like a part of colorful cups")).to_be_visible()
+    expect_all_pictures(page, 21)  # with the part
+
+
+def test_addresses_keep_the_path(site: str, page: Page, demo_library: Path) -> None:
+    page.goto(f"{site}/photos/library/")
+    expect(page).to_have_url(f"{site}/photos/library")
+    expect(page.get_by_role("heading", name="Snapshots")).to_be_visible()
+    loaded(page)
+    page.get_by_role("link", name="Search").click()
+    expect(page).to_have_url(f"{site}/photos/")
+    page.goto(f"{site}/photos")
+    expect(page).to_have_url(f"{site}/photos/")
+    search(page, "colorful cups")
+    expect(page).to_have_url(f"{site}/photos/?q=colorful+cups")
+    dialog = open_photo(page, "colorful cups")
+    shared = f"{site}/photos/?q=colorful+cups&photo={photo_id(demo_library, 'colorful cups')}"
+    expect(page).to_have_url(shared)
+    loaded(page)
+    page.go_back()
+    expect(dialog).to_have_count(0)
+    page.goto(shared)
+    expect(dialog.get_by_role("heading", name="colorful cups")).to_be_visible()
+    expect_all_pictures(page, 3)
+
+
+def test_files_come_and_go(site: str, page: Page, tmp_path: Path) -> None:
+    page.goto(f"{site}/photos/?q=a+drum")
+    expect(photos(page).first).to_have_text("drum")
+    settled(page)
+    page.get_by_text("Select", exact=True).click()
+    page.get_by_text("Select drum").click()
+    expect(page.get_by_text("1 photo selected")).to_be_visible()
+    loaded(page)
+    link = page.get_by_role("link", name="Download").evaluate("link => link.href")
+    assert link.startswith(f"{site}/photos/")
+    archive = zipfile.ZipFile(io.BytesIO(page.request.get(link).body()))
+    assert archive.namelist() == ["drum.jpg", "photos.csv"]
+    for path in ("nothing.jpg", "photos/1/grid/nothing", "nothing/photos.zip"):
+        assert page.request.get(f"{site}/photos/app/static/{path}").status == 404
+
+    Image.effect_noise((1500, 1500), 100).save(tmp_path / "large.png")
+    upload(page, tmp_path / "large.png")
+    expect(page.get_by_text("Photos like your picture large.png")).to_be_visible()
+    expect_all_pictures(page, 2)
