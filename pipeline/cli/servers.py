@@ -18,13 +18,13 @@ from pipeline.settings import Settings
 from pipeline.shipped import shipped
 
 LOCALHOST = "127.0.0.1"
-PAGE = Path(search_app.__file__).parent
+_PAGE = Path(search_app.__file__).with_name("app.py")
 
 
 def page_command(host: str, port: int, base_path: str = "") -> list[str]:
     """The command that serves the search page, below a path if one is given."""
     return [
-        *(sys.executable, "-m", "streamlit", "run", str(PAGE / "app.py")),
+        *(sys.executable, "-m", "streamlit", "run", str(_PAGE)),
         *("--server.address", host, "--server.port", str(port), "--server.headless", "true"),
         *("--browser.gatherUsageStats", "false"),
         *(("--server.baseUrlPath", base_path) if base_path else ()),

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,7 +31,6 @@ def serve(
     say(f"Search page: http://{host}:{port}{base_path}")
     command = servers.page_command(host, port, base_path)
     environment = servers.environment(settings)
-    os.chdir(servers.PAGE)  # where its configuration lies
     os.execve(command[0], command, environment)
 
 
@@ -77,7 +77,7 @@ def demo(
     dagster_command = servers.dagster_command(host, dagster_port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that both are stopped then too
     with (
-        servers.running(page_command, environment | links, servers.PAGE) as page,
+        servers.running(page_command, environment | links, Path.cwd()) as page,
         servers.running(dagster_command, environment, home) as dagster,
     ):
         try:

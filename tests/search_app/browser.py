@@ -5,6 +5,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,13 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
-from pipeline.cli.servers import page_command
 from pipeline.settings import Settings
 from search_app.search.engine import SearchEngine
 from search_app.search.filters import Filters
 
 CHROMIUM = shutil.which("chromium")
 LOCALHOST = "127.0.0.1"
+SERVE = [sys.executable, "-m", "pipeline.cli", "serve"]
 PATIENCE = 40_000  # milliseconds; the first search loads the models
 MEGABYTE = 2**20
 
@@ -54,13 +55,13 @@ class Server:
 
 @contextmanager
 def serving(data_dir: Path, log_file: Path, base_path: str = "") -> Iterator[Server]:
-    """Run the search page of a library as `albumscope serve` does."""
+    """Run `albumscope serve` for a library, in the folder of the log."""
     port = free_port()
     url = f"http://{LOCALHOST}:{port}{base_path}"
     environment = {name: value for name, value in os.environ.items() if name != "DATA_DIR"}
     with log_file.open("w") as log:
         process = subprocess.Popen(
-            page_command(LOCALHOST, port, base_path),
+            [*SERVE, "--port", str(port), "--base-path", base_path],
             env=environment | {"DATA_DIR": str(data_dir)},
             cwd=log_file.parent,
             stdout=log,

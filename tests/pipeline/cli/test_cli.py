@@ -509,6 +509,7 @@ def test_wrong_usage(run: Run, data_dir: Path, arguments: list[str]) -> None:
         ("DEVICE", "tpu", "DEVICE='tpu' in the environment or .env is wrong: Input should be"),
         ("BATCH_SIZE", "0", "BATCH_SIZE='0' in the environment or .env is wrong: Input should be"),
         ("BATCH_SIZE", "many", "BATCH_SIZE='many' in the environment or .env is wrong"),
+        ("BASE_PATH", "../x", "BASE_PATH='../x' in the environment or .env is wrong: give a path"),
         ("MIN_PROBABILITY", "x", "MIN_PROBABILITY='x' in the environment or .env is wrong"),
         ("MIN_PROBABILITY", "2", "MIN_PROBABILITY='2' in the environment or .env is wrong"),
         ("DATA_DIR", __file__, "test_cli.py is a file: give a folder"),
