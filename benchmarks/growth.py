@@ -32,10 +32,10 @@ from pipeline.assets.instance import open_instance
 from pipeline.cli import servers
 from pipeline.library import stages
 from pipeline.library.library import Library
-from pipeline.settings import PROJECT_ROOT, Settings
+from pipeline.settings import Settings
 from pipeline.sources import folder
 
-sys.path.append(str(PROJECT_ROOT))  # where the tests' stand-ins lie
+sys.path.append(str(Path(__file__).parents[1]))  # where the tests' stand-ins lie
 from tests.pipeline.quick_model import QuickModel
 from tests.standins.flickr import FlickrStandIn, make_albums
 

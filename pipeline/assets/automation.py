@@ -15,7 +15,7 @@ from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.library.library import Library
 from pipeline.rows import Row
 from pipeline.settings import Settings
-from pipeline.snapshot import publishing
+from pipeline.snapshot.inputs import fingerprint, input_files, is_due
 
 sync_album = dg.define_asset_job(
     "sync_album",
@@ -88,10 +88,10 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         if requests := partitions.partition_requests(instance, library):
             return dg.SensorResult(dynamic_partitions_requests=requests)  # their runs come next
         day = datetime.now(ZoneInfo(settings.sync_timezone)).date().isoformat()
-        state = f"{day} {publishing.inputs(library)}"
+        state = f"{day} {fingerprint(library, input_files(library))}"
         cursor = _Cursor.model_validate_json(context.cursor) if context.cursor else _Cursor()
         under_way = _runs_under_way(instance)
-        catalogue = publishing.inputs(library, ["albums"])
+        catalogue = fingerprint(library, input_files(library, ["albums"]))
         # Runs change the tables all the time; while they do only a new catalogue counts.
         if cursor.catalogue == catalogue if under_way else cursor.state == state:
             return dg.SkipReason(_UNDER_WAY if under_way else "Nothing changed since the last tick")
@@ -109,7 +109,7 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         tried = {each: key for each, key in cursor.tried.items() if each in work or each in busy}
         tried |= {album_id: work[album_id] for album_id in pending}
         is_quiet = not pending and not under_way
-        if is_quiet and publishing.is_due(library):
+        if is_quiet and is_due(library):
             runs = [dg.RunRequest(run_key=f"publish {state}", asset_selection=[faiss_index.key])]
         else:
             runs = [

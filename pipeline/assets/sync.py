@@ -12,7 +12,7 @@ from pipeline.assets.partitions import groups, run_tags
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.library.library import Library
 from pipeline.rows import Row
-from pipeline.snapshot import publishing, reading
+from pipeline.snapshot import inputs, reading
 from pipeline.snapshot.mirror import remote_snapshots
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -97,7 +97,7 @@ def sync(
             f"{albums[album_id]['title']} ({album_id}) was not brought in: Dagster has no partition"
             " for it. Run `albumscope sync` again"
         )
-    if publishing.is_due(library):
+    if inputs.is_due(library):
         _run(library, instance, "sync_album", ["faiss_index"])
     report.photos_failed = sum(len(library.failures(albums[album])) for album in report.albums)
     report.snapshot = _newest_snapshot(library)

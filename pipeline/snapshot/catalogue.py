@@ -6,7 +6,7 @@ of the files it read. ``raw_images`` is the table of the library, ``images`` wha
 photo in several albums has a row in each album's file; the newest is taken.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
 from pipeline.models.captioners import Caption
 from pipeline.photos.exif import Exif
 from pipeline.snapshot import fulltext
+from pipeline.snapshot.inputs import InputFile
 from pipeline.sources import Album, PhotoRow
 
 if TYPE_CHECKING:
@@ -50,23 +51,24 @@ _OTHER_TABLES = f"""
         caption VARCHAR
     );
     CREATE SCHEMA internal;
-    CREATE TABLE internal.inputs (name VARCHAR, partition VARCHAR, state VARCHAR);
+    CREATE TABLE internal.inputs (table_name VARCHAR, partition VARCHAR, version VARCHAR);
 """
 _OF_PHOTOS = ("images", "exif", "captions", "provenance", fulltext.TABLE)
 
 
-def update(connection: duckdb.DuckDBPyConnection, library: "Library", states: pa.Table) -> None:
+def update(
+    connection: duckdb.DuckDBPyConnection, library: "Library", files: Sequence[InputFile]
+) -> None:
     """Bring the catalogue, the database in use, up to date with the library's tables.
 
-    Without any table it is made from nothing. ``states`` has a row for each file of the library
-    (name of the table, partition, and its state, which is another whenever the file is).
+    Without any table it is made from nothing. ``files`` are the library's.
     """
     is_new = connection.execute(
         "SELECT count(*) = 0 FROM duckdb_tables() WHERE database_name = 'catalog'"
     ).fetchall()[0][0]
     if is_new:
         _create_tables(connection)
-    changed = _changed_albums(connection, states)
+    changed = _changed_albums(connection, files)
     _replace_albums(connection, library)
     reading = _drop_what_changed(connection, library, changed)
     _add_photos(connection, library, changed, reading)
@@ -99,18 +101,20 @@ def same_order(connection: duckdb.DuckDBPyConnection, library: "Library") -> boo
     return [one for one in before if one in both] == [one for one in now if one in both]
 
 
-def _changed_albums(connection: duckdb.DuckDBPyConnection, states: pa.Table) -> list[str]:
-    connection.register("states", states)
+def _changed_albums(connection: duckdb.DuckDBPyConnection, files: Sequence[InputFile]) -> list[str]:
+    schema = pa.schema([(name, pa.string()) for name in InputFile._fields])
+    rows = pa.Table.from_pylist([file._asdict() for file in files], schema)
+    connection.register("files", rows)
     changed = connection.execute(
         """
         SELECT DISTINCT partition FROM (
-            (FROM states EXCEPT FROM internal.inputs) UNION ALL
-            (FROM internal.inputs EXCEPT FROM states)
-        ) WHERE name <> 'albums' ORDER BY ALL
+            (FROM files EXCEPT FROM internal.inputs) UNION ALL
+            (FROM internal.inputs EXCEPT FROM files)
+        ) WHERE table_name <> 'albums' ORDER BY ALL
         """
     ).fetchall()
-    connection.execute("CREATE OR REPLACE TABLE internal.inputs AS FROM states")
-    connection.unregister("states")
+    connection.execute("CREATE OR REPLACE TABLE internal.inputs AS FROM files")
+    connection.unregister("files")
     return [album_id for (album_id,) in changed]
 
 

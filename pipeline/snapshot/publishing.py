@@ -1,10 +1,9 @@
 """Publishing: compiling the tables of the library into a new snapshot, and making one current."""
 
-import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,13 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import faiss
-import pyarrow as pa
 from filelock import FileLock
 
-from pipeline.errors import AlbumscopeError
 from pipeline.library import files as library_files
-from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
 from pipeline.snapshot import catalogue, fulltext, vector_index, vectors
+from pipeline.snapshot.inputs import (
+    InputFile,
+    fingerprint,
+    input_files,
+    is_good,
+    newest_if_same,
+    producers,
+)
 from pipeline.snapshot.mirror import RemoteSnapshots, remote_snapshots
 from pipeline.snapshot.reading import (
     CATALOG,
@@ -116,19 +120,19 @@ def publish(
             library_files.sweep(data_dir)
             library.drop_what_left()
             library.remember()
-            states = _states(library, SCHEMAS)
-            fingerprint = _fingerprint(library, states)
-            if newest := _newest_if_same(data_dir, fingerprint):
-                if not _is_good(data_dir, current_name(data_dir)):
-                    make_current(data_dir, newest.name, remote)
-                return newest
+            files = input_files(library)
+            inputs = fingerprint(library, files)
+            if newest := newest_if_same(data_dir, inputs):
+                if not is_good(data_dir, current_name(data_dir)):
+                    make_current(data_dir, newest[0], remote)
+                return Published(*newest, is_new=False)
             name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
             unfinished = folder / (_UNFINISHED + name)
             unfinished.mkdir()
             try:
                 before = _to_start_from(library, connect)
-                manifest = _write(library, connect, unfinished, before, states, exact_up_to)
-                manifest |= {"name": name, "run_id": run_id, "inputs": fingerprint}
+                manifest = _write(library, connect, unfinished, before, files, exact_up_to)
+                manifest |= {"name": name, "run_id": run_id, "inputs": inputs}
                 (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2))
                 for file in unfinished.iterdir():
                     flush_to_disk(file)
@@ -147,60 +151,18 @@ def publish(
     return Published(name, manifest, is_new=True)
 
 
-def is_due(library: "Library") -> bool:
-    """Whether there is something to publish: readers find no good snapshot, or not the newest
-    tables in it. A library without albums that never published anything has nothing."""
-    data_dir = library.settings.library_dir
-    if remote := remote_snapshots(library.settings):
-        remote.mirror()
-    current = current_name(data_dir)
-    if current is None and not library.albums():
-        return False
-    return not (_is_good(data_dir, current) and _newest_if_same(data_dir, inputs(library)))
-
-
-def _newest_if_same(data_dir: Path, fingerprint: str) -> Published | None:
-    for name in names(data_dir)[-1:]:
-        try:
-            manifest = read_manifest(data_dir, name)
-        except AlbumscopeError:
-            return None
-        if manifest.get("inputs") == fingerprint and manifest.get("format") == FORMAT:
-            return Published(name, manifest, is_new=False)
-    return None
-
-
-def _is_good(data_dir: Path, name: str | None) -> bool:
-    try:
-        return name is not None and bool(read_manifest(data_dir, name))
-    except AlbumscopeError:
-        return False
-
-
-def inputs(library: "Library", tables: Iterable[str] = tuple(SCHEMAS)) -> str:
-    """A fingerprint of all that a snapshot is made from; moves when any table is rewritten."""
-    return _fingerprint(library, _states(library, tables))
-
-
-def _fingerprint(library: "Library", states: pa.Table) -> str:
-    digest = hashlib.sha256(f"{FORMAT} {_producers(library)}".encode())
-    for file in states.to_pylist():
-        digest.update(f"{file}\n".encode())
-    return digest.hexdigest()
-
-
 def _write(
     library: "Library",
     connect: Connect,
     folder: Path,
     before: Path | None,
-    states: pa.Table,
+    files: Sequence[InputFile],
     exact_up_to: int,
 ) -> dict[str, Any]:
     """Write all files but the manifest, and return that.
 
     ``before`` is the snapshot to start from; without one everything is made from nothing.
-    ``states`` are those of the library's files.
+    ``files`` are the library's.
     """
     if before:
         shutil.copyfile(before / CATALOG, folder / CATALOG)
@@ -210,7 +172,7 @@ def _write(
             f"ATTACH '{_quoted(folder / CATALOG)}' AS catalog; USE catalog;"
             f" SET file_search_path = '{_quoted(folder)}'"
         )
-        catalogue.update(connection, library, states)
+        catalogue.update(connection, library, files)
         reports = {
             f"{kind.name}.faiss": vectors.write(
                 kind, connection, library.tables, folder, before, exact_up_to
@@ -243,7 +205,7 @@ def _write(
             "caption": settings.caption_model,
             "text": settings.text_model,
         },
-        "producers": _producers(library),
+        "producers": producers(library),
         "versions": {
             "python": platform.python_version(),
             # the package of FAISS has a name for CPUs and another for CUDA
@@ -271,30 +233,13 @@ def _to_start_from(library: "Library", connect: Connect) -> Path | None:
         if (
             manifest["tables"]["images"] < ANEW_UP_TO
             or manifest["format"] != FORMAT
-            or manifest["producers"] != _producers(library)
+            or manifest["producers"] != producers(library)
         ):
             return None
         with connect() as connection, closing(connection):
             connection.execute(f"ATTACH '{_quoted(folder / CATALOG)}' AS old (READ_ONLY); USE old")
             return folder if catalogue.same_order(connection, library) else None
     return None
-
-
-def _producers(library: "Library") -> dict[str, str]:
-    return {table: library.stages[table].producer for table in VECTOR_TABLES}
-
-
-def _states(library: "Library", tables: Iterable[str]) -> pa.Table:
-    """The files of these tables: name of the table, partition, and the version of the file."""
-    files = [(table, each) for table in tables for each in library.tables.partitions(table)]
-    states = [library.tables.version(table, each) for table, each in files]
-    return pa.table(
-        {
-            "name": pa.array([table for table, _ in files], pa.string()),
-            "partition": pa.array([each for _, each in files], pa.string()),
-            "state": pa.array(states, pa.string()),
-        }
-    )
 
 
 def _verify(folder: Path) -> None:

@@ -17,7 +17,7 @@ the old snapshot or the new one, and needs no lock.
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -25,11 +25,7 @@ import numpy as np
 from pipeline.errors import AlbumscopeError
 from pipeline.photos.files import located
 from pipeline.settings import Settings
-from pipeline.snapshot import fulltext, vectors
 from pipeline.snapshot.mirror import remote_snapshots
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT = 3
 """Goes up when the files of a snapshot change in a way that readers must know."""
@@ -43,6 +39,9 @@ class Snapshot:
 
     def __init__(self, folder: Path) -> None:
         """Open the snapshot in ``folder``. Raises AlbumscopeError if it is damaged or missing."""
+        # Slow to import, and not needed to ask which snapshots there are.
+        from pipeline.snapshot import fulltext, vectors
+
         self.name = folder.name
         self._library_dir = folder.parents[1]
         try:

@@ -14,6 +14,7 @@ import streamlit as st
 from pipeline.library.library import Library
 from pipeline.settings import Settings, load_settings
 from pipeline.snapshot import publishing, reading
+from pipeline.snapshot.inputs import fingerprint, input_files
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.snapshot.reading import Snapshot
 from search_app.page import charts, library_report, routes
@@ -42,7 +43,7 @@ def show() -> None:
     with errors_shown():
         library = Library(settings)
         with st.spinner(t("Looking at the albums…")):
-            albums = _albums(publishing.inputs(library), library)
+            albums = _albums(fingerprint(library, input_files(library)), library)
         _figures(now, albums)
     with errors_shown():
         _last_night(searched, now, kept, settings)
