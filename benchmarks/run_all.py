@@ -30,6 +30,7 @@ SCRIPTS: dict[str, Sequence[str]] = {
     "embedding_speed.py": (),
     "exif_speed.py": (),
     "cold_start.py": (),
+    "setup_time.py": (),
 }
 VERSIONED = ("duckdb", "faiss", "torch", "sentence_transformers", "dagster", "streamlit")  # modules
 
