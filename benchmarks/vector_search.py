@@ -43,7 +43,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from report import Line, in_turns, p95, print_table
 
-from pipeline.snapshot import vector_index
+from pipeline.snapshot import index_building, index_file
 from pipeline.snapshot.vector_index import VectorIndex
 
 DIMENSION = 768
@@ -260,7 +260,7 @@ def measure_search(
 
 def open_index(files: list[Path]) -> VectorIndex:
     """Open an index of one or two files."""
-    opened = [vector_index.read(file) for file in files]
+    opened = [index_file.read(file) for file in files]
     count = sum(map(len, opened))
     return VectorIndex(opened, np.arange(count), count)
 
@@ -285,14 +285,14 @@ def measure_index(
         yield from (vectors[at : at + BLOCK] for at in range(0, count, BLOCK))
 
     def build() -> None:
-        index, _ = vector_index.build(blocks, DIMENSION, count)
-        vector_index.write(index, large)
+        index, _ = index_building.build(blocks, DIMENSION, count)
+        index_file.write(index, large)
 
     def add() -> None:
         linked.unlink(missing_ok=True)
         os.link(large, linked)
-        index, _ = vector_index.build(lambda: iter([vectors[:100]]), DIMENSION, 100)
-        vector_index.write(index, small)
+        index, _ = index_building.build(lambda: iter([vectors[:100]]), DIMENSION, 100)
+        index_file.write(index, small)
         open_index([linked, small]).search(queries[0], K)
 
     built = in_turns({"": build}, 1)[""][0]

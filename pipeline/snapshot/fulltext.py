@@ -40,9 +40,9 @@ def words(text: str | None) -> str:
 
     A ``SEPARATOR`` in the text stays as a mark that no phrase goes across.
     """
-    parts = (text or "").split(SEPARATOR)
+    texts = (text or "").split(SEPARATOR)
     return _MARK.join(
-        " ".join(word for run in _runs(part) for word in _words_of_run(run)) for part in parts
+        " ".join(word for run in _runs(each) for word in _words_of_run(run)) for each in texts
     )
 
 
@@ -60,15 +60,15 @@ def query_words(text: str) -> str:
     That is English function words next to others, and the single characters of a longer word in
     CJK characters, which stands as its pairs; both are indexed, so that they can be searched alone.
     """
-    found = words(text).split()
-    has_pairs = any(len(word) == 2 and _IS_CJK.match(word) for word in found)
+    all_words = words(text).split()
+    has_pairs = any(len(word) == 2 and _IS_CJK.match(word) for word in all_words)
     telling = [
         word
-        for word in found
+        for word in all_words
         if word not in _FUNCTION_WORDS
         and not (has_pairs and len(word) == 1 and _IS_CJK.match(word))
     ]
-    return " ".join(telling or found)
+    return " ".join(telling or all_words)
 
 
 def phrase(text: str) -> list[str]:
@@ -114,39 +114,40 @@ def update_index(connection: duckdb.DuckDBPyConnection, photos: str) -> None:
     )
     connection.execute(
         f"""
-        CREATE OR REPLACE TABLE memory.gone AS
+        CREATE OR REPLACE TABLE memory.removed_documents AS
         SELECT docid FROM {INDEX}.docs WHERE name IN (SELECT image_id FROM {photos});
 
-        CREATE OR REPLACE TABLE memory.less AS
+        CREATE OR REPLACE TABLE memory.removed_terms AS
         SELECT termid, count(DISTINCT docid) AS documents
-        FROM {INDEX}.terms SEMI JOIN memory.gone USING (docid) GROUP BY ALL;
+        FROM {INDEX}.terms SEMI JOIN memory.removed_documents USING (docid) GROUP BY ALL;
 
-        DELETE FROM {INDEX}.terms WHERE docid IN (SELECT docid FROM memory.gone);
-        DELETE FROM {INDEX}.docs WHERE docid IN (SELECT docid FROM memory.gone);
+        DELETE FROM {INDEX}.terms WHERE docid IN (SELECT docid FROM memory.removed_documents);
+        DELETE FROM {INDEX}.docs WHERE docid IN (SELECT docid FROM memory.removed_documents);
 
-        CREATE OR REPLACE TABLE memory.tokens AS FROM ({tokens}) WHERE term <> '';
+        CREATE OR REPLACE TABLE memory.new_tokens AS FROM ({tokens}) WHERE term <> '';
 
         INSERT INTO {INDEX}.docs
         SELECT row_number() OVER () + (SELECT coalesce(max(docid), -1) FROM {INDEX}.docs),
                image_id, count(term)
-        FROM {TABLE} SEMI JOIN {photos} USING (image_id) LEFT JOIN memory.tokens USING (image_id)
+        FROM {TABLE} SEMI JOIN {photos} USING (image_id)
+        LEFT JOIN memory.new_tokens USING (image_id)
         GROUP BY image_id ORDER BY image_id;
 
         INSERT INTO {INDEX}.dict
         SELECT row_number() OVER () + (SELECT coalesce(max(termid), -1) FROM {INDEX}.dict), term, 0
-        FROM (SELECT DISTINCT term FROM memory.tokens ANTI JOIN {INDEX}.dict USING (term))
+        FROM (SELECT DISTINCT term FROM memory.new_tokens ANTI JOIN {INDEX}.dict USING (term))
         ORDER BY term;
 
-        CREATE OR REPLACE TABLE memory.came AS
+        CREATE OR REPLACE TABLE memory.new_terms AS
         SELECT docid, fieldid, termid
-        FROM memory.tokens JOIN {INDEX}.docs ON name = image_id JOIN {INDEX}.dict USING (term);
+        FROM memory.new_tokens JOIN {INDEX}.docs ON name = image_id JOIN {INDEX}.dict USING (term);
 
-        INSERT INTO {INDEX}.terms FROM memory.came;
+        INSERT INTO {INDEX}.terms FROM memory.new_terms;
 
         UPDATE {INDEX}.dict SET df = df + more FROM (
             SELECT termid, sum(documents) AS more FROM (
-                SELECT termid, -documents AS documents FROM memory.less UNION ALL
-                SELECT termid, count(DISTINCT docid) FROM memory.came GROUP BY ALL
+                SELECT termid, -documents AS documents FROM memory.removed_terms UNION ALL
+                SELECT termid, count(DISTINCT docid) FROM memory.new_terms GROUP BY ALL
             ) GROUP BY ALL
         ) changed WHERE changed.termid = dict.termid;
         DELETE FROM {INDEX}.dict WHERE df = 0;

@@ -16,7 +16,7 @@ import faiss
 from filelock import FileLock
 
 from pipeline.library import files as library_files
-from pipeline.snapshot import catalogue, fulltext, vector_index, vectors
+from pipeline.snapshot import catalogue, fulltext, index_building, vectors
 from pipeline.snapshot.inputs import (
     InputFile,
     fingerprint,
@@ -96,7 +96,7 @@ def publish(
     connect: Connect,
     run_id: str,
     *,
-    exact_up_to: int = vector_index.EXACT_UP_TO,
+    exact_up_to: int = index_building.EXACT_UP_TO,
 ) -> Published:
     """Compile the library's tables into a new snapshot, check it and make it current.
 

@@ -27,8 +27,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.library.tables import Tables
-from pipeline.snapshot import vector_index
-from pipeline.snapshot.vector_index import IndexReport, VectorIndex
+from pipeline.snapshot import index_building, index_file
+from pipeline.snapshot.index_building import IndexReport
+from pipeline.snapshot.vector_index import VectorIndex
 
 MOST_CHANGES = 0.05
 """How much of the vectors may be new or out of date before the index is built anew."""
@@ -52,9 +53,7 @@ class Kind:
     def files(self) -> tuple[str, ...]:
         """The names of its files."""
         return tuple(
-            f"{self.name}{part}{ending}"
-            for part in ("", "-new")
-            for ending in (".parquet", ".faiss")
+            f"{self.name}{age}{ending}" for age in ("", "-new") for ending in (".parquet", ".faiss")
         )
 
 
@@ -88,7 +87,7 @@ def write(
         """
     )
     built = pq.read_metadata(before / f"{kind.name}.parquet").num_rows if before else 0
-    kept, came = (
+    kept, new = (
         connection.execute(query).fetchall()[0][0]
         for query in (
             f"SELECT count(*) FROM {places} WHERE place < {built}",
@@ -97,9 +96,9 @@ def write(
         )
     )
     report = None
-    if before and built - kept + came <= MOST_CHANGES * built:
+    if before and built - kept + new <= MOST_CHANGES * built:
         for name in (f"{kind.name}.parquet", f"{kind.name}.faiss"):
-            _take_over(before / name, folder / name)
+            _link_or_copy(before / name, folder / name)
         connection.execute(f"DELETE FROM {places} WHERE place >= {built}")
     else:
         connection.execute(f"DELETE FROM {places}")
@@ -123,12 +122,12 @@ def read(
     kind: Kind, connection: duckdb.DuckDBPyConnection, folder: Path, photos: int
 ) -> VectorIndex:
     """Open the indexes of a kind. Raises RuntimeError for a damaged one, OSError for a missing."""
-    files = [vector_index.read(folder / name) for name in kind.files if name.endswith(".faiss")]
+    files = [index_file.read(folder / name) for name in kind.files if name.endswith(".faiss")]
     rows = np.full(sum(map(len, files)), -1, np.int64)
-    found = connection.execute(
+    row_of_place = connection.execute(
         f"SELECT place, images.rowid AS row FROM {kind.places} JOIN images USING (image_id)"
     ).fetchnumpy()
-    rows[found["place"]] = found["row"]
+    rows[row_of_place["place"]] = row_of_place["row"]
     return VectorIndex(files, rows, photos)
 
 
@@ -155,10 +154,10 @@ def _write_files(
     connection.register("places", places)
     connection.execute(f"INSERT INTO {kind.places} SELECT image_id, created_at, place FROM places")
     connection.unregister("places")
-    index, report = vector_index.build(
+    index, report = index_building.build(
         lambda: _blocks(path), _dimension(path), written.num_rows, exact_up_to=exact_up_to
     )
-    vector_index.write(index, folder / f"{name}.faiss")
+    index_file.write(index, folder / f"{name}.faiss")
     return report
 
 
@@ -192,14 +191,14 @@ def _write_parquet(path: Path, tables: Iterator[pa.Table]) -> pa.Table:
 
 def _at_least(count: int, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Put small tables together: Parquet is slow to read in small groups."""
-    waiting: list[pa.Table] = []
+    small: list[pa.Table] = []
     for table in tables:
-        waiting.append(table)
-        if sum(each.num_rows for each in waiting) >= count:
-            yield pa.concat_tables(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+        small.append(table)
+        if sum(each.num_rows for each in small) >= count:
+            yield pa.concat_tables(small)
+            small = []
+    if small:
+        yield pa.concat_tables(small)
 
 
 def _writer(path: Path, dimension: int) -> pq.ParquetWriter:
@@ -228,7 +227,7 @@ def _blocks(path: Path) -> Iterator[NDArray[np.float32]]:
             yield flat.reshape(batch.num_rows, -1)
 
 
-def _take_over(source: Path, target: Path) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # this file system has no hard links

@@ -710,7 +710,7 @@ def test_a_full_disk_that_dagster_writes_to(
             duckdb.IOException("IO Error: No space left on device"),
         ),
         (
-            "pipeline.snapshot.vector_index.write",
+            "pipeline.snapshot.index_file.write",
             RuntimeError("write error: No space left on device"),
         ),
         ("pipeline.assets.sync.find_albums", sqlite3.OperationalError("database or disk is full")),

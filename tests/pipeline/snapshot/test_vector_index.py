@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.snapshot import vector_index
+from pipeline.snapshot import index_building, index_file
 from pipeline.snapshot.vector_index import VectorIndex
 
 DIMENSION = 48
@@ -25,7 +25,7 @@ def clustered(count: int) -> NDArray[np.float32]:
 @pytest.fixture(scope="module", params=["exact", "inverted file"])
 def built(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport]]:
+) -> Iterator[tuple[NDArray[np.float32], VectorIndex, index_building.IndexReport]]:
     vectors = clustered(COUNT)
 
     def blocks() -> Iterator[NDArray[np.float32]]:
@@ -34,12 +34,14 @@ def built(
     exact_up_to = len(vectors) if request.param == "exact" else 1000
     with pytest.MonkeyPatch.context() as patch:
         # so few vectors, and yet the lists are used
-        patch.setattr(vector_index.IndexFile, "_compared_up_to", lambda _, kept, k: 2 * k)
-        index, report = vector_index.build(blocks, DIMENSION, len(vectors), exact_up_to=exact_up_to)
+        patch.setattr(index_file.IndexFile, "_compared_up_to", lambda _, kept, k: 2 * k)
+        index, report = index_building.build(
+            blocks, DIMENSION, len(vectors), exact_up_to=exact_up_to
+        )
         assert request.param in report.kind
         path = tmp_path_factory.mktemp("index") / "vectors.faiss"
-        vector_index.write(index, path)
-        read = vector_index.read(path)
+        index_file.write(index, path)
+        read = index_file.read(path)
         yield vectors, VectorIndex([read], np.arange(len(vectors)), len(vectors)), report
 
 
@@ -56,7 +58,7 @@ def recall(vectors: NDArray[np.float32], index: VectorIndex, allowed: NDArray[np
 
 @pytest.mark.parametrize("kept", [1.0, 0.5, 0.05, 0.005])
 def test_recall_with_filters(
-    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport], kept: float
+    built: tuple[NDArray[np.float32], VectorIndex, index_building.IndexReport], kept: float
 ) -> None:
     vectors, index, report = built
     allowed = np.random.default_rng(2).random(len(vectors)) < kept
@@ -70,7 +72,7 @@ def test_recall_with_filters(
 
 
 def test_recall_where_the_photos_that_a_filter_keeps_lie_together(
-    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
+    built: tuple[NDArray[np.float32], VectorIndex, index_building.IndexReport],
 ) -> None:
     """As those of an event do, while the queries are of anything: the lists near these hold none
     of them."""
@@ -81,7 +83,7 @@ def test_recall_where_the_photos_that_a_filter_keeps_lie_together(
 
 
 def test_recall_where_a_filter_drops_what_is_near_the_query(
-    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
+    built: tuple[NDArray[np.float32], VectorIndex, index_building.IndexReport],
 ) -> None:
     """As one for another year does, where the query is a photo of an event."""
     vectors, index, _ = built
@@ -95,23 +97,23 @@ def test_recall_where_a_filter_drops_what_is_near_the_query(
 
 
 def test_recall_where_a_filter_keeps_every_second_photo_of_an_event(
-    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
+    built: tuple[NDArray[np.float32], VectorIndex, index_building.IndexReport],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of which as many, one in two, are asked which list they are in."""
     vectors, index, _ = built
     likeness = vectors @ vectors[0]
     together = (likeness > np.quantile(likeness, 0.8)) & (np.arange(COUNT) % 2 == 1)
-    monkeypatch.setattr(vector_index, "_ASKED", together.sum() // 2)
+    monkeypatch.setattr(index_file, "_SAMPLED", together.sum() // 2)
     assert recall(vectors, index, together) >= 0.97
 
 
 def test_the_one_photo_of_an_event_that_is_unlike_its_others_is_found(
-    built: tuple[NDArray[np.float32], VectorIndex, vector_index.IndexReport],
+    built: tuple[NDArray[np.float32], VectorIndex, index_building.IndexReport],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Even though it is alone in its list, and not every photo is asked which list it is in."""
-    monkeypatch.setattr(vector_index, "_ASKED", 50)
+    monkeypatch.setattr(index_file, "_SAMPLED", 50)
     vectors, index, _ = built
     likeness = vectors @ vectors[0]
     together = likeness > np.quantile(likeness, 0.8)
@@ -127,9 +129,9 @@ def test_vectors_of_two_files_some_out_of_date(tmp_path: Path, exact_up_to: int)
     files = []
     for number, part in enumerate((vectors[:2500], vectors[2500:])):
         blocks = lambda part=part: iter([part])  # noqa: E731
-        index, _ = vector_index.build(blocks, DIMENSION, len(part), exact_up_to=exact_up_to)
-        vector_index.write(index, tmp_path / f"{number}.faiss")
-        files.append(vector_index.read(tmp_path / f"{number}.faiss"))
+        index, _ = index_building.build(blocks, DIMENSION, len(part), exact_up_to=exact_up_to)
+        index_file.write(index, tmp_path / f"{number}.faiss")
+        files.append(index_file.read(tmp_path / f"{number}.faiss"))
     rows = np.random.default_rng(3).permutation(3000)
     rows[[5, 2700]] = -1
     found = VectorIndex(files, rows, 3001)
@@ -145,9 +147,9 @@ def test_vectors_of_two_files_some_out_of_date(tmp_path: Path, exact_up_to: int)
 
 
 def test_an_empty_library_can_be_searched(tmp_path: Path) -> None:
-    index, report = vector_index.build(lambda: iter([]), DIMENSION, 0)
-    vector_index.write(index, tmp_path / "empty.faiss")
-    read = vector_index.read(tmp_path / "empty.faiss")
+    index, report = index_building.build(lambda: iter([]), DIMENSION, 0)
+    index_file.write(index, tmp_path / "empty.faiss")
+    read = index_file.read(tmp_path / "empty.faiss")
     empty = VectorIndex([read], np.empty(0, np.int64), 0)
     rows, cosines = empty.search(clustered(1)[0], 20)
     assert len(rows) == len(cosines) == report.vectors == 0

@@ -9,8 +9,9 @@ from pipeline.models.encoders import Vectors
 from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder
 from pipeline.models.encoders.text_loading import load_text_encoder
 from pipeline.settings import Settings
-from pipeline.snapshot import vector_index
-from pipeline.snapshot.vector_index import IndexFile, VectorIndex
+from pipeline.snapshot import index_building
+from pipeline.snapshot.index_file import IndexFile
+from pipeline.snapshot.vector_index import VectorIndex
 from search_app.search import evidence
 from search_app.search.engine import Query, SearchEngine
 from search_app.search.evidence import WEIGHTS, Evidence
@@ -46,7 +47,7 @@ def test_shipped_vectors_of_unrelated_texts_are_the_embedded_models() -> None:
 
 def index_of(vectors: Vectors) -> VectorIndex:
     rows = np.flatnonzero(np.linalg.norm(vectors, axis=1) > 0)
-    index, _ = vector_index.build(lambda: iter([vectors[rows]]), vectors.shape[1], len(rows))
+    index, _ = index_building.build(lambda: iter([vectors[rows]]), vectors.shape[1], len(rows))
     return VectorIndex([IndexFile(index)], rows, len(vectors))
 
 
