@@ -167,7 +167,7 @@ class FromDiskToParquet:
         settings = Settings(data_dir=data_dir, embed_model=model, device=device)
         library = Library(settings)
         folder.register(library.storage, folder.Registration(str(photos)))
-        (self.album,) = folder.find_albums(library.tables).albums.to_pylist()
+        (self.album,) = library.find_albums("folder").albums
         library.raw_images.refresh(self.album)
         self.stage = library.stages[SiglipEmbeddings.table]
         self.paths = [photo.path for photo in self.stage.wanted(self.album)]

@@ -175,7 +175,7 @@ def main() -> None:
         make_photos(photos, arguments.photos)
         library = Library(Settings(data_dir=Path(name) / "library"))
         folder.register(library.storage, folder.Registration(str(photos)))
-        (album,) = folder.find_albums(library.tables).albums.to_pylist()
+        (album,) = library.find_albums("folder").albums
         library.raw_images.refresh(album)
         stage, album_id = library.stages[ExifMetadata.table], album["album_id"]
         said: list[str] = []

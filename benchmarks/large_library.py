@@ -50,7 +50,7 @@ def make_library(root: Path, photos: int) -> Settings:
         sync.find_albums(library, instance)
         for album in library.albums():
             made: dict[str, list[dict[str, object]]] = {table: [] for table in ALBUM_TABLES}
-            for photo in folder.list_photos(album):
+            for photo in library.raw_images.wanted(album):
                 original = of_file[Path(photo.path).name[3:]]
                 own = {
                     **photo.origin(),

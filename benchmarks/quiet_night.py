@@ -34,7 +34,7 @@ from pipeline.library.schemas import SCHEMAS
 from pipeline.rows import utc_now
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing
-from pipeline.sources.flickr.source import pictures_folder
+from pipeline.sources.flickr.downloads import pictures_folder
 
 sys.path.append(str(Path(__file__).parents[1]))  # where the tests' stand-in lies
 from tests.standins.flickr import FlickrStandIn, make_albums
@@ -52,7 +52,7 @@ def make_library(settings: Settings) -> None:
     with open_instance(settings) as instance:
         sync.find_albums(library, instance)
     for album in library.albums():
-        library.raw_images.look(album)
+        library.raw_images.update_listing(album)
         folder = library.settings.library_dir / pictures_folder(album["album_id"])
         folder.mkdir(parents=True)
         for item in library.raw_images.wanted(album):

@@ -11,11 +11,12 @@ from pipeline.assets.faiss_index import faiss_index
 from pipeline.assets.instance import UNFINISHED, end_killed_runs
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import LibraryResource
+from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.library.library import Library
-from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.snapshot.inputs import fingerprint, input_files, is_due
+from pipeline.sources import Album
 
 sync_album = dg.define_asset_job(
     "sync_album",
@@ -50,10 +51,10 @@ def nightly_sync(settings: Settings) -> dg.ScheduleDefinition:
         """Look for new, changed and removed albums in all sources."""
         discovered = discovery.discover(library, context.instance)
         # What cannot be asked is run too: the run shows the reason, or gets through.
-        assets = [*discovered.changed, *discovered.failed]
-        if not assets:
+        sources = [*discovered.changed, *discovered.failed]
+        if not sources:
             return dg.SkipReason("No album is new, changed or gone")
-        return dg.RunRequest(asset_selection=[dg.AssetKey(asset) for asset in assets])
+        return dg.RunRequest(asset_selection=[asset_of(source) for source in sources])
 
     is_on = settings.sync_schedule is not None
     decorate = dg.schedule(
@@ -144,7 +145,7 @@ class _Cursor(BaseModel):
     tried: dict[str, str] = {}
 
 
-def _work_left(library: Library, album: Row) -> dict[str, int]:
+def _work_left(library: Library, album: Album) -> dict[str, int]:
     try:
         return library.work_left(album)
     except AlbumError:  # its folder is away

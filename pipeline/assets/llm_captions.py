@@ -9,7 +9,7 @@ from pipeline.assets.materialise import AlbumEvents, album_asset, materialise_al
 from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 from pipeline.library.library import Library
 from pipeline.library.stages import LlmCaptions, readable_photos
-from pipeline.rows import Row
+from pipeline.sources import Album
 
 _SAMPLE = 5  # captions shown in the metadata
 
@@ -40,7 +40,7 @@ def llm_captions(
 
 
 def _pending(
-    context: dg.AssetExecutionContext, captions: LlmCaptions, album: Row
+    context: dg.AssetExecutionContext, captions: LlmCaptions, album: Album
 ) -> dict[str, Any]:
     """Tell of the captions that the captioner did not get to."""
     if not captions.unavailable or not (missing := captions.plan(album).missing):
@@ -52,7 +52,7 @@ def _pending(
     return {"captions pending": missing, "pending because": str(captions.unavailable)}
 
 
-def _sample_captions(library: Library, album: Row) -> dict[str, Any]:
+def _sample_captions(library: Library, album: Album) -> dict[str, Any]:
     captions = library.tables.read("llm_captions", album["album_id"], ["image_id", "caption"])
     titles = {
         photo.image_id: photo.title for photo in readable_photos(library.tables, album["album_id"])

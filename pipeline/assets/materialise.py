@@ -16,36 +16,35 @@ from pipeline.assets.versions import CATALOGUE_VERSION, version_tags
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.library.incremental import Counts
 from pipeline.library.library import Library
-from pipeline.rows import Row
-from pipeline.sources import Found
+from pipeline.sources import Album, AlbumListing
 
 OWNERS = ["team:albumscope"]
 
-Describe = Callable[[Row], Mapping[str, Any]]
+Describe = Callable[[Album], Mapping[str, Any]]
 AlbumEvents = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]]
 
 
 def materialise_catalogue(
-    context: dg.AssetExecutionContext, library: Library, find: Callable[[], Found]
+    context: dg.AssetExecutionContext, library: Library, find: Callable[[], AlbumListing]
 ) -> dg.MaterializeResult[None]:
     """Write the albums that a source has, and make them the partitions."""
     try:
-        found = find()
-        library.tables.write("albums", found.partition, found.albums)
+        listing = find()
+        library.catalogue(listing)
     except AlbumscopeError as error:
         raise dg.Failure(str(error)) from error
-    for warning in found.warnings:
+    for warning in listing.warnings:
         context.log.warning(warning)
     added, dropped = match_catalogue(context.instance, library)
     return dg.MaterializeResult(
         data_version=CATALOGUE_VERSION,
         metadata={
-            "albums": found.albums.num_rows,
+            "albums": len(listing.albums),
             "albums new": added,
             "albums removed": dropped,
-            "photos": sum(found.albums["photo_count"].to_pylist()),
-            "warnings": found.warnings,
-            "dagster/row_count": found.albums.num_rows,
+            "photos": sum(album["photo_count"] for album in listing.albums),
+            "warnings": list(listing.warnings),
+            "dagster/row_count": len(listing.albums),
         },
     )
 

@@ -1,5 +1,7 @@
 """The Dagster project: all assets, checks, jobs and their resources, over one library."""
 
+from types import MappingProxyType
+
 import dagster as dg
 
 from pipeline.assets.automation import album_changes, find_albums, nightly_sync, sync_album
@@ -7,19 +9,21 @@ from pipeline.assets.caption_embeddings import caption_embeddings
 from pipeline.assets.checks import ASSET_CHECKS
 from pipeline.assets.exif_metadata import exif_metadata
 from pipeline.assets.faiss_index import faiss_index
-from pipeline.assets.flickr_albums import flickr_albums
-from pipeline.assets.folder_albums import folder_albums
 from pipeline.assets.llm_captions import llm_captions
 from pipeline.assets.raw_images import raw_images
-from pipeline.assets.resources import resources
+from pipeline.assets.resources import Listings, resources
 from pipeline.assets.siglip_embeddings import siglip_embeddings
+from pipeline.assets.source_albums import SOURCE_ALBUMS
 from pipeline.library.library import Library
 
 _OF_ALBUMS = (raw_images, exif_metadata, llm_captions, siglip_embeddings, caption_embeddings)
 
 
-def definitions(library: Library) -> dg.Definitions:
-    """The project over this library."""
+def definitions(library: Library, listings: Listings = MappingProxyType({})) -> dg.Definitions:
+    """The project over this library.
+
+    ``listings`` are the albums that sources were just found to have, by source.
+    """
 
     def with_producer(spec: dg.AssetSpec) -> dg.AssetSpec:
         """Say which code makes the rows, as the settings have it: model name and version."""
@@ -28,8 +32,7 @@ def definitions(library: Library) -> dg.Definitions:
 
     return dg.Definitions(
         assets=[
-            flickr_albums,
-            folder_albums,
+            *SOURCE_ALBUMS,
             *dg.map_asset_specs(with_producer, _OF_ALBUMS),
             faiss_index,
         ],
@@ -37,7 +40,7 @@ def definitions(library: Library) -> dg.Definitions:
         jobs=[sync_album, find_albums],
         schedules=[nightly_sync(library.settings)],
         sensors=[album_changes(library.settings)],
-        resources=resources(library),
+        resources=resources(library, listings),
         # In one process, so that a model is loaded once for all steps and albums of a run.
         executor=dg.in_process_executor,
     )

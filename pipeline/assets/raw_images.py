@@ -8,23 +8,22 @@ from typing import Any
 import dagster as dg
 from PIL import Image, ImageOps
 
-from pipeline.assets.flickr_albums import flickr_albums
-from pipeline.assets.folder_albums import folder_albums
 from pipeline.assets.materialise import AlbumEvents, album_asset, materialise_albums
 from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
+from pipeline.assets.source_albums import SOURCE_ALBUMS
 from pipeline.errors import PhotoError
 from pipeline.library.library import Library
 from pipeline.library.stages import readable_photos
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.files import photo_file
-from pipeline.rows import Row
+from pipeline.sources import Album
 
 _STRIP_PHOTOS, _STRIP_SIDE = 10, 80  # thumbnails, and their side in pixels
 
 
 @album_asset(
     pool="flickr",
-    deps=[flickr_albums, folder_albums],
+    deps=SOURCE_ALBUMS,
     group_name="photos",
     kinds={"python", "parquet", "image"},
 )
@@ -33,9 +32,9 @@ def raw_images(
 ) -> AlbumEvents:
     """The album's photos on disk, one row each: path, format, size in pixels, SHA-256.
 
-    Flickr is asked what the album holds, and new and replaced pictures are downloaded; photos of
-    folder albums are indexed where they lie. A photo that cannot be had is a row too, with the
-    reason.
+    Its source is asked what the album holds. New and replaced pictures are downloaded, from Flickr
+    say; photos that are files on this machine are indexed where they lie. A photo that cannot be
+    had is a row too, with the reason.
     """
     yield from materialise_albums(
         context,
@@ -46,14 +45,14 @@ def raw_images(
     )
 
 
-def _failed(library: Library, album: Row) -> dict[str, Any]:
+def _failed(library: Library, album: Album) -> dict[str, Any]:
     """How many photos there are for each reason why one cannot be had, and how many videos."""
     rows = library.tables.read("raw_images", album["album_id"], ["error"])
     reasons = Counter(reason for reason in rows["error"].to_pylist() if reason)
     return {"videos skipped": album["video_count"] or 0, "photos failed, by reason": dict(reasons)}
 
 
-def _thumbnails(library: Library, album: Row) -> dict[str, Any]:
+def _thumbnails(library: Library, album: Album) -> dict[str, Any]:
     """A strip of the album's first photos, as a picture that Dagster's UI shows."""
     photos = readable_photos(library.tables, album["album_id"])[:_STRIP_PHOTOS]
     strip = Image.new("RGB", (_STRIP_SIDE * max(len(photos), 1), _STRIP_SIDE), "white")

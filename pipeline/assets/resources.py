@@ -1,12 +1,20 @@
 """What assets and checks are handed by Dagster."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from pipeline.library.library import Library
+from pipeline.sources import AlbumListing
 
 LibraryResource = dg.ResourceParam[Library]
 """The annotation of an asset's or check's parameter ``library``."""
+
+Listings = Mapping[str, AlbumListing]
+"""By source, the albums that it was just found to have, so that it is not asked once more."""
+ListingsResource = dg.ResourceParam[Listings]
+"""The annotation of an asset's parameter ``listings``."""
 
 FailedAlbums = dict[str, str]
 """The albums that failed in this run so far, with the reason."""
@@ -14,10 +22,11 @@ FailedAlbumsResource = dg.ResourceParam[FailedAlbums]
 """The annotation of an asset's parameter ``failed_albums``."""
 
 
-def resources(library: Library) -> dict[str, object]:
+def resources(library: Library, listings: Listings) -> dict[str, object]:
     """The library, and an in-memory DuckDB to query its tables with and write snapshots through."""
     return {
         "library": library,
+        "listings": listings,
         "duckdb": DuckDBResource(database=":memory:"),
         # made anew for each run
         "failed_albums": dg.ResourceDefinition(lambda _: {}),

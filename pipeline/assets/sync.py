@@ -9,11 +9,14 @@ import dagster as dg
 from pipeline.assets import discovery
 from pipeline.assets.instance import end_killed_runs, process_tag
 from pipeline.assets.partitions import groups, run_tags
+from pipeline.assets.resources import Listings
+from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.library.library import Library
 from pipeline.rows import Row
 from pipeline.snapshot import inputs, reading
 from pipeline.snapshot.mirror import remote_snapshots
+from pipeline.sources import Album
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -23,7 +26,7 @@ class SyncReport:
     """What one sync did.
 
     ``albums`` are those that it brought up to date, ``failed`` gives the reason by album id for
-    each of the others that had work, or by asset for a source.
+    each of the others that had work, or by its name for a source.
 
     ``photos_failed`` counts the photos of the albums brought up to date that could not be had,
     read, described or embedded.
@@ -41,11 +44,8 @@ def find_albums(library: Library, instance: dg.DagsterInstance) -> discovery.Dis
     """Ask all sources for their albums and register them, if there is anything to register."""
     discovered = discovery.discover(library, instance)
     if discovered.changed:
-        library.just_found = dict(discovered.found)
-        try:
-            _run(library, instance, "find_albums", discovered.changed)
-        finally:
-            library.just_found.clear()
+        assets = [asset_of(source).to_user_string() for source in discovered.changed]
+        _run(library, instance, "find_albums", assets, listings=discovered.listings)
     return discovered
 
 
@@ -75,10 +75,10 @@ def sync(
     for album_id in album_ids or albums:
         try:
             if album_ids:
-                library.raw_images.look(albums[album_id])
+                library.raw_images.update_listing(albums[album_id])
             work = library.work_left(albums[album_id])
-            if "flickr_albums" in discovered.failed:
-                work.pop("look", None)  # in vain, as was just seen
+            if albums[album_id]["source"] in discovered.failed:
+                work.pop("listing", None)  # in vain, as was just seen
             if work:
                 pending.append(album_id)
         except (AlbumError, SourceError) as error:
@@ -123,7 +123,8 @@ def _run(
     job: str,
     assets: Sequence[str],
     group: Sequence[str] = (),
-    albums: Mapping[str, Row] = MappingProxyType({}),
+    albums: Mapping[str, Album] = MappingProxyType({}),
+    listings: Listings = MappingProxyType({}),
 ) -> _Outcome:
     """Execute a job in this process, for the partitions in ``group`` if it has any.
 
@@ -132,7 +133,7 @@ def _run(
     from pipeline.assets.project import definitions  # slow, and not needed if nothing is new
 
     result = (
-        definitions(library)
+        definitions(library, listings)
         .resolve_job_def(job)
         .execute_in_process(
             instance=instance,

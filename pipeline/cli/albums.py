@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.options import NO_ALBUMS, JsonFlag, UserOption, found_albums, open_library
 from pipeline.cli.terminal import count, exit_if, print_json, print_rows, say, warn
 from pipeline.errors import AlbumError
+from pipeline.rows import Row
 
 _ALBUM_COLUMNS = (
     *("album_id", "source", "title", "event_name", "event_year", "event_type", "photo_count"),
@@ -22,13 +23,14 @@ def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
     found, failed = found_albums(library)
     rows = []
     for album in found.values():
+        row: Row = album
         try:
             news = library.news(album)
         except AlbumError as error:
             warn([str(error)])
             news = {"new": 0, "state": "away"}
         rows.append(
-            {name: album[name] for name in _ALBUM_COLUMNS}
+            {name: row[name] for name in _ALBUM_COLUMNS}
             | {"synced": library.synced(album["album_id"]), **news}
         )
     columns = ("album_id", "title", "event_name", "event_year", "photo_count", "synced")
@@ -48,19 +50,17 @@ def add_folder(
     event_type: Annotated[str | None, typer.Option(help="Conference, trip, meeting, …")] = None,
 ) -> None:
     """Register DIR as an album. Photos stay where they are; `sync` then brings them in."""
-    from pipeline.sources import folder as source
+    from pipeline.sources.folder import Registration, register
+    from pipeline.sources.folder.source import Folder
 
     if title and recursive:
         raise typer.BadParameter("--title names one album; with -r they go by their folders' names")
     library = open_library()
     path = str(folder.expanduser().resolve())
-    source.register(
-        library.storage,
-        source.Registration(path, recursive, title, event, year, event_type),
-    )
-    found = source.find_albums(library.tables).albums.to_pylist()
-    added = [row for row in found if row["root"] == os.fsencode(path)]
-    photos = sum(row["photo_count"] for row in added)
+    register(library.storage, Registration(path, recursive, title, event, year, event_type))
+    albums = library.find_albums(Folder.name).albums
+    added = [album for album in albums if album["root"] == os.fsencode(path)]
+    photos = sum(album["photo_count"] for album in added)
     say(
         f"Added {count(len(added), 'album')} with {count(photos, 'photo')}."
         " `albumscope sync` brings them in."
@@ -71,9 +71,9 @@ def remove_folder(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that was added.")],
 ) -> None:
     """Take a folder's albums out of the library. The photos themselves are left alone."""
-    from pipeline.sources import folder as source
+    from pipeline.sources.folder import unregister
 
-    source.unregister(open_library().storage, str(folder.expanduser().resolve()))
+    unregister(open_library().storage, str(folder.expanduser().resolve()))
     say("Removed. `albumscope sync` takes its photos out of the search.")
 
 
@@ -83,7 +83,7 @@ def status(as_json: JsonFlag = False) -> None:
 
     library = open_library()
     settings = library.settings
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"album_id": album["album_id"], "title": album["title"], "stages": library.status(album)}
         for album in library.albums()
     ]

@@ -1,7 +1,7 @@
 """Options that several commands take, and the library that they are about."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -11,6 +11,7 @@ from pipeline.settings import FlickrSize, load_settings, read_base_path
 
 if TYPE_CHECKING:
     from pipeline.library.library import Library
+    from pipeline.sources import Album
 
 
 def _read_base_path(text: str | None) -> str | None:
@@ -66,27 +67,29 @@ def open_library(user_id: str | None = None, size: str | None = None) -> "Librar
     return Library(load_settings().model_copy(update=update))
 
 
-def found_albums(library: "Library") -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+def found_albums(library: "Library") -> tuple[dict[str, "Album"], dict[str, str]]:
     """The albums that there are now by id, and the reason for each source that cannot be asked."""
-    albums: dict[str, dict[str, Any]] = {}
+    albums: dict[str, Album] = {}
     not_asked = set(library.tables.partitions("albums"))
     failed = {}
-    for source, find in library.sources.items():
-        try:
-            found = find()
-        except SourceError as error:
-            failed[source] = str(error)
+    for name, source in library.sources.items():
+        if source.missing_setting:
             continue
-        warn(found.warnings)
-        albums |= {row["album_id"]: row for row in found.albums.to_pylist()}
-        not_asked.discard(found.partition)
+        try:
+            listing = library.find_albums(name)
+        except SourceError as error:
+            failed[name] = str(error)
+            continue
+        warn(listing.warnings)
+        albums |= {album["album_id"]: album for album in listing.albums}
+        not_asked.discard(listing.partition)
     for partition in sorted(not_asked):
         rows = library.tables.read("albums", partition).to_pylist()
         albums |= {row["album_id"]: row for row in rows}
     return albums, failed
 
 
-def chosen(albums: dict[str, dict[str, Any]], album_ids: Sequence[str]) -> list[dict[str, Any]]:
+def chosen(albums: dict[str, "Album"], album_ids: Sequence[str]) -> list["Album"]:
     """The albums of these ids, or all without any. Raises AlbumscopeError for an unknown one."""
     for unknown in set(album_ids) - set(albums):
         raise AlbumscopeError(f"No album {unknown!r}: `albumscope albums` lists the ids")

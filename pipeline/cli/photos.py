@@ -131,7 +131,7 @@ def describe(file: PhotoFile, as_json: JsonFlag = False) -> None:
     from pipeline.models.captioners.loading import load_captioner
     from pipeline.photos.decoding import open_photo
     from pipeline.photos.exif import read_exif
-    from pipeline.sources.folder import title_of_file
+    from pipeline.photos.files import title_of_file
 
     settings = load_settings()
     captioner = load_captioner(
@@ -164,7 +164,7 @@ def _is_file(path: str | Path) -> bool:
 @contextmanager
 def _about(file: str | Path) -> Iterator[None]:
     """Name the file that a PhotoError is about."""
-    from pipeline.sources.folder import printable
+    from pipeline.photos.files import printable
 
     if not _is_file(file):
         raise AlbumscopeError(f"{printable(file)} is not a file: give the path of a photo")

@@ -20,18 +20,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.library.tables import Tables
-from pipeline.sources.flickr.source import listing_key, pictures_folder
 from pipeline.storage.disk import TEMPORARY
 
 _LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
-
-
-def drop_album(tables: Tables, album_id: str) -> None:
-    """Delete what the library holds of an album; photos in folders are left alone."""
-    tables.drop_album(album_id)
-    tables.storage.delete(listing_key(album_id))
-    tables.storage.delete_folder(pictures_folder(album_id))
 
 
 def sweep(library_dir: Path) -> None:

@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from pipeline.errors import AlbumError, AlbumscopeError
-from pipeline.library import files
-from pipeline.library.schemas import ALBUM_TABLES
+from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
 from pipeline.library.stages import (
     CaptionEmbeddings,
     ExifMetadata,
@@ -21,10 +22,8 @@ from pipeline.library.stages import (
 from pipeline.library.tables import Tables
 from pipeline.models.encoders.loading import embed_producer
 from pipeline.models.encoders.text_loading import text_producer
-from pipeline.rows import Row
 from pipeline.settings import Settings
-from pipeline.sources import Found, folder
-from pipeline.sources.flickr.source import FlickrSource
+from pipeline.sources import Album, AlbumListing, Source
 from pipeline.storage.disk import keep_text
 from pipeline.storage.opening import open_storage
 
@@ -38,9 +37,7 @@ class Library:
     def __init__(self, settings: Settings, on_progress: Progress = lambda *done: None) -> None:
         self.on_progress = on_progress
         self.settings = settings
-        self.just_found: dict[str, Found] = {}
-        """What sources were found to have, by asset, for the run of it that comes next."""
-        self._albums: tuple[list[tuple[str, str]], list[Row]] = [], []  # as last read
+        self._albums: tuple[list[tuple[str, str]], list[Album]] = [], []  # as last read
         producers = {
             SiglipEmbeddings.table: embed_producer(settings.embed_model),
             CaptionEmbeddings.table: text_producer(settings.text_model),
@@ -56,21 +53,22 @@ class Library:
         return stage
 
     @property
-    def flickr(self) -> FlickrSource:
-        """The albums on Flickr."""
-        return self.raw_images.flickr
+    def sources(self) -> dict[str, Source[Any]]:
+        """Where albums come from, by name."""
+        return self.raw_images.sources
 
-    @property
-    def sources(self) -> dict[str, Callable[[], Found]]:
-        """How to ask each source for its albums, by the asset that does so."""
-        sources = {"folder_albums": lambda: folder.find_albums(self.tables)}
-        if self.flickr.is_set_up:
-            sources["flickr_albums"] = self.flickr.find_albums
-        return sources
+    def find_albums(self, source: str) -> AlbumListing:
+        """Ask a source for its albums. Raises SourceError."""
+        known = [album for album in self.albums() if album["source"] == source]
+        return self.sources[source].find_albums(known)
 
-    def find_albums(self, asset: str) -> Found:
-        """Ask a source for its albums, if that was not done just now for the run that asks."""
-        return self.just_found.pop(asset, None) or self.sources[asset]()
+    def is_catalogued(self, listing: AlbumListing) -> bool:
+        """Whether table ``albums`` says the same as a source."""
+        return bool(_album_table(listing).equals(self.tables.read("albums", listing.partition)))
+
+    def catalogue(self, listing: AlbumListing) -> None:
+        """Write what a source says into table ``albums``."""
+        self.tables.write("albums", listing.partition, _album_table(listing))
 
     @cached_property
     def stages(self) -> dict[str, Stage[Any]]:
@@ -78,7 +76,7 @@ class Library:
         kinds = (RawImages, ExifMetadata, LlmCaptions, SiglipEmbeddings, CaptionEmbeddings)
         return {kind.table: kind(self.tables, self.settings) for kind in kinds}
 
-    def albums(self) -> list[Row]:
+    def albums(self) -> list[Album]:
         """The rows of table ``albums``, in the order in which they were found."""
         version = [
             (source, self.tables.version("albums", source))
@@ -88,7 +86,7 @@ class Library:
             self._albums = version, self.tables.read_all("albums").to_pylist()
         return list(self._albums[1])
 
-    def album(self, album_id: str) -> Row:
+    def album(self, album_id: str) -> Album:
         """One row of table ``albums``. Raises AlbumscopeError for an unknown id."""
         for row in self.albums():
             if row["album_id"] == album_id:
@@ -101,29 +99,33 @@ class Library:
         This waits until a snapshot is published, so that albums and photos that merely moved find
         their rows and pictures again.
         """
-        catalogued = {album["album_id"] for album in self.albums()}
-        for album_id in catalogued:
-            self.storage.delete(*self.flickr.unlisted_pictures(album_id))
+        albums = self.albums()
+        for album in albums:
+            if source := self.sources.get(album["source"]):
+                source.drop_unlisted(album)
+        catalogued = {album["album_id"] for album in albums}
         for table in ALBUM_TABLES:
             for album_id in self.tables.partitions(table):
                 if album_id not in catalogued:
-                    files.drop_album(self.tables, album_id)
+                    self.tables.drop_album(album_id)
+                    for source in self.sources.values():
+                        source.drop_album(album_id)
 
-    def work_left(self, album: Row) -> dict[str, int]:
+    def work_left(self, album: Album) -> dict[str, int]:
         """By table, in how many rows its file differs from what it should be; 0 is left out.
 
-        Opens no photo and no model, and asks no source; ``look`` says that one has to be asked. An
-        album that was found complete is not compared again until its photos, its files or a model
-        change.
+        Opens no photo and no model, and asks no source; ``listing`` says that one has to be asked.
+        An album that was found complete is not compared again until its photos, its files or a
+        model change.
         """
-        left = {"look": int(self.raw_images.needs_look(album))}
+        left = {"listing": int(self.raw_images.needs_listing(album))}
         state = self._state(album)
         if self._complete.get(album["album_id"]) != state:
             for table, stage in self.stages.items():
                 if stage.active:
                     plan = stage.plan(album)
                     left[table] = len(plan.todo) + plan.removed + plan.reordered
-            if not any(rows for table, rows in left.items() if table != "look"):
+            if not any(rows for table, rows in left.items() if table != "listing"):
                 self._complete[album["album_id"]] = state
         return {what: rows for what, rows in left.items() if rows}
 
@@ -143,7 +145,7 @@ class Library:
     def _remembered(self) -> Path:
         return self.settings.data_dir / "complete.json"
 
-    def _state(self, album: Row) -> str:
+    def _state(self, album: Album) -> str:
         """What tells whether an album may have changed: its photos as listed, its files, models."""
         photos = [
             (photo.image_id, *photo.origin().values()) for photo in self.raw_images.wanted(album)
@@ -155,7 +157,7 @@ class Library:
                 digest.update(f"{table} {stage.producer} {version}\n".encode())
         return digest.hexdigest()
 
-    def status(self, album: Row) -> dict[str, dict[str, int]]:
+    def status(self, album: Album) -> dict[str, dict[str, int]]:
         """By table, how many photos of an album are done, missing and failed."""
         counts = {}
         for table, stage in self.stages.items():
@@ -170,7 +172,7 @@ class Library:
             counts[table] = {"done": plan.done, "missing": missing, "failed": plan.failed}
         return counts
 
-    def failures(self, album: Row) -> list[dict[str, Any]]:
+    def failures(self, album: Album) -> list[dict[str, Any]]:
         """The photos of an album that failed: where, at which stage, why, how often tried."""
         columns = ["image_id", "relative_path", "page_url", "title"]
         photos = {
@@ -197,10 +199,10 @@ class Library:
             if row["error"] is not None
         ]
 
-    def news(self, album: Row) -> dict[str, Any]:
+    def news(self, album: Album) -> dict[str, Any]:
         """What is new in an album that a source has found, as far as its row says."""
         rows = self.tables.read("raw_images", album["album_id"], ["error"])
-        if self.raw_images.needs_look(album):
+        if self.raw_images.needs_listing(album):
             if rows.num_rows:
                 return {"new": None, "state": "changed"}  # by how much only Flickr can tell
             return {"new": album["photo_count"], "state": "new"}
@@ -210,12 +212,12 @@ class Library:
             return {"new": 0, "state": "complete"}
         return {"new": new, "state": "incomplete" if rows.num_rows else "new"}
 
-    def work(self, album: Row, *, afresh: bool = False) -> dict[str, Any]:
+    def work(self, album: Album, *, afresh: bool = False) -> dict[str, Any]:
         """What a sync would do for an album, in photos. Opens no photo.
 
         The source is asked what the album holds if that is not known, or ``afresh``.
         """
-        if afresh or self.raw_images.needs_look(album):
+        if afresh or self.raw_images.needs_listing(album):
             raw = self.raw_images.plan_now(album)
         else:
             raw = self.raw_images.plan(album)
@@ -242,3 +244,7 @@ class Library:
         """How many photos of an album can be found by what they show."""
         rows = self.tables.read("siglip_embeddings", album_id, ["error"])
         return int(rows["error"].null_count)
+
+
+def _album_table(listing: AlbumListing) -> pa.Table:
+    return pa.Table.from_pylist(list(listing.albums), schema=SCHEMAS["albums"])

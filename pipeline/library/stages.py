@@ -8,11 +8,11 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import islice, takewhile
-from typing import ClassVar, Generic, Protocol, cast
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 import pyarrow.compute as pc
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import override
 
-from pipeline.errors import CaptionerError, PhotoError
+from pipeline.errors import AlbumError, CaptionerError, PhotoError
 from pipeline.library import incremental
-from pipeline.library.incremental import Counts, HasImageId, Item, Plan
+from pipeline.library.incremental import Counts, Item, Plan
+from pipeline.library.photo_locations import PhotoLocations
 from pipeline.library.tables import Tables
 from pipeline.models.captioners import Caption, Captioner, PhotoContext, SlowCaptioner
 from pipeline.models.captioners.loading import load_captioner
@@ -35,10 +36,8 @@ from pipeline.photos.files import photo_file
 from pipeline.photos.look_ahead import map_ahead
 from pipeline.rows import Row
 from pipeline.settings import Settings
-from pipeline.sources import folder
-from pipeline.sources.flickr.source import SOURCE as FLICKR
-from pipeline.sources.flickr.source import AlbumPhoto, FlickrSource
-from pipeline.sources.folder import FolderPhoto
+from pipeline.sources import Album, PhotoRow, Source, SourcePhoto
+from pipeline.sources.registry import open_sources
 
 _DECODING_THREADS = os.cpu_count() or 2
 _TEXTS_AT_ONCE = 256
@@ -65,14 +64,6 @@ class CaptionText:
 
     image_id: int
     text: str
-
-
-class SourcePhoto(HasImageId, Protocol):
-    """A photo as its source lists it."""
-
-    def origin(self) -> Row:
-        """What its row of ``raw_images`` is made from."""
-        ...
 
 
 def readable_photos(tables: Tables, album_id: str) -> list[Photo]:
@@ -115,7 +106,7 @@ class Stage(Generic[Item]):
         """Whether the settings ask for this table; if not, its files are left as they are."""
         return True
 
-    def wanted(self, album: Row) -> Sequence[Item]:
+    def wanted(self, album: Album) -> Sequence[Item]:
         """The items that the album should have rows for, in order."""
         raise NotImplementedError
 
@@ -123,26 +114,26 @@ class Stage(Generic[Item]):
         """The values that this item's row is made from."""
         raise NotImplementedError
 
-    def make(self, album: Row, items: Sequence[Item]) -> Made[Item]:
+    def make(self, album: Album, items: Sequence[Item]) -> Made[Item]:
         """Make the rows of these items, lazily and in order."""
         raise NotImplementedError
 
-    def plan(self, album: Row) -> Plan[Item]:
+    def plan(self, album: Album) -> Plan[Item]:
         """What is to be done for an album, as far as is known without asking anybody."""
         return self._plan(album, self.wanted(album))
 
-    def _plan(self, album: Row, wanted: Sequence[Item]) -> Plan[Item]:
+    def _plan(self, album: Album, wanted: Sequence[Item]) -> Plan[Item]:
         origin_columns = self.origin(wanted[0]) if wanted else []
         columns = dict.fromkeys(["image_id", *origin_columns, "error", "attempts", "retryable"])
         existing = self.tables.read(self.table, album["album_id"], list(columns))
         return incremental.plan(existing, wanted, self.origin)
 
-    def look(self, album: Row) -> None:
+    def update_listing(self, album: Album) -> None:
         """Ask what there is to make rows for, where that is not known from other tables."""
 
     def refresh(
         self,
-        album: Row,
+        album: Album,
         progress: Callable[[int], object] = lambda photos: None,
         run_id: str | None = None,
     ) -> Counts:
@@ -150,7 +141,7 @@ class Stage(Generic[Item]):
 
         ``run_id`` is the Dagster run that does so, if one does.
         """
-        self.look(album)
+        self.update_listing(album)
         return incremental.refresh(
             self.tables,
             self.table,
@@ -164,41 +155,62 @@ class Stage(Generic[Item]):
 
 
 class RawImages(Stage[SourcePhoto]):
-    """The album's photos on disk."""
+    """The album's photos, where they can be opened."""
 
     table = "raw_images"
 
-    @cached_property
-    def flickr(self) -> FlickrSource:
-        """Where the albums with source ``flickr`` come from."""
-        return FlickrSource(self.tables, self.settings)
+    def __init__(self, tables: Tables, settings: Settings) -> None:
+        super().__init__(tables, settings)
+        self.sources = open_sources(tables.storage, settings)
+        self._locations = PhotoLocations(tables)
 
     @override
-    def wanted(self, album: Row) -> Sequence[SourcePhoto]:
-        if album["source"] == FLICKR:
-            return self.flickr.known_photos(album)
-        return folder.list_photos(album)
+    def wanted(self, album: Album) -> Sequence[SourcePhoto]:
+        return self.source_of(album).photos(album)
 
     @override
     def origin(self, item: SourcePhoto) -> Row:
         return item.origin()
 
     @override
-    def make(self, album: Row, items: Sequence[SourcePhoto]) -> Made[SourcePhoto]:
-        if album["source"] == FLICKR:
-            return self.flickr.read_photos(album, cast("Sequence[AlbumPhoto]", items))
-        return folder.read_photos(cast("Sequence[FolderPhoto]", items))
-
-    def needs_look(self, album: Row) -> bool:
-        """Whether the source has to be asked before anyone can say what there is to do."""
-        return album["source"] == FLICKR and self.flickr.needs_look(album)
+    def make(self, album: Album, items: Sequence[SourcePhoto]) -> Made[SourcePhoto]:
+        source = self.source_of(album)
+        for item, row in source.fetch(album, items, partial(self._known_rows, source)):
+            yield item, row if isinstance(row, PhotoError) else {**row, "source": source.name}
 
     @override
-    def look(self, album: Row) -> None:
+    def refresh(
+        self,
+        album: Album,
+        progress: Callable[[int], object] = lambda photos: None,
+        run_id: str | None = None,
+    ) -> Counts:
+        try:
+            return super().refresh(album, progress, run_id)
+        finally:
+            self._locations.take_up(album["album_id"])
+
+    def source_of(self, album: Album) -> Source[Any]:
+        """Where an album comes from. Raises AlbumError if there is no such source any more."""
+        try:
+            return self.sources[album["source"]]
+        except KeyError:
+            raise AlbumError(
+                f"Album {album['title']!r} comes from {album['source']!r}, which is not among the"
+                f" sources of photos: {', '.join(self.sources)}"
+            ) from None
+
+    def needs_listing(self, album: Album) -> bool:
+        """Whether the source has to be asked before anyone can say what there is to do."""
+        return self.source_of(album).needs_listing(album)
+
+    @override
+    def update_listing(self, album: Album) -> None:
         """Ask the source what the album holds now. Photos that it refused get another chance."""
-        if album["source"] != FLICKR:
+        source = self.source_of(album)
+        source.update_listing(album)
+        if not source.is_remote:
             return
-        self.flickr.look(album)
         rows = self.tables.read(self.table, album["album_id"])
         given_up = pc.or_kleene(
             pc.equal(rows["retryable"], False),
@@ -209,24 +221,37 @@ class RawImages(Stage[SourcePhoto]):
         if kept.num_rows < rows.num_rows:
             self.tables.write(self.table, album["album_id"], kept)
 
-    def plan_now(self, album: Row) -> Plan[SourcePhoto]:
+    def plan_now(self, album: Album) -> Plan[SourcePhoto]:
         """What would be to do if the source were asked now; remembers nothing of it."""
-        if album["source"] != FLICKR:
-            return self.plan(album)
-        return self._plan(album, self.flickr.listed_photos(album))
+        return self._plan(album, self.source_of(album).photos_now(album))
 
-    def downloads(self, album: Row, plan: Plan[SourcePhoto]) -> tuple[int, int]:
-        """How many pictures a plan has downloaded, and about how many bytes that is."""
-        if album["source"] != FLICKR:
-            return 0, 0
-        return self.flickr.downloads(cast("Sequence[AlbumPhoto]", plan.todo))
+    def downloads(self, album: Album, plan: Plan[SourcePhoto]) -> tuple[int, int]:
+        """How many pictures a plan has downloaded, and about how many bytes that is.
+
+        Sources tell no sizes: those of the pictures that are here already are taken as typical.
+        """
+        source = self.source_of(album)
+        pictures = source.downloads(plan.todo, partial(self._known_rows, source))
+        each = self._mean_bytes.get(source.name) or source.typical_bytes if pictures else 0
+        return pictures, round(pictures * each)
+
+    def _known_rows(self, source: Source[Any], image_ids: Collection[int]) -> list[PhotoRow]:
+        rows = self._locations.rows_of(image_ids)
+        return [row for row in rows if row["source"] == source.name and row["error"] is None]
+
+    @cached_property
+    def _mean_bytes(self) -> dict[str, float]:
+        """By source, the mean size of its photos' files; None where none has one."""
+        rows = self.tables.read_all(self.table, ["source", "file_size_bytes"])
+        means = rows.group_by("source").aggregate([("file_size_bytes", "mean")])
+        return {row["source"]: row["file_size_bytes_mean"] for row in means.to_pylist()}
 
 
 class _OfPhotos(Stage[Photo]):
     """A table with a row for each readable photo, made from its bytes by a producer."""
 
     @override
-    def wanted(self, album: Row) -> Sequence[Photo]:
+    def wanted(self, album: Album) -> Sequence[Photo]:
         return readable_photos(self.tables, album["album_id"])
 
     @override
@@ -245,7 +270,7 @@ class ExifMetadata(_OfPhotos):
     producer = f"exif:{EXIF_VERSION}"
 
     @override
-    def make(self, album: Row, items: Sequence[Photo]) -> Made[Photo]:
+    def make(self, album: Album, items: Sequence[Photo]) -> Made[Photo]:
         return map_ahead(
             lambda photo: read_exif(self.file(photo)),
             items,
@@ -279,7 +304,7 @@ class LlmCaptions(_OfPhotos):
     @override
     def refresh(
         self,
-        album: Row,
+        album: Album,
         progress: Callable[[int], object] = lambda photos: None,
         run_id: str | None = None,
     ) -> Counts:
@@ -311,7 +336,7 @@ class LlmCaptions(_OfPhotos):
             )
 
     @override
-    def make(self, album: Row, items: Sequence[Photo]) -> Made[Photo]:
+    def make(self, album: Album, items: Sequence[Photo]) -> Made[Photo]:
         captioner = self._captioner()
         if captioner is None:
             return
@@ -391,7 +416,9 @@ class SiglipEmbeddings(_OfPhotos):
         return embed_producer(self.settings.embed_model)
 
     @override
-    def make(self, album: Row, items: Sequence[Photo]) -> Iterator[tuple[Photo, Row | PhotoError]]:
+    def make(
+        self, album: Album, items: Sequence[Photo]
+    ) -> Iterator[tuple[Photo, Row | PhotoError]]:
         encoder = load_encoder(self.settings.embed_model, self.settings.device)
         size = self.settings.batch_size or encoder.batch_size
 
@@ -429,7 +456,7 @@ class CaptionEmbeddings(Stage[CaptionText]):
         return text_producer(self.settings.text_model)
 
     @override
-    def wanted(self, album: Row) -> Sequence[CaptionText]:
+    def wanted(self, album: Album) -> Sequence[CaptionText]:
         titles = {
             photo.image_id: photo.title for photo in readable_photos(self.tables, album["album_id"])
         }
@@ -446,7 +473,7 @@ class CaptionEmbeddings(Stage[CaptionText]):
         return {"caption_sha256": digest, "producer": self.producer}
 
     @override
-    def make(self, album: Row, items: Sequence[CaptionText]) -> Made[CaptionText]:
+    def make(self, album: Album, items: Sequence[CaptionText]) -> Made[CaptionText]:
         encoder = load_text_encoder(self.settings.text_model, self.settings.device)
         for start in range(0, len(items), _TEXTS_AT_ONCE):
             batch = items[start : start + _TEXTS_AT_ONCE]

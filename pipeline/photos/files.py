@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,6 +43,17 @@ def is_photo_name(name: str) -> bool:
     """Whether a file of this name is taken for a photo."""
     _, dot, extension = name.rpartition(".")
     return not name.startswith(".") and f"{dot}{extension}".lower() in EXTENSIONS
+
+
+def title_of_file(name: str) -> str:
+    """A photo's title from its file name: ``two-dogs.jpg`` is "two dogs"."""
+    stem = Path(name).stem
+    return " ".join(re.split(r"[\s_-]+", stem)).strip() or stem
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path as text that can be printed and stored: bytes that are no text become ``\\xNN``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def sha256_of(path: str) -> str:

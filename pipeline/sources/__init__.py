@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol, TypedDict, TypeVar
 
-import pyarrow as pa
-
 from pipeline.errors import PhotoError
 from pipeline.rows import Int32, Outcome, Row
 from pipeline.settings import Settings
+from pipeline.storage import Storage
 
 
 class _AlbumOfAnySource(TypedDict):
@@ -34,17 +33,17 @@ class _AlbumOfAnySource(TypedDict):
 class Album(_AlbumOfAnySource, total=False):
     """A row of table ``albums``. ``source`` is a key of ``registry.SOURCES``.
 
-    A row that was read has all columns; a source fills in those of its own that it has. ``url`` is
-    the album's page.
+    ``url`` is the album's page. The columns below are for their sources alone, and null in the rows
+    of others.
     """
 
     # Of Flickr: the user's id, and how many videos, which are left out.
-    owner: str | None
-    video_count: int | None
+    owner: str
+    video_count: int
     # Of folders: where the photos lie, and the registered folder that relative paths start from.
     # Bytes, because a file name need not be text.
-    folder: bytes | None
-    root: bytes | None
+    folder: bytes
+    root: bytes
 
 
 class PhotoRow(Outcome, total=False):
@@ -128,13 +127,19 @@ class Source(Protocol[PhotoT]):
     """What column ``source`` says of its albums and photos."""
     is_remote: ClassVar[bool] = False
     """Whether it is asked over a network: what it refused may be had the next time."""
-    typical_bytes: int = 0
-    """How large a picture that is downloaded is, where none has been yet; rough."""
+
+    storage: Storage
+    """Where it keeps what it downloads and remembers."""
+    settings: Settings
+
+    def __init__(self, storage: Storage, settings: Settings) -> None:
+        self.storage = storage
+        self.settings = settings
 
     @property
-    def is_set_up(self) -> bool:
-        """Whether the settings let it be asked for albums."""
-        return True
+    def missing_setting(self) -> str | None:
+        """The setting without which it cannot be asked for albums, if that is not set."""
+        return None
 
     def find_albums(self, known: Sequence[Album]) -> AlbumListing:
         """Ask for its albums. ``known`` are the rows that it has in table ``albums`` so far."""
@@ -169,6 +174,11 @@ class Source(Protocol[PhotoT]):
         """How many pictures have to be downloaded to fetch these photos."""
         return 0
 
+    @property
+    def typical_bytes(self) -> int:
+        """How large a picture is that has to be downloaded, where none has been yet; rough."""
+        return 0
+
     def drop_unlisted(self, album: Album) -> None:
         """Delete the pictures of photos that an album holds no more."""
 
@@ -177,17 +187,9 @@ class Source(Protocol[PhotoT]):
 
     @staticmethod
     def picture_url(image_url: str, side: int, settings: Settings) -> str | None:
-        """Where browsers get a picture of ``side`` pixels from; None if this server makes it.
+        """Where browsers get a picture of ``side`` pixels from; None if this server has to make it.
 
-        ``image_url`` is that of the photo's row; a photo that is smaller has a smaller picture.
+        ``image_url`` is that of a photo's row, of whatever source; a photo that is smaller than
+        ``side`` has a smaller picture.
         """
         return None
-
-
-@dataclass(frozen=True)
-class Found:
-    """What ``AlbumListing`` is about to replace."""
-
-    partition: str
-    albums: pa.Table
-    warnings: list[str] = field(default_factory=list)

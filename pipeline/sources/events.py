@@ -18,14 +18,15 @@ pattern, and else the later one.
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import AlbumscopeError
+from pipeline.sources import Album
 from pipeline.storage import Storage
 
 KEY = "events.toml"
@@ -59,7 +60,7 @@ def event_of_title(title: str) -> Event:
 
 
 class Override(BaseModel):
-    """One entry of events.toml: what is said of the albums that match ``album``."""
+    """One entry of events.toml: what it says of the albums that match ``album``."""
 
     model_config = ConfigDict(extra="forbid", str_min_length=1)
 
@@ -69,10 +70,10 @@ class Override(BaseModel):
     year: Year | None = None
     type: str | None = None
 
-    def matches(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row of table ``albums`` is meant, by its id or its title in any case."""
-        return self.album == row["album_id"] or fnmatchcase(
-            row["title"].casefold(), self.album.casefold()
+    def matches(self, album: Album) -> bool:
+        """Whether an album is meant, by its id or its title in any case."""
+        return self.album == album["album_id"] or fnmatchcase(
+            album["title"].casefold(), self.album.casefold()
         )
 
 
@@ -99,26 +100,26 @@ def overrides(storage: Storage) -> list[Override]:
         raise AlbumscopeError(f"{storage.where(KEY)} cannot be read: {error}") from None
 
 
-def with_event(row: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
-    """A row of table ``albums`` with its event filled in, and what events.toml says of it.
+def with_event(album: Album, overrides: Sequence[Override]) -> Album:
+    """The album with its event filled in, and what events.toml says of it.
 
-    What the row says of its event already (``event_name``, ``event_year``, ``event_type`` that are
+    What its row says of its event already (``event_name``, ``event_year``, ``event_type`` that are
     not None) stands before its title, and events.toml before both.
     """
-    said = {
+    given = {
         name: value
-        for override in sorted(overrides, key=lambda each: each.album == row["album_id"])
-        if override.matches(row)
+        for override in sorted(overrides, key=lambda each: each.album == album["album_id"])
+        if override.matches(album)
         for name, value in override.model_dump(exclude={"album"}, exclude_none=True).items()
     }
-    title = said.get("title", row["title"])
+    title = given.get("title", album["title"])
     event = event_of_title(title)
     return {
-        **row,
+        **album,
         "title": title,
-        "event_name": said.get("event", row.get("event_name") or event.name),
-        "event_year": said.get("year", row.get("event_year") or event.year),
-        "event_type": said.get("type", row.get("event_type")),
+        "event_name": given.get("event", album["event_name"] or event.name),
+        "event_year": given.get("year", album["event_year"] or event.year),
+        "event_type": given.get("type", album["event_type"]),
     }
 
 
@@ -130,9 +131,9 @@ def remember(storage: Storage, override: Override) -> None:
     except FileNotFoundError:
         document = tomlkit.document()
     entries = document.setdefault("event", tomlkit.aot())
-    said = override.model_dump(exclude_none=True)
+    given = override.model_dump(exclude_none=True)
     if entries and entries[-1]["album"] == override.album:
-        entries[-1].update(said)
+        entries[-1].update(given)
     else:  # at the end, because the last one counts
-        entries.append(tomlkit.item(said))
+        entries.append(tomlkit.item(given))
     storage.write_text(KEY, tomlkit.dumps(document))

@@ -10,10 +10,10 @@ import duckdb
 
 from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.library.library import Library
-from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.snapshot.reading import Snapshot
+from pipeline.sources import Album
 
 _SHOWN = 12  # new photos that are named
 
@@ -85,7 +85,7 @@ def albums(library: Library) -> list[AlbumReport]:
     return [_album(library, row) for row in library.albums()]
 
 
-def _album(library: Library, album: Row) -> AlbumReport:
+def _album(library: Library, album: Album) -> AlbumReport:
     stages = library.status(album)
     has_failed = any(counts["failed"] for counts in stages.values())
     return AlbumReport(
@@ -99,7 +99,7 @@ def _album(library: Library, album: Row) -> AlbumReport:
     )
 
 
-def _state(library: Library, album: Row, stages: Mapping[str, Mapping[str, int]]) -> str:
+def _state(library: Library, album: Album, stages: Mapping[str, Mapping[str, int]]) -> str:
     """Like the state of ``Library.news``, which would compare all tables once more."""
     try:
         library.raw_images.wanted(album)
@@ -107,7 +107,7 @@ def _state(library: Library, album: Row, stages: Mapping[str, Mapping[str, int]]
         return "away"
     if not any(counts["done"] or counts["failed"] for counts in stages.values()):
         return "new"
-    if library.raw_images.needs_look(album):
+    if library.raw_images.needs_listing(album):
         return "changed"
     is_complete = not any(counts["missing"] for counts in stages.values())
     return "complete" if is_complete else "incomplete"

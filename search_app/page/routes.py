@@ -1,8 +1,8 @@
-"""The addresses of pictures: on Flickr's servers, or on this server, which serves them here.
+"""The addresses of pictures: on the servers of their source, or on this one.
 
 A picture is asked for by the id of a photo, never by a path. What is served is always a JPEG or PNG
-that was made here from a photo of the catalogue whose file lies in the folder that was added, or
-under DATA_DIR for Flickr: links that lead elsewhere are not followed.
+that was made here from a photo of the catalogue whose file lies in its album's folder: links that
+lead elsewhere are not followed.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from starlette.requests import Request
@@ -23,6 +23,7 @@ from starlette.routing import Mount, Route
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.photos.files import unreadable
 from pipeline.settings import load_settings
+from pipeline.sources.registry import SOURCES
 from search_app.page import pictures, takeaway
 from search_app.page.session import engine, sign_in_secret
 from search_app.search.parts import cut_out
@@ -34,10 +35,7 @@ Size = Literal["grid", "large"]
 # of a base path. Scripts get them without the first "/", so that the browser itself does so: the
 # pages lie directly below the base path.
 _ROOT = "/app/static"
-# Sizes from 240 to 1024 pixels differ in one letter; larger ones have a secret of their own.
-_FLICKR_SIZES = ("m", "n", "w", "", "z", "c", "b")
-_FLICKR_LETTERS: dict[Size, str] = {"grid": "z", "large": "b"}  # 640 and 1024 pixels
-_FLICKR_PICTURE = re.compile(r"(/\d+_[0-9a-f]+)(?:_([mnwzcb]))?\.jpg")
+_SIDES: dict[Size, int] = {"grid": 640, "large": 1024}  # pixels, of what other servers give
 MAX_PHOTOS = 200
 """In one archive."""
 _UNCHANGING = "private, max-age=31536000, immutable"
@@ -45,11 +43,11 @@ _WORLD = Path(__file__).with_name("world") / "countries.json"
 
 
 def picture(photo: Mapping[str, Any], size: Size) -> str:
-    """The address of a photo's picture, of a row with ``image_id``, ``image_url`` and ``sha256``.
+    """The address of a photo's picture: on the servers of its source, or else on this one.
 
-    Photos from Flickr come from its servers if FLICKR_PICTURES says so.
+    The row has ``image_id``, ``image_url`` and ``sha256``.
     """
-    return _on_flickr(photo["image_url"], size) or _own(photo, size)
+    return _elsewhere(photo, size) or _own(photo, size)
 
 
 def large_for_script(photo: Mapping[str, Any]) -> str:
@@ -57,8 +55,8 @@ def large_for_script(photo: Mapping[str, Any]) -> str:
 
     Raises PhotoError if it would be made here, and the file is gone or may not be served.
     """
-    if on_flickr := _on_flickr(photo["image_url"], "large"):
-        return on_flickr
+    if elsewhere := _elsewhere(photo, "large"):
+        return elsewhere
     confined(photo)
     return _for_script(_own(photo, "large"))
 
@@ -84,21 +82,11 @@ def world() -> str:
     return _for_script(f"{_ROOT}/world.json")
 
 
-def _on_flickr(url: str | None, size: Size) -> str | None:
-    settings = load_settings()
-    if not url or not settings.flickr_pictures:
-        return None
-    parts = urlsplit(url)
-    if not settings.is_image_host(parts.hostname or ""):
-        return None
-    folder, slash, name = parts.path.rpartition("/")
-    found = _FLICKR_PICTURE.fullmatch(slash + name)
-    if found is None:
-        return None
-    # Of a small photo there are no larger pictures than the one that is known.
-    letter = min(found[2] or "", _FLICKR_LETTERS[size], key=_FLICKR_SIZES.index)
-    path = f"{folder}{found[1]}{letter and f'_{letter}'}.jpg"
-    return parts._replace(path=path).geturl()
+def _elsewhere(photo: Mapping[str, Any], size: Size) -> str | None:
+    """The address of a photo's picture on the servers of its source, if that has some."""
+    image_url, side, settings = photo["image_url"], _SIDES[size], load_settings()
+    addresses = (kind.picture_url(image_url or "", side, settings) for kind in SOURCES.values())
+    return next(filter(None, addresses), None)
 
 
 def _for_script(address: str) -> str:

@@ -102,21 +102,21 @@ def test_models_of_like_names_do_not_share_files(data_dir: Path) -> None:
 
 def test_a_file_is_opened_again_only_after_it_was_replaced(data_dir: Path, album: Path) -> None:
     library = Library(Settings(data_dir=data_dir))
-    (row,) = folder.find_albums(library.tables).albums.to_pylist()
-    library.raw_images.refresh(row)
-    known = library.tables.contents("raw_images", row["album_id"])
+    (found,) = library.find_albums("folder").albums
+    library.raw_images.refresh(found)
+    known = library.tables.contents("raw_images", found["album_id"])
     assert (known.rows, known.failed, len(known.pictures)) == (2, 0, 2)
     library.remember()
 
-    path = library.storage.local(library.tables.key("raw_images", row["album_id"]))
+    path = library.storage.local(library.tables.key("raw_images", found["album_id"]))
     before = path.stat()
     path.write_bytes(b"?" * before.st_size)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     again = Library(Settings(data_dir=data_dir)).tables
-    assert again.contents("raw_images", row["album_id"]) == known
+    assert again.contents("raw_images", found["album_id"]) == known
 
     path.unlink()
     (album / "two.jpg").unlink()
-    library.raw_images.refresh(row)
+    library.raw_images.refresh(found)
     again = Library(Settings(data_dir=data_dir)).tables
-    assert again.contents("raw_images", row["album_id"]).rows == 1
+    assert again.contents("raw_images", found["album_id"]).rows == 1

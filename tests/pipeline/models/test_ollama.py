@@ -483,8 +483,7 @@ def run_sync(library: Library) -> sync.SyncReport:
 
 def refresh(library: Library) -> None:
     """As a sync does, as far as captions, but without Dagster."""
-    found = folder.find_albums(library.tables)
-    library.tables.write("albums", found.partition, found.albums)
+    library.catalogue(library.find_albums("folder"))
     for table in ("raw_images", "exif_metadata", "llm_captions"):
         for album in library.albums():
             library.stages[table].refresh(album)

@@ -33,8 +33,8 @@ from pipeline.photos.files import located
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources.events import event_of_title
-from pipeline.sources.flickr import retries, source
-from pipeline.sources.flickr.source import listing_key
+from pipeline.sources.flickr import listings, retries
+from pipeline.sources.flickr.listings import listing_key
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import QuickModel
@@ -484,7 +484,7 @@ def test_photos_not_ready_and_unavailable_and_videos_are_left_out(
         flickr.edit_photo(photo, ready=True)
     flickr.edit_photo(gone[1], available=True)
     assert library.sync_well().runs == []
-    monkeypatch.setattr(source, "NOT_READY_AFTER", timedelta(0))
+    monkeypatch.setattr(listings, "NOT_READY_AFTER", timedelta(0))
     later = library.sync_well()
     assert later.albums == [album.id]
     library.assert_same_as_flickr(left_out=[video, gone[0], gone[2]])
@@ -532,7 +532,7 @@ def test_a_picture_replaced_without_a_sign_of_its_album_is_found_by_a_look(
     synced_once.assert_same_as_flickr()
 
     flickr.replace_picture(album.photos[1])
-    monkeypatch.setattr(source, "LOOK_AGAIN_AFTER", timedelta(0))
+    monkeypatch.setattr(listings, "LIST_AGAIN_AFTER", timedelta(0))
     assert synced_once.sync_well().downloads == {album.photos[1].id: 1}
     synced_once.assert_same_as_flickr()
 

@@ -18,6 +18,7 @@ from pipeline.assets.sync import SyncReport
 from pipeline.errors import AlbumError, AlbumscopeError, PhotoError
 from pipeline.library.library import Library
 from pipeline.library.schemas import ALBUM_TABLES
+from pipeline.photos.files import title_of_file
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
@@ -191,7 +192,7 @@ def test_all_formats_in_both_cases_but_nothing_hidden(
     ],
 )
 def test_a_title_from_the_name(name: str, title: str) -> None:
-    assert folder.title_of_file(name) == title
+    assert title_of_file(name) == title
 
 
 def test_each_folder_of_a_tree_is_an_album(library: SyncedLibrary, tmp_path: Path) -> None:
@@ -481,10 +482,10 @@ def test_a_photo_that_vanishes_before_it_is_read_is_told(
     album: Path, library: SyncedLibrary
 ) -> None:
     add(library, album)
-    albums = folder.find_albums(library.tables).albums
-    listed = folder.list_photos(albums.to_pylist()[0])
+    (found,) = library.find_albums("folder").albums
+    listed = library.sources["folder"].photos(found)
     (album / "photo-1.jpg").unlink()
-    results = [row for _, row in folder.read_photos(listed)]
+    results = [row for _, row in library.sources["folder"].fetch(found, listed, lambda _: [])]
     assert not any(isinstance(row, PhotoError) for row in results)
     assert [row.get("error") for row in results] == [None, "the file is gone", None]  # type: ignore[union-attr]
 
@@ -512,10 +513,10 @@ def test_a_folder_that_vanishes_is_an_error_of_its_album(
     album: Path, library: SyncedLibrary
 ) -> None:
     add(library, album)
-    albums = folder.find_albums(library.tables).albums
+    (found,) = library.find_albums("folder").albums
     shutil.rmtree(album)
     with pytest.raises(AlbumError, match=r"Photos 2021.*is its disk mounted\?"):
-        folder.list_photos(albums.to_pylist()[0])
+        library.sources["folder"].photos(found)
 
 
 # What cannot be added
@@ -539,4 +540,4 @@ def test_a_damaged_registration_says_which(library: SyncedLibrary, album: Path) 
     (file,) = (library.settings.data_dir / "folders").iterdir()
     file.write_text(file.read_text()[:20])
     with pytest.raises(AlbumscopeError, match=rf"{file} is damaged: delete it and add"):
-        folder.find_albums(library.tables)
+        library.find_albums("folder")

@@ -1,0 +1,25 @@
+"""Addresses of pictures on Flickr's servers, which differ in a letter for the size."""
+
+import re
+from urllib.parse import urlsplit
+
+# Pixels of the longer side. Larger pictures have a secret of their own, and cannot be told.
+_SIDES = {"m": 240, "n": 320, "w": 400, "": 500, "z": 640, "c": 800, "b": 1024}
+_PICTURE = re.compile(r"(/\d+_[0-9a-f]+)(?:_([mnwzcb]))?\.jpg")
+
+
+def picture_of_size(url: str, side: int) -> str | None:
+    """The address of the smallest picture of a photo with at least ``side`` pixels on its longer
+    side; ``url`` is the address of another one, None if it cannot be told.
+
+    Of a small photo there are no larger pictures than the one that is known.
+    """
+    parts = urlsplit(url)
+    folder, slash, name = parts.path.rpartition("/")
+    picture = _PICTURE.fullmatch(slash + name)
+    if picture is None:
+        return None
+    known = picture[2] or ""
+    letter = next(each for each in _SIDES if each == known or _SIDES[each] >= side)
+    path = f"{folder}{picture[1]}{letter and f'_{letter}'}.jpg"
+    return parts._replace(path=path).geturl()

@@ -1,0 +1,83 @@
+"""The folders that were added: one small file for each, ``folders/<album id>.json``."""
+
+import hashlib
+import json
+import os
+import re
+import unicodedata
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.errors import AlbumscopeError
+from pipeline.photos.files import printable
+from pipeline.sources.folder.walking import folders_with_photos
+from pipeline.storage import Storage
+
+_FOLDER = "folders"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A folder that the user added; empty fields are derived from the folders' names."""
+
+    folder: str
+    recursive: bool = False
+    title: str | None = None
+    event_name: str | None = None
+    event_year: int | None = None
+    event_type: str | None = None
+
+
+def register(storage: Storage, registration: Registration) -> None:
+    """Remember a folder, so that every sync looks for albums in it.
+
+    Raises AlbumscopeError if it is no folder, cannot be read or holds no photos.
+    """
+    folder = Path(registration.folder)
+    if not folder.is_dir():
+        raise AlbumscopeError(f"{printable(folder)} is not a folder: give the path of one")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise AlbumscopeError(f"{printable(folder)} cannot be read: check its permissions")
+    if not any(folders_with_photos(folder, recursive=registration.recursive)):
+        hint = "" if registration.recursive else "; with -r the folders below it are searched too"
+        raise AlbumscopeError(f"{printable(folder)} holds no photos{hint}")
+    storage.write_text(_key(folder), json.dumps(asdict(registration), indent=2))
+
+
+def unregister(storage: Storage, folder: str) -> None:
+    """Forget a folder; the next sync drops its albums. Raises AlbumscopeError if unknown."""
+    key = _key(Path(folder))
+    if not storage.exists(key):
+        known = ", ".join(printable(each.folder) for each in registrations(storage)) or "none"
+        raise AlbumscopeError(f"{printable(folder)} was not added; added folders: {known}")
+    storage.delete(key)
+
+
+def registrations(storage: Storage) -> list[Registration]:
+    """The folders that were added, recursive ones first, so that single ones can overrule them.
+
+    Raises AlbumscopeError if a file is damaged.
+    """
+    added = []
+    for name in sorted(storage.names(_FOLDER)):
+        if not name.endswith(".json"):
+            continue
+        key = f"{_FOLDER}/{name}"
+        try:
+            added.append(Registration(**json.loads(storage.read(key))))
+        except (ValueError, TypeError) as error:
+            raise AlbumscopeError(
+                f"{storage.where(key)} is damaged: delete it and add the folder again"
+            ) from error
+    return sorted(added, key=lambda each: (not each.recursive, each.folder))
+
+
+def album_id(folder: Path) -> str:
+    """The id of the album in a folder: readable, and unlike that of any other folder."""
+    plain = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:40] or "album"
+    return f"{slug}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
+
+
+def _key(folder: Path) -> str:
+    return f"{_FOLDER}/{album_id(folder)}.json"
