@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline.assets.materialise import CATALOGUE_VERSION, OWNERS, materialise_catalogue
+from pipeline.assets.materialise import OWNERS, materialise_catalogue
 from pipeline.assets.resources import LibraryResource, ListingsResource
+from pipeline.assets.versions import CATALOGUE_VERSION
 from pipeline.sources import Source
 from pipeline.sources.registry import SOURCES
 
