@@ -42,7 +42,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	VIRTUAL_ENV=$(CURDIR)/.venv DG_CLI_CONFIG=.ci/dg.toml $(BIN)/dg check defs
+	env -u DAGSTER_HOME VIRTUAL_ENV=$(CURDIR)/.venv DG_CLI_CONFIG=.ci/dg.toml $(BIN)/dg check defs
 
 bench: setup chromium exiftool
 	@$(BIN)/python benchmarks/run_all.py

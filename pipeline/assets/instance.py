@@ -1,6 +1,7 @@
 """Dagster's instance: where it keeps runs, events and partitions."""
 
 import os
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC
@@ -26,21 +27,21 @@ UNFINISHED = [
 """What a run may be that is queued or at work."""
 
 _PROCESS_TAG = "albumscope/process"
-_DEFAULT_FOLDER = "data/dagster"  # as written in dagster.yaml
+_LIBRARY_KEY = "albumscope/library"  # of what is remembered in Dagster's storage
+_BASE_DIR = re.compile(r"""^\s*base_dir: *["']?([^\s"'#]+)""", re.MULTILINE)
 _POOLS = {"flickr", "gpu", "captioner"}  # of the assets
 
 
 def dagster_home(settings: Settings) -> Path:
     """Return Dagster's folder: DAGSTER_HOME where it is set, else ``dagster`` in DATA_DIR.
 
-    It gets the project's ``dagster.yaml`` with its folders put there, so that the command line and
-    ``dagster dev`` share one instance; one that already lies in DAGSTER_HOME is left as it is.
-    Raises AlbumscopeError on disk trouble.
+    It gets the project's ``dagster.yaml``, so that the command line and ``dagster dev`` share one
+    instance; one that already lies in DAGSTER_HOME is left as it is. Raises AlbumscopeError on disk
+    trouble.
     """
     home = settings.dagster_home or settings.data_dir / "dagster"
     file = home / "dagster.yaml"
     configuration = shipped("dagster.yaml").read_text()
-    configuration = configuration.replace(f": {_DEFAULT_FOLDER}", f": {home}")
     with explain_disk_errors(file):
         is_ours = settings.dagster_home is None
         if not file.exists() or (is_ours and file.read_text() != configuration):
@@ -48,17 +49,22 @@ def dagster_home(settings: Settings) -> Path:
     return home
 
 
-def open_instance(settings: Settings) -> dg.DagsterInstance:
+def open_instance(settings: Settings, *, moved: bool = False) -> dg.DagsterInstance:
     """Open the instance that ``dagster dev`` uses too; close it by using it in a ``with``.
 
-    Raises AlbumscopeError if its ``dagster.yaml`` cannot be read or its database not reached.
+    ``moved`` says that its library used to lie elsewhere. Raises AlbumscopeError if it is the
+    instance of another library, its ``dagster.yaml`` cannot be read or its database not reached.
     """
     home = dagster_home(settings)
     with FileLock(home / ".opening.lock"):
         _drop_half_made_events(home / "history" / "runs" / "index.db")
         try:
+            _require_whole_paths(home / "dagster.yaml")
             instance = dg.DagsterInstance.from_config(str(home))
             _limit_pools(instance)
+            keep_to_one_library(instance, settings, moved=moved)
+        except AlbumscopeError:
+            raise
         except Exception as error:  # Dagster, YAML and each database raise their own
             if disk_advice(error):
                 raise
@@ -68,6 +74,60 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
                 f" {' '.join(str(reason).split())}"
             ) from error
         return instance
+
+
+def check_dagster_home(settings: Settings) -> None:
+    """Raise AlbumscopeError if DAGSTER_HOME, where it is set, cannot be that of the library."""
+    home = settings.dagster_home
+    if home and (home / "dagster.yaml").exists():
+        _require_whole_paths(home / "dagster.yaml")
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            keep_to_one_library(instance, settings)
+
+
+def keep_to_one_library(
+    instance: dg.DagsterInstance, settings: Settings, *, moved: bool = False
+) -> None:
+    """Make the instance that of this library alone. Raises AlbumscopeError if it is another's.
+
+    Each library has the partitions of its own albums, and deletes all others. Which library it is
+    is remembered in Dagster's own storage, which several machines may share: by LIBRARY_URL, or by
+    the path of DATA_DIR, which they then all mount at the same one.
+    """
+    library = settings.library_url or str(settings.data_dir.resolve())
+    storage = instance.daemon_cursor_storage
+    owner = storage.get_cursor_values({_LIBRARY_KEY}).get(_LIBRARY_KEY)
+    if owner == library:
+        return
+    if owner and not moved and not _is_moved_along(instance, settings, owner):
+        raise AlbumscopeError(
+            f"Dagster's storage in {instance.root_directory} is that of the library {owner}, and"
+            f" cannot be that of {library} too: set DAGSTER_HOME to another folder (with Postgres,"
+            " DAGSTER_POSTGRES_URL to another database). If it is the same library, which was"
+            " moved, run `albumscope sync --moved` once"
+        )
+    storage.set_cursor_values({_LIBRARY_KEY: library})
+
+
+def _is_moved_along(instance: dg.DagsterInstance, settings: Settings, owner: str) -> bool:
+    """Whether Dagster's storage lies in DATA_DIR, so that both were moved together."""
+    return (
+        settings.library_url is None
+        and Path(owner).is_absolute()
+        and isinstance(instance.run_storage, SqliteRunStorage)
+        and Path(instance.root_directory).resolve().is_relative_to(settings.data_dir.resolve())
+    )
+
+
+def _require_whole_paths(configuration: Path) -> None:
+    """Raise AlbumscopeError if a folder in dagster.yaml is another from each working directory."""
+    for folder in _BASE_DIR.findall(configuration.read_text()):
+        if not Path(folder).is_absolute():
+            raise AlbumscopeError(
+                f"base_dir: {folder} in {configuration} is another folder wherever a command is"
+                " started: give the whole path, or leave the section out, for folders in"
+                f" {configuration.parent}"
+            )
 
 
 def _limit_pools(instance: dg.DagsterInstance) -> None:

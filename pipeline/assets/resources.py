@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from pipeline.assets.instance import keep_to_one_library
 from pipeline.library.library import Library
 from pipeline.sources import AlbumListing
 
@@ -25,9 +26,16 @@ FailedAlbumsResource = dg.ResourceParam[FailedAlbums]
 def resources(library: Library, listings: Listings) -> dict[str, object]:
     """The library, and an in-memory DuckDB to query its tables with and write snapshots through."""
     return {
-        "library": library,
+        "library": dg.ResourceDefinition(lambda context: _checked(library, context)),
         "listings": listings,
         "duckdb": DuckDBResource(database=":memory:"),
         # made anew for each run
         "failed_albums": dg.ResourceDefinition(lambda _: {}),
     }
+
+
+def _checked(library: Library, context: dg.InitResourceContext) -> Library:
+    """The library, for what runs in an instance of its own. Raises AlbumscopeError in others."""
+    if context.instance:
+        keep_to_one_library(context.instance, library.settings)
+    return library

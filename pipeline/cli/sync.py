@@ -32,6 +32,9 @@ def sync(
     year: Annotated[int | None, typer.Option(help="Its year.", min=1800, max=2999)] = None,
     event_type: Annotated[str | None, typer.Option(help="Conference, trip, meeting, …")] = None,
     album_title: Annotated[str | None, typer.Option(help="The named album's title.")] = None,
+    moved: Annotated[
+        bool, typer.Option("--moved", help="The library was moved: keep its Dagster storage.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Find albums, bring in what is new or changed, and publish it.
@@ -43,22 +46,22 @@ def sync(
 
     if album_ids and all_albums:
         raise typer.BadParameter("Give album ids or --all, not both")
-    said: dict[str, Any] = {"event": event, "year": year, "type": event_type, "title": album_title}
-    is_said = any(value is not None for value in said.values())
-    if is_said and not album_ids:
+    given: dict[str, Any] = {"event": event, "year": year, "type": event_type, "title": album_title}
+    overrides = any(value is not None for value in given.values())
+    if overrides and not album_ids:
         raise typer.BadParameter("Name the albums that --event and the like are about")
     if album_title and len(album_ids or []) > 1:
         raise typer.BadParameter("--album-title is about one album")
     library = open_library(user_id, size)
-    if dry_run and is_said:
+    if dry_run and overrides:
         raise typer.BadParameter("--dry-run remembers nothing: leave out --event and the like")
     if dry_run:
         _print_what_is_to_do(library, album_ids or [], as_json)
         return
-    if is_said:
+    if overrides:
         chosen(found_albums(library)[0], album_ids or [])
         for album_id in album_ids or []:
-            remember(library.storage, Override(album=album_id, **said))
+            remember(library.storage, Override(album=album_id, **given))
     from pipeline.assets.instance import open_instance
     from pipeline.assets.sync import sync as run_sync
 
@@ -66,7 +69,7 @@ def sync(
     gc.enable()  # a sync may take hours
     with (
         progress_bars() as (on_start, library.on_progress),
-        open_instance(library.settings) as instance,
+        open_instance(library.settings, moved=moved) as instance,
     ):
         report = run_sync(library, instance, album_ids or [], on_start)
     warn(report.warnings)

@@ -56,7 +56,7 @@ def quick_sync(quick_models: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """Dagster's instance is kept in memory, which is faster."""
     with dg.DagsterInstance.ephemeral() as instance:
         monkeypatch.setattr(
-            "pipeline.assets.instance.open_instance", lambda _: nullcontext(instance)
+            "pipeline.assets.instance.open_instance", lambda *_, **__: nullcontext(instance)
         )
         yield
 
