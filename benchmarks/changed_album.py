@@ -7,9 +7,9 @@ nothing but import Albumscope syncs that album, or all. The time is told without
 (loading, describing, embedding), which is the same for a library of any size; nothing is
 downloaded, as the album is a folder. The photos are links, whose targets have to be looked at, too.
 
-All the while a search engine is asked twice a second, and a page is open in Chromium:
-once the sync is done, a word of the new names is searched for there. The alternative is to publish
-everything from nothing, as after an update of Albumscope.
+All the while a query is asked twice a second, and a page is open in Chromium: once the sync is
+done, a word of the new names is searched for there. The alternative is to publish everything from
+nothing, as after an update of Albumscope.
 """
 
 import argparse
@@ -35,7 +35,8 @@ from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
 from pipeline.library.stages import CaptionEmbeddings, LlmCaptions, SiglipEmbeddings
 from pipeline.settings import Settings
-from search_app.search.engine import Query, SearchEngine
+from search_app.search.current import CurrentSnapshot
+from search_app.search.searcher import Query
 
 MOST_SECONDS = 5.0
 
@@ -98,11 +99,12 @@ def change_album(album: Path, word: str) -> None:
         photo.unlink()
 
 
-def ask_on(engine: SearchEngine, stop: threading.Event, outcomes: list[bool]) -> None:
+def ask_on(current: CurrentSnapshot, stop: threading.Event, outcomes: list[bool]) -> None:
     """Ask one query after the other until told to stop; notes whether each was answered."""
     while not stop.is_set():
         try:
-            outcomes.append(len(engine.search(Query(text="two dogs"))) == 20)
+            with current.searcher() as searcher:
+                outcomes.append(len(searcher.search(Query(text="two dogs"))) == 20)
         except Exception as error:
             print(f"a query failed: {error}", file=sys.stderr)
             outcomes.append(False)
@@ -126,14 +128,15 @@ def main() -> None:
 def measure(folder: Path, rounds: int) -> None:
     """Change an album, sync, search on the page; in the end publish from nothing."""
     settings = Settings(data_dir=folder / "library")
-    engine = SearchEngine(settings)
-    photos = engine.current.manifest["tables"]["images"]
+    current = CurrentSnapshot(settings)
+    with current.searcher() as searcher:
+        photos = searcher.snapshot.manifest["tables"]["images"]
     shown: list[float] = []
     published: list[float] = []
     outcomes: list[bool] = []
     stop = threading.Event()
     synced: dict[bool, list[float]] = {True: [], False: []}
-    asking = threading.Thread(target=ask_on, args=(engine, stop, outcomes))
+    asking = threading.Thread(target=ask_on, args=(current, stop, outcomes))
     asking.start()
     try:
         with open_page(settings) as (page, _):

@@ -4,7 +4,7 @@
 
 Chromium types a query and presses Enter; measured is until the new results are in the page and
 painted, and until the picture of the first is there. Beside it stands the same query opened in a
-fresh tab, and what the engine alone takes. No two queries are the same. Growth is told of the last
+fresh tab, and what the search alone takes. No two queries are the same. Growth is told of the last
 fifty queries against the first fifty, of the time and of the memory of the server, after the caches
 have been filled by a hundred others. Memory is what the server has for itself: of the mapped files
 of the snapshot more and more is looked at, but lies in memory that others can have.
@@ -28,7 +28,8 @@ from report import Line, p95, print_table
 
 from pipeline.cli import servers
 from pipeline.settings import Settings
-from search_app.search.engine import Query, SearchEngine
+from pipeline.snapshot import reading
+from search_app.search.searcher import Query, Searcher
 
 QUERIES = (
     *("two dogs", "a cat", "boats on a lake shore", "kite in the sky", "a drum"),
@@ -120,13 +121,13 @@ def main() -> None:
 
 
 def measure(settings: Settings, queries: int) -> None:
-    """Search with the engine alone, then on the page."""
-    engine = SearchEngine(settings)
-    photos = engine.current.manifest["tables"]["images"]
+    """Search without the page, then on the page."""
+    searcher = Searcher(reading.open_current(settings.library_dir), settings)
+    photos = searcher.snapshot.manifest["tables"]["images"]
     alone = []
     for number in range(COMPARED):
         start = time.perf_counter()
-        engine.search(Query(text=f"{QUERIES[number % len(QUERIES)]} {number}", k=21, fold=True))
+        searcher.search(Query(text=f"{QUERIES[number % len(QUERIES)]} {number}", k=21, fold=True))
         alone.append(1000 * (time.perf_counter() - start))
     with open_page(settings) as (page, server):
         print("warming up", file=sys.stderr)
@@ -172,7 +173,7 @@ def measure(settings: Settings, queries: int) -> None:
                 limit="≤ 1.02×",
                 reached=after <= 1.02 * before,
             ),
-            Line("of which the engine alone", f"median {statistics.median(alone[5:]):.0f} ms"),
+            Line("of which the search alone", f"median {statistics.median(alone[5:]):.0f} ms"),
         ],
         "`--queries 1000` tells the growth over a thousand; it takes a quarter of an hour.",
     )

@@ -3,8 +3,8 @@
     python benchmarks/search_quality.py
 
 The demo photos are synced into a temporary library with the embedded models, and the judged queries
-(tests/search_app/search/judged_queries.json) put to the search engine. Printed are nDCG@10 and
-recall@5 of each part alone, of reciprocal rank fusion and of the fusion that ships; then how well
+(tests/search_app/search/judged_queries.json) searched for. Printed are nDCG@10 and recall@5
+of each part alone, of reciprocal rank fusion and of the fusion that ships; then how well
 different measures tell the queries that something matches from those that nothing does. All
 figures are of queries that the weights of search_app/search/evidence.py were not fitted to.
 """
@@ -26,9 +26,10 @@ from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
 from pipeline.models.encoders.loading import load_encoder
 from pipeline.settings import Settings
+from pipeline.snapshot import reading
 from pipeline.sources import folder
-from search_app.search.engine import SearchEngine
 from search_app.search.filters import Filters
+from search_app.search.searcher import Searcher
 from search_app.search.unrelated_texts import UNRELATED_TEXTS
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where the tests' queries lie
@@ -46,13 +47,13 @@ from tests.search_app.search.judged import (
 DEFAULT_CUT = Settings.model_fields["min_probability"].default
 
 
-def build_library(data_dir: Path) -> SearchEngine:
+def build_library(data_dir: Path) -> Searcher:
     """Sync the demo photos with the embedded models."""
     library = Library(Settings(data_dir=data_dir))
     folder.register(library.storage, folder.Registration(str(DEMO_PHOTOS), recursive=True))
     with open_instance(library.settings) as instance:
         sync.sync(library, instance)
-    return SearchEngine(library.settings)
+    return Searcher(reading.open_current(data_dir), library.settings)
 
 
 def print_ranking(judged: Judged, scores: Mapping[str, Scores]) -> None:
@@ -88,10 +89,10 @@ def print_cut(judged: Judged, probabilities: Scores) -> None:
         print(f"{kind:12} {passed:2} of {len(best)}    {best.min():.3f} to {best.max():.3f}")
 
 
-def other_measures(engine: SearchEngine, judged: Judged) -> dict[str, Scores]:
+def other_measures(searcher: Searcher, judged: Judged) -> dict[str, Scores]:
     """Ways to compare the cosines of what photos show between queries."""
     encoder = load_encoder("embedded")
-    photos = engine.current.images.vectors(np.arange(judged.grades.shape[1]))
+    photos = searcher.snapshot.images.vectors(np.arange(judged.grades.shape[1]))
     cosines = encoder.encode_texts(judged.queries) @ photos.T
     chance = encoder.encode_texts(UNRELATED_TEXTS) @ photos.T
     typical = np.median(cosines, axis=1, keepdims=True)
@@ -108,12 +109,12 @@ def main() -> None:
     """Measure."""
     argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     with tempfile.TemporaryDirectory() as data_dir:
-        engine = build_library(Path(data_dir))
-        photos = [Path(image["path"]).stem for image in engine.images(Filters())]
+        searcher = build_library(Path(data_dir))
+        photos = [Path(image["path"]).stem for image in searcher.images(Filters())]
         judged = read_judged(photos)
-        scores = all_scores(engine, judged, photos)
+        scores = all_scores(searcher, judged, photos)
         print_ranking(judged, scores)
-        print_separation(judged, other_measures(engine, judged) | scores)
+        print_separation(judged, other_measures(searcher, judged) | scores)
         print_cut(judged, scores["probability"])
 
 

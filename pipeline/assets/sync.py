@@ -13,7 +13,6 @@ from pipeline.assets.resources import Listings
 from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.library.library import Library
-from pipeline.rows import Row
 from pipeline.snapshot import inputs, reading
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.sources import Album

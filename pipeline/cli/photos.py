@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pipeline.models.captioners import Captioner
-    from search_app.search.engine import SearchEngine
     from search_app.search.filters import Filters
+    from search_app.search.searcher import Searcher
 
 PhotoFile = Annotated[Path, typer.Argument(help="A photo file.", show_default=False)]
 _HIT_COLUMNS = (
@@ -38,8 +38,8 @@ def images(
     as_json: JsonFlag = False,
 ) -> None:
     """List the photos in the library."""
-    engine = _engine()
-    rows = engine.images(_filters(event, year, album_id))
+    with _searcher() as searcher:
+        rows = searcher.images(_filters(event, year, album_id))
     columns = ("image_id", "title", "album_title", "width", "height", "relative_path")
     print_rows(rows, as_json=as_json, columns=columns, empty="No photo matches")
 
@@ -74,7 +74,8 @@ def search(
     as_json: JsonFlag = False,
 ) -> None:
     """Search the current snapshot by words, by picture, or by both."""
-    from search_app.search.engine import Mode, Query
+    from search_app.search.ranking import Mode
+    from search_app.search.searcher import Query
 
     if mode is not None and mode not in get_args(Mode):
         raise typer.BadParameter(f"--mode is one of {', '.join(get_args(Mode))}")
@@ -89,20 +90,20 @@ def search(
         k=k,
         min_probability=least,
     )
-    engine = _engine()
-    hits = engine.search(query)
-    warn(engine.understand(query.text).problems)
-    rows = [{name: row[name] for name in _HIT_COLUMNS} for row in map(asdict, hits)]
     empty = "Nothing found: no photo fits the words, fields and filters of the query"
-    if not hits and (nearest := engine.search(replace(query, k=1, min_probability=0))):
-        empty = (
-            f"Nothing matches. The nearest photo has a probability of"
-            f" {nearest[0].probability:.3f}, below {least:g}: `--min-probability 0` shows it"
-        )
+    with _searcher() as searcher:
+        hits = searcher.search(query)
+        warn(searcher.understand(query.text).problems)
+        rows = [{name: row[name] for name in _HIT_COLUMNS} for row in map(asdict, hits)]
+        if not hits and (nearest := searcher.search(replace(query, k=1, min_probability=0))):
+            empty = (
+                f"Nothing matches. The nearest photo has a probability of"
+                f" {nearest[0].probability:.3f}, below {least:g}: `--min-probability 0` shows it"
+            )
+        if explain:
+            rows = [row | asdict(searcher.provenance(row["image_id"])) for row in rows]
     if as_json and not hits:
         say(empty)
-    if explain:
-        rows = [row | asdict(engine.provenance(row["image_id"])) for row in rows]
     if explain and hits and not as_json:
         _print_explained(rows)
         return
@@ -149,10 +150,13 @@ def describe(file: PhotoFile, as_json: JsonFlag = False) -> None:
     print_json(values) if as_json else print_fields(values)
 
 
-def _engine() -> "SearchEngine":
-    from search_app.search.engine import SearchEngine
+@contextmanager
+def _searcher() -> "Iterator[Searcher]":
+    """What answers all that one command asks, so that it is all of one snapshot."""
+    from search_app.search.current import CurrentSnapshot
 
-    return SearchEngine(load_settings())
+    with closing(CurrentSnapshot(load_settings())) as current, current.searcher() as searcher:
+        yield searcher
 
 
 def _is_file(path: str | Path) -> bool:

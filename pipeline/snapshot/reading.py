@@ -72,8 +72,10 @@ class Snapshot:
         return located(self._library_dir, recorded)
 
     def close(self) -> None:
-        """Close the catalogue."""
+        """Close the catalogue and the indexes: nothing may be asked any more."""
         self._connection.close()
+        self.images.close()
+        self.captions.close()
 
     def answer_a_query(self) -> int:
         """Check that the parts fit together: a photo is found by its own vector.

@@ -14,7 +14,7 @@ class VectorIndex:
     def __init__(self, files: Sequence[IndexFile], rows: NDArray[np.int64], photos: int) -> None:
         """``rows`` (shape (vectors,)) gives the row of each vector of the files, one file after the
         other; -1 for one that is out of date. ``photos`` is the number of rows."""
-        self._files = files
+        self._files = list(files)
         self._rows = rows
         live = np.flatnonzero(rows >= 0)
         self._places = np.full(photos, -1, np.int64)
@@ -24,6 +24,10 @@ class VectorIndex:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def close(self) -> None:
+        """Let go of the files: nothing may be asked any more."""
+        self._files.clear()
 
     def search(
         self,

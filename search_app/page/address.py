@@ -18,8 +18,9 @@ import streamlit as st
 
 from pipeline.settings import load_settings
 from search_app.page.language import LANGUAGES, browser_language
-from search_app.search.engine import MODES, Sort
 from search_app.search.filters import Filters
+from search_app.search.ranking import MODES
+from search_app.search.sorting import Sort
 
 PAGE = 20
 """Photos shown at first, and added by "Load more"."""

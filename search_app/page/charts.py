@@ -12,7 +12,7 @@ from search_app.page import routes
 from search_app.page.language import day, t, tn
 from search_app.page.session import errors_shown
 from search_app.page.wording import literal, title_of
-from search_app.search.engine import Hit
+from search_app.search.hits import Hit
 
 COLOR = "#c0392b"
 """Of bars and points."""

@@ -15,7 +15,7 @@ from pipeline.snapshot import reading
 from pipeline.snapshot.reading import Snapshot
 from pipeline.sources import Album
 
-_SHOWN = 12  # new photos that are named
+_NAMED = 12  # new photos
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class AlbumReport:
 
 
 @dataclass(frozen=True)
-class AlbumNews:
-    """What changed in an album: how many photos came, and whether it is "new" or "gone" itself."""
+class AlbumChange:
+    """What changed in an album: how many photos are new, and whether it is "new" or "gone"."""
 
     title: str
     photos: int
@@ -50,14 +50,17 @@ class AlbumNews:
 
 
 @dataclass(frozen=True)
-class News:
-    """What a snapshot has that the one ``before`` it had not; ``shown`` are ids of new photos."""
+class Changes:
+    """What changed from the snapshot ``before`` to the one after it.
+
+    ``new`` and ``gone`` count photos; ``new_photos`` are the ids of some new ones.
+    """
 
     before: str
     new: int
     gone: int
-    albums: Sequence[AlbumNews]
-    shown: Sequence[int]
+    albums: Sequence[AlbumChange]
+    new_photos: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,12 @@ def share_done(stages: Mapping[str, Mapping[str, int]], stage: str) -> float | N
     return stages[stage]["done"] / readable if readable else None
 
 
-def news(library_dir: Path, now: Snapshot) -> News | None:
+def changes(library_dir: Path, snapshot: Snapshot) -> Changes | None:
     """Compare a snapshot with the one before it; None if none is kept.
 
     Raises AlbumscopeError if that one cannot be read.
     """
-    earlier = [name for name in reading.names(library_dir) if name < now.name]
+    earlier = [name for name in reading.names(library_dir) if name < snapshot.name]
     if not earlier:
         return None
     before = earlier[-1]
@@ -145,7 +148,7 @@ def news(library_dir: Path, now: Snapshot) -> News | None:
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         raise AlbumscopeError(f"Snapshot {before} is damaged ({reason})") from error
-    cursor = now.cursor()
+    cursor = snapshot.cursor()
     cursor.register("photos_before", photos)
     cursor.register("albums_before", albums)
     changed = cursor.execute(
@@ -160,7 +163,7 @@ def news(library_dir: Path, now: Snapshot) -> News | None:
         ORDER BY albums.rowid
         """
     ).fetchall()
-    left = cursor.execute(
+    gone_albums = cursor.execute(
         "SELECT title, 0, 'gone' FROM albums_before ANTI JOIN albums USING (album_id) ORDER BY 1"
     ).fetchall()
     new = cursor.execute(
@@ -169,21 +172,21 @@ def news(library_dir: Path, now: Snapshot) -> News | None:
     (gone,) = cursor.execute(
         "SELECT count(*) FROM photos_before ANTI JOIN images USING (image_id)"
     ).fetchall()[0]
-    return News(
+    return Changes(
         before=before,
         new=len(new),
         gone=gone,
-        albums=[AlbumNews(*row) for row in (*changed, *left)],
-        shown=[image_id for (image_id,) in new[:_SHOWN]],
+        albums=[AlbumChange(*row) for row in (*changed, *gone_albums)],
+        new_photos=[image_id for (image_id,) in new[:_NAMED]],
     )
 
 
-def photos_by_year(now: Snapshot) -> dict[int | None, int]:
+def photos_by_year(snapshot: Snapshot) -> dict[int | None, int]:
     """How many photos are of each year: in which they were taken, or else that of their event.
 
     Those that neither tells of come last, as None.
     """
-    rows = now.cursor().execute(
+    rows = snapshot.cursor().execute(
         """
         SELECT coalesce(year(taken_at), event_year) AS year, count(*)
         FROM images LEFT JOIN exif USING (image_id) LEFT JOIN (

@@ -6,7 +6,7 @@ from pipeline.settings import load_settings
 from pipeline.snapshot import reading
 from search_app.page import address, components
 from search_app.page.language import LANGUAGES, t
-from search_app.page.session import engine, errors_shown, sign_in_secret
+from search_app.page.session import current_snapshot, errors_shown, sign_in_secret
 from search_app.page.views import library, search
 from search_app.page.views.by_picture import take_pasted
 
@@ -50,7 +50,7 @@ def main() -> None:
         ):
             _welcome(settings.library_url or str(settings.data_dir))
             return
-        engine()
+        current_snapshot()
         if st.session_state.pop("is_pasted", False) and page != home:
             st.switch_page(home)
         with errors_shown():

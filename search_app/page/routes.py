@@ -10,7 +10,8 @@ import hmac
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -25,9 +26,10 @@ from pipeline.photos.files import unreadable
 from pipeline.settings import load_settings
 from pipeline.sources.registry import SOURCES
 from search_app.page import pictures, takeaway
-from search_app.page.session import engine, sign_in_secret
+from search_app.page.session import current_snapshot, sign_in_secret
 from search_app.search.parts import cut_out
 from search_app.search.query import Part, read_part
+from search_app.search.searcher import Searcher
 
 Size = Literal["grid", "large"]
 
@@ -50,14 +52,14 @@ def picture(photo: Mapping[str, Any], size: Size) -> str:
     return _elsewhere(photo, size) or _own(photo, size)
 
 
-def large_for_script(photo: Mapping[str, Any]) -> str:
+def large_for_script(searcher: Searcher, photo: Mapping[str, Any]) -> str:
     """The address of a photo's large picture, for a script rather than for Streamlit.
 
     Raises PhotoError if it would be made here, and the file is gone or may not be served.
     """
     if elsewhere := _elsewhere(photo, "large"):
         return elsewhere
-    confined(photo)
+    confined(searcher, photo)
     return _for_script(_own(photo, "large"))
 
 
@@ -130,8 +132,9 @@ def _photo(request: Request) -> Response:
         return Response("Sign in first", 403)
     try:
         (image_id,) = _ids(request.path_params["image_id"])
-        photo = engine().photo(image_id)
-        path = confined(photo)
+        with current_snapshot().searcher() as searcher:
+            photo = searcher.photo(image_id)
+            path = confined(searcher, photo)
         match request.path_params["size"]:
             case "grid":
                 content, kind = pictures.thumbnail(path), "image/jpeg"
@@ -150,13 +153,13 @@ def _photo(request: Request) -> Response:
     return Response(content, headers={"Cache-Control": caching}, media_type=kind)
 
 
-def confined(photo: Mapping[str, Any]) -> str:
+def confined(searcher: Searcher, photo: Mapping[str, Any]) -> str:
     """The path of a photo's file.
 
     Raises PhotoError if the file is gone, or if a link leads it out of its folder.
     """
     try:
-        path = Path(engine().file(photo))
+        path = Path(searcher.file(photo))
     except AlbumscopeError as error:
         raise PhotoError(str(error), transient=True) from error
     root = path.parents[len(PurePosixPath(photo["relative_path"]).parts) - 1]
@@ -203,14 +206,20 @@ def _archive(request: Request) -> Response:
     if not _is_allowed(request):
         return Response("Sign in first", 403)
     try:
-        photos = engine().photos(_ids(request.query_params.get("ids", ""))[:MAX_PHOTOS])
+        image_ids = _ids(request.query_params.get("ids", ""))[:MAX_PHOTOS]
     except AlbumscopeError as error:
         return Response(str(error), 404)
     return StreamingResponse(
-        takeaway.archive(photos, confined),
+        _zipped(image_ids),
         headers={"Content-Disposition": 'attachment; filename="albumscope.zip"'},
         media_type="application/zip",
     )
+
+
+def _zipped(image_ids: list[int]) -> Iterator[bytes]:
+    """A zip of photos, in pieces; they are all of one snapshot, however long it takes."""
+    with current_snapshot().searcher() as searcher:
+        yield from takeaway.archive(searcher.photos(image_ids), partial(confined, searcher))
 
 
 def _world(request: Request) -> Response:

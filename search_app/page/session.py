@@ -1,4 +1,4 @@
-"""What every page needs: the one engine, and errors that are told in words."""
+"""What every page needs: the current snapshot, and errors that are told in words."""
 
 import gc
 import logging
@@ -13,15 +13,15 @@ from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.settings import load_settings
 from search_app.page.language import t
 from search_app.page.wording import with_code
-from search_app.search.engine import SearchEngine
+from search_app.search.current import CurrentSnapshot
 
 _log = logging.getLogger("albumscope.page")
 
 
 @st.cache_resource(show_spinner=False)
-def engine() -> SearchEngine:
-    """The one engine of this process: it serves every session and keeps up with snapshots."""
-    return SearchEngine(load_settings())
+def current_snapshot() -> CurrentSnapshot:
+    """The one of this process: it serves every session and keeps up with what is published."""
+    return CurrentSnapshot(load_settings())
 
 
 @cache

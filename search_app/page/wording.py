@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from search_app.page.language import moment, number, t
-from search_app.search.engine import Hit
 from search_app.search.facets import camera_name
+from search_app.search.hits import Hit
 from search_app.search.provenance import Provenance
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
@@ -40,7 +40,7 @@ def photographer(photo: Mapping[str, Any]) -> str | None:
 
 
 def about(photo: Mapping[str, Any]) -> dict[str, str]:
-    """Put what is known of a photo, of ``SearchEngine.details``, into words."""
+    """Put what is known of a photo, of ``Searcher.details``, into words."""
     caption = photo["caption"]
     tags = dict.fromkeys([*(photo["tags"] or ()), *(caption.get("tags") or ())])
     facts = {

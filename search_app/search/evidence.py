@@ -130,7 +130,7 @@ def _median(values: NDArray[Any]) -> float:
     return float(np.median(values)) if len(values) else 0.0
 
 
-def word_share(now: Snapshot, text: str, photos: Sequence[frozenset[str]]) -> Values:
+def word_share(snapshot: Snapshot, text: str, photos: Sequence[frozenset[str]]) -> Values:
     """How much of a text's words each photo has among its own, 0 to 1, rare words counting more.
 
     A word counts by its inverse document frequency, as in BM25 (Robertson and Zaragoza, 2009).
@@ -139,14 +139,14 @@ def word_share(now: Snapshot, text: str, photos: Sequence[frozenset[str]]) -> Va
     if not wanted:
         return np.zeros(len(photos))
     known = dict(
-        now.cursor()
+        snapshot.cursor()
         .execute(
             f"SELECT term, df FROM {fulltext.INDEX}.dict WHERE list_contains(?, term)",
             [wanted],
         )
         .fetchall()
     )
-    count = now.manifest["tables"]["images"]
+    count = snapshot.manifest["tables"]["images"]
     weight = {
         word: np.log1p((count - known.get(word, 0) + 0.5) / (known.get(word, 0) + 0.5))
         for word in wanted
@@ -157,16 +157,15 @@ def word_share(now: Snapshot, text: str, photos: Sequence[frozenset[str]]) -> Va
     )
 
 
-def words_of(now: Snapshot, rows: NDArray[np.int64]) -> list[frozenset[str]]:
-    """The words of title, description, tags and caption of each of these rows of ``images``."""
-    texts = now.cursor().execute(
+def words_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> dict[int, frozenset[str]]:
+    """By row of ``images``, the words of its title, description, tags and caption."""
+    texts = snapshot.cursor().execute(
         f"""
         SELECT row, concat_ws(' ', title, description, tags, caption)
         FROM {fulltext.TABLE} WHERE row {in_rows(rows)}
         """
     )
-    words = {row: frozenset(text.split()) for row, text in texts.fetchall()}
-    return [words[row] for row in rows.tolist()]
+    return {row: frozenset(text.split()) for row, text in texts.fetchall()}
 
 
 def log_odds(kinds: Evidence) -> Values:

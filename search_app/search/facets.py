@@ -1,11 +1,12 @@
 """What the photos of a snapshot can be filtered by, and how many photos each value would leave."""
 
 import re
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.snapshot.reading import Snapshot
-from search_app.search.filters import Filters, albums_of, allowed_rows, fits, plain_tag
+from search_app.search.filters import (
+    Filters,
+    Mask,
+    albums_of,
+    allowed_rows,
+    fits,
+    intersection,
+    plain_tag,
+)
 from search_app.search.query import ParsedQuery
 
 MOST_TAGS = 50
@@ -23,7 +32,6 @@ MOST_TAGS = 50
 _COMPANY = re.compile(r"(?i)[\s,]+(imaging|optical|corp|corporation|co|company|ltd|inc)\b.*$")
 _OF_ALBUMS = {"events": "event_name", "years": "event_year", "album_ids": "album_id"}
 _REMEMBERED = 32  # counts, as the page asks for the same at every interaction
-_Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ class _Values:
         pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # np.unique takes several times as long
         return cls((pairs // count).astype(np.int32), (pairs % count).astype(np.int32), names)
 
-    def mask(self, wanted: Iterable[Any], count: int) -> _Mask:
+    def mask(self, wanted: Iterable[Any], count: int) -> Mask:
         """The rows that have one of these values, shape (count,)."""
         values = set(wanted)
         is_wanted = np.array([name in values for name in self.names], bool)
@@ -96,7 +104,7 @@ class _Values:
         mask[self.rows[is_wanted[self.codes]]] = True
         return mask
 
-    def counts(self, mask: _Mask | None) -> dict[Any, int]:
+    def counts(self, mask: Mask | None) -> dict[Any, int]:
         """The number of rows in the mask that have each value; values that none has left out."""
         codes = self.codes if mask is None else self.codes[mask[self.rows]]
         found = np.bincount(codes, minlength=len(self.names)).tolist()
@@ -106,11 +114,13 @@ class _Values:
 class FacetIndex:
     """What the photos of one snapshot can be filtered by, in memory: about 100 bytes a photo."""
 
-    def __init__(self, now: Snapshot) -> None:
-        self._now = now
-        self._remembered = lru_cache(_REMEMBERED)(self._counted)
-        self._count: int = now.manifest["tables"]["images"]
-        cursor, every = now.cursor(), np.arange(self._count)
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        # of itself it holds no more than this: a circle would outlive its snapshot
+        count = partial(FacetIndex._counted, weakref.proxy(self))
+        self._remembered = lru_cache(_REMEMBERED)(count)
+        self._count: int = snapshot.manifest["tables"]["images"]
+        cursor, every = snapshot.cursor(), np.arange(self._count)
         # chr(0) ends every text of EXIF data, so none has it within
         photos = cursor.execute(
             """
@@ -136,7 +146,7 @@ class FacetIndex:
         ).to_arrow_table()
         self._tags = _Values.read(tags["row"].to_numpy(), tags["tag"], plain_tag)
         self._spellings = _most_frequent_spellings(tags["tag"])
-        self._albums = albums_of(now)
+        self._albums = albums_of(snapshot)
         members = cursor.execute(
             """
             SELECT images.rowid AS row, album_id FROM album_images JOIN images USING (image_id)
@@ -144,29 +154,29 @@ class FacetIndex:
         ).to_arrow_table()
         self._members = _Values.read(members["row"].to_numpy(), members["album_id"], str)
 
-    def allowed(self, filters: Filters) -> _Mask | None:
+    def allowed(self, filters: Filters) -> Mask | None:
         """The rows that pass the filters on photos, shape (n,); None if all do.
 
         Those on albums are ``filters.allowed_albums``'s.
         """
-        return _all(self._masks(filters).values())
+        return intersection(self._masks(filters).values())
 
-    def count(self, filters: Filters, asked: ParsedQuery) -> Facets:
+    def count(self, filters: Filters, parsed: ParsedQuery) -> Facets:
         """Count the photos behind each value that pass the query's fields and other filters.
 
         The last counts are remembered, so both have to be hashable.
         """
-        return self._remembered(filters, asked)
+        return self._remembered(filters, parsed)
 
-    def _counted(self, filters: Filters, asked: ParsedQuery) -> Facets:
-        masks = self._masks(filters) | {"query": allowed_rows(self._now, None, asked)}
-        in_albums = self._in_albums(filters, asked)
+    def _counted(self, filters: Filters, parsed: ParsedQuery) -> Facets:
+        masks = self._masks(filters) | {"query": allowed_rows(self._snapshot, None, parsed)}
+        in_albums = self._in_albums(filters, parsed)
 
-        def others(name: str) -> _Mask | None:
-            return _all([*(mask for key, mask in masks.items() if key != name), in_albums])
+        def others(name: str) -> Mask | None:
+            return intersection([*(mask for key, mask in masks.items() if key != name), in_albums])
 
         of_albums = {
-            name: self._count_albums(name, filters, asked, _all(masks.values()))
+            name: self._count_albums(name, filters, parsed, intersection(masks.values()))
             for name in _OF_ALBUMS
         }
         titles = _titles(self._albums)
@@ -189,7 +199,7 @@ class FacetIndex:
             taken=(days.min().astype(date), days.max().astype(date)) if len(days) else None,
         )
 
-    def _masks(self, filters: Filters) -> dict[str, _Mask]:
+    def _masks(self, filters: Filters) -> dict[str, Mask]:
         """The rows that pass each filter on photos that is given."""
         masks = {}
         for name, values, wanted in (
@@ -208,20 +218,20 @@ class FacetIndex:
             masks["taken_to"] = self._days <= np.datetime64(filters.taken_to, "D")
         return masks
 
-    def _in_albums(self, filters: Filters, asked: ParsedQuery) -> _Mask | None:
-        fitting = [one["album_id"] for one in self._albums if fits(one, filters, asked.only)]
+    def _in_albums(self, filters: Filters, parsed: ParsedQuery) -> Mask | None:
+        fitting = [one["album_id"] for one in self._albums if fits(one, filters, parsed.only)]
         if len(fitting) == len(self._albums):
             return None
         return self._members.mask(fitting, self._count)
 
     def _count_albums(
-        self, name: str, filters: Filters, asked: ParsedQuery, mask: _Mask | None
+        self, name: str, filters: Filters, parsed: ParsedQuery, mask: Mask | None
     ) -> dict[Any, int]:
         """Count by a column of the albums that pass the filters on albums other than ``name``."""
         values = {
             album["album_id"]: album[_OF_ALBUMS[name]]
             for album in self._albums
-            if fits(album, filters, asked.only, but=name)
+            if fits(album, filters, parsed.only, but=name)
         }
         known = dict.fromkeys(value for value in values.values() if value is not None)
         names = {value: code for code, value in enumerate(known)}
@@ -269,11 +279,6 @@ def _titles(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _chosen(value: bool | None) -> Sequence[bool]:
     return () if value is None else (value,)
-
-
-def _all(masks: Iterable[_Mask | None]) -> _Mask | None:
-    given = [mask for mask in masks if mask is not None]
-    return np.logical_and.reduce(given) if given else None
 
 
 def _kept(counts: Mapping[Any, int], chosen: Iterable[Any]) -> dict[Any, int]:

@@ -14,6 +14,7 @@ from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.query import Fields, ParsedQuery
 
+Mask = NDArray[np.bool_]
 Condition = tuple[str, list[Any]]
 """SQL, and the values for its question marks."""
 
@@ -45,12 +46,29 @@ class Filters:
     has_people: bool | None = None
 
 
-def allowed_albums(now: Snapshot, filters: Filters, only: Fields) -> list[str] | None:
+@dataclass(frozen=True)
+class Scope:
+    """Where photos may be found: in the albums of these ids, in these rows of table ``images``.
+
+    ``rows`` has shape (photos,). None lets everything through.
+    """
+
+    albums: Sequence[str] | None = None
+    rows: Mask | None = None
+
+
+def intersection(masks: Iterable[Mask | None]) -> Mask | None:
+    """The rows that pass all masks, shape (photos,); None, which lets all pass, if all are so."""
+    given = [mask for mask in masks if mask is not None]
+    return np.logical_and.reduce(given) if given else None
+
+
+def allowed_albums(snapshot: Snapshot, filters: Filters, only: Fields) -> list[str] | None:
     """The ids of the albums that photos may be in; None if any will do."""
-    asked = (filters.events, filters.years, filters.album_ids)
-    if not any((*asked, only.albums, only.events, only.years)):
+    chosen = (filters.events, filters.years, filters.album_ids)
+    if not any((*chosen, only.albums, only.events, only.years)):
         return None
-    return [album["album_id"] for album in albums_of(now) if fits(album, filters, only)]
+    return [album["album_id"] for album in albums_of(snapshot) if fits(album, filters, only)]
 
 
 def fits(album: dict[str, Any], filters: Filters, only: Fields, but: str = "") -> bool:
@@ -69,29 +87,29 @@ def fits(album: dict[str, Any], filters: Filters, only: Fields, but: str = "") -
 
 
 def allowed_rows(
-    now: Snapshot, albums: Sequence[str] | None, query: ParsedQuery
-) -> NDArray[np.bool_] | None:
+    snapshot: Snapshot, albums: Sequence[str] | None, query: ParsedQuery
+) -> Mask | None:
     """Which rows of table ``images`` may be found, shape (n,); None if all may."""
     kept: list[Condition] = []
     if albums is not None:
         kept.append(_in_albums(albums))
-    kept += [_any(choices) for choices in _photo_conditions(now, query.only)]
+    kept += [_any(choices) for choices in _photo_conditions(snapshot, query.only)]
     kept += [_has_words(phrase) for phrase in query.phrases]
-    left_out = [_any(choices) for choices in _photo_conditions(now, query.never)]
+    left_out = [_any(choices) for choices in _photo_conditions(snapshot, query.never)]
     left_out += [_has_words(words) for words in query.without]
     never = query.never
     if never.albums or never.events or never.years:
         left_out.append(
             _in_albums(
                 album["album_id"]
-                for album in albums_of(now)
+                for album in albums_of(snapshot)
                 if _is_album(album, never) or _is_event(album, never) or _is_year(album, never)
             )
         )
     if not kept and not left_out:
         return None
     tests = [f"({sql})" for sql, _ in kept] + [f"NOT coalesce({sql}, FALSE)" for sql, _ in left_out]
-    rows = now.cursor().execute(
+    rows = snapshot.cursor().execute(
         f"""
         SELECT images.rowid AS row
         FROM images LEFT JOIN exif USING (image_id) LEFT JOIN captions USING (image_id)
@@ -100,7 +118,7 @@ def allowed_rows(
         """,
         [value for _, values in (*kept, *left_out) for value in values],
     )
-    allowed = np.zeros(now.manifest["tables"]["images"], bool)
+    allowed = np.zeros(snapshot.manifest["tables"]["images"], bool)
     allowed[rows.fetchnumpy()["row"]] = True
     return allowed
 
@@ -114,9 +132,14 @@ def in_rows(rows: NDArray[np.int64]) -> str:
     return f"IN ({', '.join(map(str, rows.tolist())) or 'NULL'})"
 
 
-def albums_of(now: Snapshot) -> list[dict[str, Any]]:
+def in_albums(albums: Sequence[str] | None) -> Condition:
+    """A condition on a column ``album_id``; for None one that holds of all."""
+    return ("TRUE", []) if albums is None else ("list_contains(?::VARCHAR[], album_id)", [albums])
+
+
+def albums_of(snapshot: Snapshot) -> list[dict[str, Any]]:
     """The albums of a snapshot, as far as filters look at them."""
-    rows = now.cursor().execute("SELECT album_id, title, event_name, event_year FROM albums")
+    rows = snapshot.cursor().execute("SELECT album_id, title, event_name, event_year FROM albums")
     names = ("album_id", "title", "event_name", "event_year")
     return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
 
@@ -149,13 +172,13 @@ def _in_albums(albums: Iterable[str]) -> Condition:
     return f"image_id IN ({sql})", [list(albums)]
 
 
-def _photo_conditions(now: Snapshot, fields: Fields) -> list[list[Condition]]:
+def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition]]:
     """For each field that is given, a condition for each of its values."""
     camera = "contains(lower(concat_ws(' ', camera_make, camera_model)), ?)"
     by_field: list[list[Condition]] = [
         [(camera, [wanted.lower()]) for wanted in fields.cameras],
         [("contains(lower(lens_model), ?)", [wanted.lower()]) for wanted in fields.lenses],
-        [_has_tag(now, fields.tags)] if fields.tags else [],
+        [_has_tag(snapshot, fields.tags)] if fields.tags else [],
         [
             (
                 "taken_at >= coalesce(?, taken_at) AND (taken_at < ? OR ? IS NULL)",
@@ -174,10 +197,10 @@ def _photo_conditions(now: Snapshot, fields: Fields) -> list[list[Condition]]:
     return [choices for choices in by_field if choices]
 
 
-def _has_tag(now: Snapshot, wanted: Iterable[str]) -> Condition:
+def _has_tag(snapshot: Snapshot, wanted: Iterable[str]) -> Condition:
     """One of these tags, in any case and width; Flickr's have no spaces, those of captions may."""
     tags = "list_concat(images.tags, captions.tags)"
-    known = now.cursor().execute(
+    known = snapshot.cursor().execute(
         f"SELECT DISTINCT unnest({tags}) FROM images LEFT JOIN captions USING (image_id)"
     )
     plain = {plain_tag(tag) for tag in wanted}

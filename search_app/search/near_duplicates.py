@@ -19,15 +19,15 @@ SAME = 0.999
 """The least cosine where the time of one of them is not known."""
 
 
-def fold(now: Snapshot, rows: NDArray[np.int64]) -> list[list[int]]:
+def fold(snapshot: Snapshot, rows: NDArray[np.int64]) -> list[list[int]]:
     """Put rows of table ``images`` that are nearly the same together.
 
     Each list has positions in ``rows``: a first one, and those after it that are like it and like
     no earlier first one. The lists are in the order of their first ones. Photos without a vector
     are like copies only, files of the same bytes.
     """
-    files, seconds = _files_and_times(now, rows)
-    alike = _alike(_unit_vectors(now, rows), seconds)
+    files, seconds = _files_and_times(snapshot, rows)
+    alike = _alike(_unit_vectors(snapshot, rows), seconds)
     alike |= (files[:, None] == files) & (files >= 0)
     is_free = np.ones(len(rows), bool)
     tiles: list[list[int]] = []
@@ -51,21 +51,21 @@ def _alike(vectors: NDArray[np.float32], seconds: NDArray[np.float64]) -> NDArra
     return np.asarray(vectors @ vectors.T >= least)
 
 
-def _unit_vectors(now: Snapshot, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    vectors = now.images.vectors(rows)
+def _unit_vectors(snapshot: Snapshot, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    vectors = snapshot.images.vectors(rows)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    vectors[~now.images.present[rows]] = 0
+    vectors[~snapshot.images.present[rows]] = 0
     return vectors
 
 
 def _files_and_times(
-    now: Snapshot, rows: NDArray[np.int64]
+    snapshot: Snapshot, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """A number for each different file, -1 where it is not known, and when it was taken.
 
     A scanner or Flickr that knows only the day says midnight: that is no time of a burst.
     """
-    found = now.cursor().execute(
+    found = snapshot.cursor().execute(
         f"""
         SELECT images.rowid AS row, dense_rank() OVER (ORDER BY sha256) AS file, sha256,
                if(taken_at = date_trunc('day', taken_at), NULL, epoch(taken_at)) AS seconds

@@ -51,13 +51,13 @@ class Provenance:
     versions: dict[str, str]
 
 
-def provenance(now: Snapshot, image_id: int, dagster_url: str) -> Provenance:
+def provenance(snapshot: Snapshot, image_id: int, dagster_url: str) -> Provenance:
     """Where a photo of the snapshot comes from; ``dagster_url`` is where Dagster's UI is.
 
     Snapshots from before provenance was kept tell of themselves alone. Raises AlbumscopeError for
     an unknown id.
     """
-    cursor = now.cursor()
+    cursor = snapshot.cursor()
     photo = cursor.execute("SELECT page_url FROM images WHERE image_id = ?", [image_id]).fetchone()
     if photo is None:
         raise AlbumscopeError(f"No photo {image_id} in the library")
@@ -70,7 +70,7 @@ def provenance(now: Snapshot, image_id: int, dagster_url: str) -> Provenance:
         [image_id],
     ).fetchall()
     rows = []
-    if "provenance" in now.manifest["tables"]:
+    if "provenance" in snapshot.manifest["tables"]:
         rows = cursor.execute(
             """
             SELECT asset, producer, model_name, run_id, created_at, album_id
@@ -78,8 +78,8 @@ def provenance(now: Snapshot, image_id: int, dagster_url: str) -> Provenance:
             """,
             [image_id, list(ALBUM_TABLES)],
         ).fetchall()
-    published = datetime.fromisoformat(now.manifest["created_at"]).replace(tzinfo=None)
-    rows.append(("faiss_index", None, None, now.manifest["run_id"], published, None))
+    published = datetime.fromisoformat(snapshot.manifest["created_at"]).replace(tzinfo=None)
+    rows.append(("faiss_index", None, None, snapshot.manifest["run_id"], published, None))
     return Provenance(
         page_url=photo[0],
         albums=[Album(*album) for album in albums],
@@ -95,8 +95,8 @@ def provenance(now: Snapshot, image_id: int, dagster_url: str) -> Provenance:
             )
             for asset, producer, model_name, run_id, created_at, album_id in rows
         ],
-        snapshot=now.name,
-        versions=now.manifest["versions"],
+        snapshot=snapshot.name,
+        versions=snapshot.manifest["versions"],
     )
 
 

@@ -15,9 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
-from pipeline.settings import Settings
-from search_app.search.engine import SearchEngine
 from search_app.search.filters import Filters
+from tests.search_app.searching import searcher_of
 
 CHROMIUM = shutil.which("chromium")
 LOCALHOST = "127.0.0.1"
@@ -218,7 +217,7 @@ def show_all(page: Page) -> None:
 
 
 def photo_id(data_dir: Path, title: str) -> int:
-    photos = SearchEngine(Settings(data_dir=data_dir)).images(Filters())
+    photos = searcher_of(data_dir).images(Filters())
     return next(int(photo["image_id"]) for photo in photos if photo["title"] == title)
 
 

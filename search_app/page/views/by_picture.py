@@ -18,8 +18,8 @@ from search_app.page.language import t
 from search_app.page.pictures import Upload
 from search_app.page.session import errors_shown
 from search_app.page.wording import title_of
-from search_app.search.engine import SearchEngine
 from search_app.search.query import ParsedQuery
+from search_app.search.searcher import Searcher
 
 _SHORT_SIDE = 768  # pixels: as large as a model may want it
 _WANTED_PHOTO = re.compile(
@@ -70,10 +70,10 @@ def search_with(term: str) -> None:
 
 
 def searched_by(
-    engine: SearchEngine, asked: ParsedQuery, upload: Upload | None
+    searcher: Searcher, parsed: ParsedQuery, upload: Upload | None
 ) -> Image.Image | None:
     """Show the pictures that are searched by, with a way to be rid of them; returns the upload."""
-    wanted = [photo for photo in asked.photos if photo.weight > 0]
+    wanted = [photo for photo in parsed.photos if photo.weight > 0]
     if upload is None and not wanted:
         return None
     with _row(border=True):
@@ -86,7 +86,7 @@ def searched_by(
             st.image(pictures.square(picture), width=72, alt=t("Your picture"))
             st.text(t("Photos like your picture {name}", name=upload.name))
     for ref in wanted:
-        photo = engine.photo(ref.image_id)
+        photo = searcher.photo(ref.image_id)
         title = title_of(photo)
         with what, _row():
             if ref.part is None:

@@ -8,18 +8,19 @@ import streamlit as st
 
 from search_app.page import address
 from search_app.page.language import number, t
-from search_app.search.engine import MODES, Mode, SearchEngine
 from search_app.search.filters import Filters
+from search_app.search.ranking import MODES, Mode
+from search_app.search.searcher import Searcher
 
 Value = TypeVar("Value", int, str)
 
 
-def show(engine: SearchEngine) -> None:
+def show(searcher: Searcher) -> None:
     """Draw the filters, with the number of photos beside each value; the state holds the choice.
 
     They may be drawn after the photos that they let through: those are waited for.
     """
-    facets = engine.facets(address.filters(), st.session_state.q)
+    facets = searcher.facets(address.filters(), st.session_state.q)
     with st.sidebar:
         st.subheader(t("Only photos"), anchor=False)
         _values(t("Event"), "event", facets.events)
@@ -42,9 +43,9 @@ def show(engine: SearchEngine) -> None:
         _how_to_search()
 
 
-def forget_what_is_gone(engine: SearchEngine) -> None:
+def forget_what_is_gone(searcher: Searcher) -> None:
     """What the library has no more, or another address invented, is no filter."""
-    known, state = engine.facets(Filters()), st.session_state
+    known, state = searcher.facets(Filters()), st.session_state
     kept: dict[str, Container[Any]] = {
         "event": known.events,
         "year": known.years,

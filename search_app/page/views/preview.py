@@ -11,36 +11,53 @@ from search_app.page.language import t
 from search_app.page.session import errors_shown
 from search_app.page.views.by_picture import search_with
 from search_app.page.wording import about, came_from, found_by, literal, made_by, map_link, title_of
-from search_app.search.engine import Hit, SearchEngine
+from search_app.search.hits import Hit
+from search_app.search.provenance import Provenance
 from search_app.search.query import Part, photo_term
+from search_app.search.searcher import Searcher
 
 _STRIP = 9  # thumbnails below the picture
 
 
-def show(engine: SearchEngine, image_id: int, hits: Sequence[Hit], *, is_search: bool) -> None:
-    """Open the preview of a photo; ``hits`` are those that the strip leads to."""
+def show(searcher: Searcher, image_id: int, hits: Sequence[Hit], *, is_search: bool) -> None:
+    """Open the preview of a photo; ``hits`` are those that the strip leads to.
+
+    All is asked now: Streamlit draws the dialog again by itself, when the searcher may be closed.
+    """
     try:
-        photo = engine.details(image_id)
+        photo, origin = searcher.details(image_id), searcher.provenance(image_id)
     except AlbumscopeError:
         st.session_state.photo = None
         st.warning(t("That photo is not in the library."), icon=":material/broken_image:")
         return
     every = [one for hit in hits for one in (hit, *hit.near_duplicates)]
     dialog = st.dialog(literal(title_of(photo)), width="large", on_dismiss=_close)
-    dialog(_draw)(engine, photo, every, is_search)
+    dialog(_draw)(photo, _picture_of(searcher, photo), origin, every, is_search)
 
 
 def _close() -> None:
     st.session_state.photo = None
 
 
+def _picture_of(searcher: Searcher, photo: Mapping[str, Any]) -> str | PhotoError:
+    """The address of a photo's picture, or why there is none."""
+    try:
+        return routes.large_for_script(searcher, photo)
+    except PhotoError as error:
+        return error
+
+
 def _draw(
-    engine: SearchEngine, photo: Mapping[str, Any], hits: Sequence[Hit], is_search: bool
+    photo: Mapping[str, Any],
+    picture: str | PhotoError,
+    origin: Provenance,
+    hits: Sequence[Hit],
+    is_search: bool,
 ) -> None:
     with errors_shown():
         left, right = st.columns([5, 2], gap="medium")
         with left:
-            _picture(photo)
+            _picture(photo, picture)
             _strip(photo["image_id"], hits)
         with right:
             _describe(photo)
@@ -49,21 +66,19 @@ def _draw(
         label = t("Explain this result") if is_found else t("Where it comes from")
         with st.expander(label, on_change="rerun") as more:
             if more.open:
-                _explain(engine, photo["image_id"], hit if is_found else None)
+                _explain(origin, hit if is_found else None)
     if st.session_state.photo != photo["image_id"]:
         st.rerun()  # the whole page: another photo, or none
 
 
-def _picture(photo: Mapping[str, Any]) -> None:
-    try:
-        source = routes.large_for_script(photo)
-    except PhotoError as error:
-        st.warning(t("No picture: {why}", why=error), icon=":material/broken_image:")
+def _picture(photo: Mapping[str, Any], picture: str | PhotoError) -> None:
+    if isinstance(picture, PhotoError):
+        st.warning(t("No picture: {why}", why=picture), icon=":material/broken_image:")
         return
     components.cropper(
         {
             "id": str(photo["image_id"]),
-            "src": source,
+            "src": picture,
             "alt": title_of(photo),
             "part": routes.parts_for_script(photo),
             "labels": {
@@ -145,12 +160,11 @@ def _describe(photo: Mapping[str, Any]) -> None:
     )
 
 
-def _explain(engine: SearchEngine, image_id: int, hit: Hit | None) -> None:
+def _explain(origin: Provenance, hit: Hit | None) -> None:
     """What found the photo, and where it and all that is known of it come from."""
     if hit:
         st.text(found_by(hit))
         if hit.words:
             st.text(t("Matching words: {words}", words=", ".join(hit.words)))
-    origin = engine.provenance(image_id)
     st.markdown(came_from(origin))
     st.markdown(made_by(origin))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import chain
 
 import streamlit as st
@@ -11,12 +10,15 @@ from PIL import Image
 from search_app.page import address, charts, components, routes
 from search_app.page.language import t, tn
 from search_app.page.pictures import Upload
-from search_app.page.session import engine, errors_shown, spare_the_collector
+from search_app.page.session import current_snapshot, errors_shown, spare_the_collector
 from search_app.page.views import by_picture, filters, preview, selection
 from search_app.page.wording import literal, percent, title_of
-from search_app.search.engine import Hit, Mode, Query, SearchEngine, Sort
 from search_app.search.filters import Filters
+from search_app.search.hits import Hit
 from search_app.search.query import ParsedQuery, photo_term
+from search_app.search.ranking import Mode
+from search_app.search.searcher import Query, Searcher
+from search_app.search.sorting import Sort
 
 _COLUMNS = 4
 _SEARCHES_TOLD_APART = 8
@@ -59,41 +61,42 @@ def show() -> None:
     """Draw the page; Streamlit calls this at every interaction."""
     st.html(_STYLE)
     st.header("Albumscope", anchor=False)
-    filters.forget_what_is_gone(engine())
-    try:
-        _search_page(engine())
-    finally:
-        filters.show(engine())
-        with st.sidebar:
-            _searches()
+    with current_snapshot().searcher() as searcher:
+        filters.forget_what_is_gone(searcher)
+        try:
+            _search_page(searcher)
+        finally:
+            filters.show(searcher)
+            with st.sidebar:
+                _searches(searcher)
 
 
-def _search_page(engine: SearchEngine) -> None:
+def _search_page(searcher: Searcher) -> None:
     state = st.session_state
     upload = _search_bar()
-    asked = engine.understand(state.q)
-    if asked.problems:
-        st.warning("  \n".join(map(literal, asked.problems)), icon=":material/info:")
-    picture = by_picture.searched_by(engine, asked, upload)
+    parsed = searcher.understand(state.q)
+    if parsed.problems:
+        st.warning("  \n".join(map(literal, parsed.problems)), icon=":material/info:")
+    picture = by_picture.searched_by(searcher, parsed, upload)
     _start_anew_if_other((state.q, upload and upload.key, address.filters(), state.sort))
     if state["from"] and state.to and state["from"] > state.to:
         st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
-    hits = _found(engine, asked, upload, picture)
+    hits = _found(searcher, parsed, upload, picture)
     if not hits:
-        if not _nothing_matches(engine, asked, picture):
+        if not _nothing_matches(searcher, parsed, picture):
             st.info(
                 t("No photo fits. Try other words, or fewer filters."),
                 icon=":material/search_off:",
             )
     else:
-        _toolbar(hits, asked, picture)
+        _toolbar(hits, parsed, picture)
         match state.view:
             case "timeline":
                 charts.timeline(hits[: address.MAX_SHOWN], on_period=_only_from)
             case "map":
                 charts.world_map(hits[: address.MAX_SHOWN], on_photo=_open, on_place=_only_near)
             case _:
-                _grid(hits[: state.shown], scored=picture is not None or bool(asked.photos))
+                _grid(hits[: state.shown], scored=picture is not None or bool(parsed.photos))
                 if len(hits) > state.shown:
                     st.button(
                         t("Load more"),
@@ -101,16 +104,16 @@ def _search_page(engine: SearchEngine) -> None:
                         on_click=_load_more,
                         width="stretch",
                     )
-        selection.show(engine)
+        selection.show(searcher)
     if state.photo is not None:
-        preview.show(engine, state.photo, hits, is_search=bool(picture) or not asked.is_empty)
+        preview.show(searcher, state.photo, hits, is_search=bool(picture) or not parsed.is_empty)
 
 
 def _found(
-    engine: SearchEngine, asked: ParsedQuery, upload: Upload | None, picture: Image.Image | None
+    searcher: Searcher, parsed: ParsedQuery, upload: Upload | None, picture: Image.Image | None
 ) -> Sequence[Hit]:
     state = st.session_state
-    has_picture = picture is not None or bool(asked.photos)
+    has_picture = picture is not None or bool(parsed.photos)
     # One more than are shown tells whether there are more.
     k = _most_shown() + 1
     query = Query(
@@ -125,41 +128,45 @@ def _found(
     )
     if picture is not None and upload is not None:
         with st.spinner(t("Searching… the first search also loads the models")):
-            return _found_by_upload(engine.current.name, query, upload.key, picture)
-    if asked.is_empty:
-        return _browsed(engine.current.name, query.filters, query.sort, k)
+            return _found_by_upload(searcher.snapshot.name, query, upload.key, searcher, picture)
+    if parsed.is_empty:
+        return _browsed(searcher.snapshot.name, query.filters, query.sort, k, searcher)
     with st.spinner(t("Searching… the first search also loads the models")):
-        return _found_by_query(engine.current.name, query)
+        return _found_by_query(searcher.snapshot.name, query, searcher)
 
 
-@lru_cache(maxsize=64)
-def _found_by_query(snapshot: str, query: Query) -> Sequence[Hit]:
-    """The same query of the same snapshot is searched for once."""
-    hits = engine().search(query)
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _found_by_query(snapshot: str, query: Query, _searcher: Searcher) -> Sequence[Hit]:
+    """The same query of the same snapshot, which the searcher is of, is searched for once."""
+    hits = _searcher.search(query)
     spare_the_collector(has_words=bool(query.text), has_picture=False)
     return hits
 
 
-@lru_cache(maxsize=64)
-def _browsed(snapshot: str, filters: Filters, sort: Sort, k: int) -> Sequence[Hit]:
-    return engine().browse(filters, sort, k, fold=True)
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _browsed(
+    snapshot: str, filters: Filters, sort: Sort, k: int, _searcher: Searcher
+) -> Sequence[Hit]:
+    return _searcher.browse(filters, sort, k, fold=True)
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)
-def _found_by_upload(snapshot: str, query: Query, key: str, _picture: Image.Image) -> Sequence[Hit]:
-    hits = engine().search(replace(query, images=(_picture,)))
+def _found_by_upload(
+    snapshot: str, query: Query, key: str, _searcher: Searcher, _picture: Image.Image
+) -> Sequence[Hit]:
+    hits = _searcher.search(replace(query, images=(_picture,)))
     spare_the_collector(has_words=bool(query.text), has_picture=True)
     return hits
 
 
-def _nothing_matches(engine: SearchEngine, asked: ParsedQuery, picture: Image.Image | None) -> bool:
+def _nothing_matches(searcher: Searcher, parsed: ParsedQuery, picture: Image.Image | None) -> bool:
     """Say so, and how near the nearest photo comes; False if not even that is to be had."""
     state = st.session_state
-    if asked.is_empty or picture is not None:
+    if parsed.is_empty or picture is not None:
         return False
-    mode: Mode = "visual" if asked.photos else state.mode
+    mode: Mode = "visual" if parsed.photos else state.mode
     query = Query(state.q, filters=address.filters(), mode=mode, k=1)
-    nearest = _found_by_query(engine.current.name, query)
+    nearest = _found_by_query(searcher.snapshot.name, query, searcher)
     if not nearest or nearest[0].probability is None:
         return False
     st.info(
@@ -208,10 +215,10 @@ def _load_more() -> None:
     st.session_state.shown += address.PAGE
 
 
-def _toolbar(hits: Sequence[Hit], asked: ParsedQuery, picture: Image.Image | None) -> None:
+def _toolbar(hits: Sequence[Hit], parsed: ParsedQuery, picture: Image.Image | None) -> None:
     state = st.session_state
     with st.container(horizontal=True, vertical_alignment="center"):
-        is_start = asked.is_empty and picture is None
+        is_start = parsed.is_empty and picture is None
         if is_start and state.sort == "relevance" and state.view == "grid":
             st.subheader(t("Newest photos"), anchor=False, width="stretch")
         else:
@@ -343,10 +350,10 @@ def _only_near(latitude: float, longitude: float) -> None:
     st.session_state.view = "grid"
 
 
-def _in_words() -> str:
+def _in_words(searcher: Searcher) -> str:
     """What the present search is called among others."""
     state = st.session_state
-    titles = engine().facets(address.filters(), state.q).album_titles
+    titles = searcher.facets(address.filters(), state.q).album_titles
     parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
     parts += [titles.get(album, album) for album in state.album] + state.tag
     if state["from"] or state.to:
@@ -359,13 +366,13 @@ def _in_words() -> str:
     return " · ".join(part for part in parts if part) or t("All photos")
 
 
-def _searches() -> None:
+def _searches(searcher: Searcher) -> None:
     """The last and the saved searches of this browser."""
     with st.expander(t("Searches"), icon=":material/history:"):
         components.memory(
             {
                 "query": address.query(*address.SEARCH),
-                "label": _in_words(),
+                "label": _in_words(searcher),
                 "labels": {
                     "saved": t("Saved in this browser"),
                     "nothingSaved": t("None yet. The star beside a search saves it."),

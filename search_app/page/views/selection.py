@@ -5,7 +5,8 @@ import streamlit as st
 from search_app.page import routes, takeaway
 from search_app.page.language import t, tn
 from search_app.page.wording import literal, title_of
-from search_app.search.engine import Hit, SearchEngine
+from search_app.search.hits import Hit
+from search_app.search.searcher import Searcher
 
 _ON = "selecting"
 
@@ -32,7 +33,7 @@ def checkbox(hit: Hit) -> None:
     )
 
 
-def show(engine: SearchEngine) -> None:
+def show(searcher: Searcher) -> None:
     """Draw what can be done with the selected photos, if there are any."""
     selected = list(st.session_state.get("selected", {}))
     if not selected:
@@ -44,7 +45,7 @@ def show(engine: SearchEngine) -> None:
         else:
             st.text(t("At most {most} photos can be downloaded at once", most=routes.MAX_PHOTOS))
         with st.popover(t("Links"), icon=":material/link:"):
-            photos = engine.photos(selected)
+            photos = searcher.photos(selected)
             links = [link for photo in photos if (link := takeaway.link(photo))]
             if links:
                 st.code("\n".join(links), language=None, wrap_lines=True)

@@ -24,8 +24,8 @@ from pipeline.snapshot import publishing
 from pipeline.snapshot.mirror import RemoteSnapshots
 from pipeline.storage.bucket import Bucket
 from search_app.page import routes
-from search_app.search import engine as engine_module
-from search_app.search.engine import SearchEngine
+from search_app.search import current as current_module
+from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
@@ -93,11 +93,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers look for a new snapshot whenever they are asked anything."""
-    monkeypatch.setattr(engine_module, "_LOOK_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr(current_module, "_LOOK_AGAIN_AFTER", 0.0)
 
 
-def titles(engine: SearchEngine) -> set[str]:
-    return {row["title"] for row in engine.images(Filters())}
+def titles(current: CurrentSnapshot) -> set[str]:
+    with current.searcher() as searcher:
+        return {row["title"] for row in searcher.images(Filters())}
+
+
+def name_of(current: CurrentSnapshot) -> str:
+    with current.searcher() as searcher:
+        return searcher.snapshot.name
 
 
 def without_paths(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -153,10 +159,13 @@ def test_another_machine_finds_the_same(
     assert not list(second.rglob("*.jpg"))
     monkeypatch.setenv("FLICKR_PICTURES", "false")
     load_settings.cache_clear()
-    engine = SearchEngine(load_settings())
-    monkeypatch.setattr(routes, "engine", lambda: engine)
-    with TestClient(Starlette(routes=[routes.mount("")])) as client:
-        for photo in engine.images(Filters()):
+    current = CurrentSnapshot(load_settings())
+    monkeypatch.setattr(routes, "current_snapshot", lambda: current)
+    with (
+        TestClient(Starlette(routes=[routes.mount("")])) as client,
+        current.searcher() as searcher,
+    ):
+        for photo in searcher.images(Filters()):
             picture = client.get(routes.picture(photo, "large"))
             assert picture.status_code == 200, photo
             # a folder's photos stay where they are; here they are at the same place
@@ -182,9 +191,9 @@ def test_an_update_is_taken_up_once_it_is_here(
     run("add-folder", folder)
     run("sync")
     on(SECOND)
-    engine = SearchEngine(Settings())
-    before = engine.current.name
-    assert titles(engine) == {"cat portrait", "drum"}
+    current = CurrentSnapshot(Settings())
+    before = name_of(current)
+    assert titles(current) == {"cat portrait", "drum"}
 
     on(FIRST)
     shutil.copy(DEMO_PHOTOS / "Things and Places" / "clock.jpg", folder)
@@ -199,16 +208,16 @@ def test_an_update_is_taken_up_once_it_is_here(
 
     monkeypatch.setattr(Bucket, "download", slow_download)
     for _ in range(3):
-        assert engine.current.name == before  # which goes on serving meanwhile
-        assert titles(engine) == {"cat portrait", "drum"}
+        assert name_of(current) == before  # which goes on serving meanwhile
+        assert titles(current) == {"cat portrait", "drum"}
     may_go_on.set()
-    wait_for(lambda: engine.current.name == published(bucket))
-    assert titles(engine) == {"cat portrait", "drum", "clock"}
+    wait_for(lambda: name_of(current) == published(bucket))
+    assert titles(current) == {"cat portrait", "drum", "clock"}
 
     run("remove-folder", folder)
     assert run("sync", "--json").json["published"]
-    wait_for(lambda: engine.current.name == published(bucket))
-    assert titles(engine) == set()
+    wait_for(lambda: name_of(current) == published(bucket))
+    assert titles(current) == set()
     assert not [key for key in bucket.names("tables/") if "trip-2021" in key]
     assert not bucket.names("folders/")
 
@@ -217,7 +226,7 @@ def test_an_update_is_taken_up_once_it_is_here(
     names = [row["name"] for row in run("snapshots", "--json").json]
     assert (len(names), names[0]) == (3, before)
     assert run("snapshots", "--publish", before).code == 0
-    wait_for(lambda: engine.current.name == before)
+    wait_for(lambda: name_of(current) == before)
     assert published(bucket) == before
     assert not run("sync", "--json").json["published"]
     assert published(bucket) == before
@@ -272,8 +281,8 @@ def test_flickr_albums_are_synced_from_any_machine(
     def picture() -> bytes:
         """As a reader has it that may have a copy of what it was before."""
         data_dir = on("reader")
-        engine = SearchEngine(Settings())
-        path = Path(engine.file(engine.photo(int(moved.id))))
+        with CurrentSnapshot(Settings()).searcher() as searcher:
+            path = Path(searcher.file(searcher.photo(int(moved.id))))
         assert path.is_relative_to(data_dir)
         assert path.read_bytes() == bucket.read(f"photos/{other}/{moved.id}.jpg")
         return path.read_bytes()
@@ -301,7 +310,7 @@ def test_what_must_not_be_published_or_taken_up(
     run("sync")
     before = published(bucket)
     on(SECOND)
-    engine = SearchEngine(Settings())
+    current = CurrentSnapshot(Settings())
 
     # Of two that publish at the same time the first wins.
     on(FIRST)
@@ -322,7 +331,7 @@ def test_what_must_not_be_published_or_taken_up(
     # A file that is not what was written is seen before anybody opens it.
     index = f"snapshots/{published(bucket)}/images.faiss"
     bucket.write(index, bucket.read(index)[:-1] + b"?")
-    assert engine.current.name == before
+    assert name_of(current) == before
     on("third")
     assert "images.faiss is not what was written" in run("search", "cat").error
 

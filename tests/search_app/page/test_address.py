@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from search_app.page.session import engine
+from search_app.page.session import current_snapshot
 
 
 def sidebar() -> None:
@@ -14,11 +14,12 @@ def sidebar() -> None:
     import streamlit as st
 
     from search_app.page import address
-    from search_app.page.session import engine
+    from search_app.page.session import current_snapshot
     from search_app.page.views import filters
 
     address.read()
-    filters.show(engine())
+    with current_snapshot().searcher() as searcher:
+        filters.show(searcher)
     if not st.session_state.get("was_broken_off"):
         st.session_state.was_broken_off = True
         st.stop()
@@ -29,9 +30,9 @@ def sidebar() -> None:
 def opened(demo_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     """The filters of the demo library, not yet drawn."""
     monkeypatch.setenv("DATA_DIR", str(demo_library))
-    engine.clear()
+    current_snapshot.clear()
     yield AppTest.from_function(sidebar, default_timeout=60)
-    engine.clear()
+    current_snapshot.clear()
 
 
 def test_a_run_that_is_broken_off_does_not_lose_what_the_address_says(opened: AppTest) -> None:

@@ -13,7 +13,7 @@ from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.snapshot.reading import Snapshot
 from search_app.page import library_report
-from search_app.page.library_report import AlbumNews
+from search_app.page.library_report import AlbumChange
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
 
 HARBOUR = "Harbour *2021*"
@@ -80,23 +80,23 @@ def test_work_that_is_left_and_a_folder_that_is_away_show_in_the_state(grown_cop
 
 def test_a_snapshot_is_compared_with_the_one_before(grown_copy: Path) -> None:
     first, second = reading.names(grown_copy)
-    found = library_report.news(grown_copy, opened(grown_copy, second))
+    found = library_report.changes(grown_copy, opened(grown_copy, second))
     assert found
     assert (found.before, found.new, found.gone) == (first, 2, 0)
-    assert found.albums == [AlbumNews(HARBOUR, 2, "new")]
-    assert len(found.shown) == 2
-    assert library_report.news(grown_copy, opened(grown_copy, first)) is None
+    assert found.albums == [AlbumChange(HARBOUR, 2, "new")]
+    assert len(found.new_photos) == 2
+    assert library_report.changes(grown_copy, opened(grown_copy, first)) is None
 
     folder = reading.snapshots_folder(grown_copy)
     shutil.copytree(folder / first, folder / "third")
-    found = library_report.news(grown_copy, opened(grown_copy, "third"))
+    found = library_report.changes(grown_copy, opened(grown_copy, "third"))
     assert found
-    assert (found.before, found.new, found.gone, found.shown) == (second, 0, 2, [])
-    assert found.albums == [AlbumNews(HARBOUR, 0, "gone")]
+    assert (found.before, found.new, found.gone, found.new_photos) == (second, 0, 2, [])
+    assert found.albums == [AlbumChange(HARBOUR, 0, "gone")]
 
     (folder / second / "catalog.duckdb").write_bytes(b"damaged")
     with pytest.raises(AlbumscopeError, match=f"Snapshot {second} is damaged"):
-        library_report.news(grown_copy, opened(grown_copy, "third"))
+        library_report.changes(grown_copy, opened(grown_copy, "third"))
     settings = Settings(data_dir=grown_copy)
     third, damaged, _ = library_report.snapshots(settings, reading.kept(settings))
     assert third.manifest

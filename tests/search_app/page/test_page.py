@@ -14,7 +14,6 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing, reading
 from search_app.page import components
-from search_app.search.engine import SearchEngine
 from tests.search_app.browser import (
     MEGABYTE,
     Server,
@@ -38,6 +37,7 @@ from tests.search_app.browser import (
     upload,
 )
 from tests.search_app.conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
+from tests.search_app.searching import searcher_of
 
 
 def test_before_any_search_the_newest_photos_are_shown(demo: Page) -> None:
@@ -349,8 +349,8 @@ def test_a_result_is_explained_and_followed_back_to_its_runs(
         "From Northern Light 2015",
     ):
         expect(dialog.get_by_text(text, exact=True)).to_be_visible()
-    engine = SearchEngine(Settings(data_dir=demo_library))
-    origin = engine.provenance(photo_id(demo_library, "rowing boats"))
+    searcher = searcher_of(demo_library)
+    origin = searcher.provenance(photo_id(demo_library, "rowing boats"))
     rows = dialog.get_by_role("row")
     expect(rows).to_have_count(1 + len(origin.origins))
     for row, made in zip(rows.all()[1:], origin.origins, strict=True):

@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
 from search_app.page import routes
-from search_app.search.engine import SearchEngine
+from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
+from search_app.search.searcher import Searcher
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
 
 
@@ -33,26 +34,27 @@ def library(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def engine(library: Path, monkeypatch: pytest.MonkeyPatch) -> SearchEngine:
-    engine = SearchEngine(Settings(data_dir=library))
-    monkeypatch.setattr(routes, "engine", lambda: engine)
-    return engine
+def searcher(library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searcher]:
+    current = CurrentSnapshot(Settings(data_dir=library))
+    monkeypatch.setattr(routes, "current_snapshot", lambda: current)
+    with current.searcher() as searcher:
+        yield searcher
 
 
 @pytest.fixture
-def client(engine: SearchEngine) -> Iterator[TestClient]:
+def client(searcher: Searcher) -> Iterator[TestClient]:
     with TestClient(Starlette(routes=[routes.mount("")])) as client:
         yield client
 
 
-def photo(engine: SearchEngine, title: str) -> dict[str, Any]:
-    return next(row for row in engine.images(Filters()) if row["title"] == title)
+def photo(searcher: Searcher, title: str) -> dict[str, Any]:
+    return next(row for row in searcher.images(Filters()) if row["title"] == title)
 
 
 def test_pictures_have_the_size_that_is_shown_and_are_kept(
-    client: TestClient, engine: SearchEngine
+    client: TestClient, searcher: Searcher
 ) -> None:
-    drum = photo(engine, "drum")
+    drum = photo(searcher, "drum")
     grid = client.get(routes.picture(drum, "grid"))
     assert Image.open(io.BytesIO(grid.content)).size == (480, 480)
     assert grid.headers["content-type"] == "image/jpeg"
@@ -64,13 +66,13 @@ def test_pictures_have_the_size_that_is_shown_and_are_kept(
 
 
 def test_nothing_but_the_photos_of_the_library_is_served(
-    client: TestClient, engine: SearchEngine
+    client: TestClient, searcher: Searcher
 ) -> None:
-    link = client.get(routes.picture(photo(engine, "link"), "large"))
+    link = client.get(routes.picture(photo(searcher, "link"), "large"))
     assert link.status_code == 404
     assert link.headers["content-type"].startswith("image/svg")
     assert "link to a file outside" in link.text
-    drum = photo(engine, "drum")["image_id"]
+    drum = photo(searcher, "drum")["image_id"]
     for path in (
         *("../../../../etc/passwd", "1/grid", f"{drum}/../../private.jpg", f"{drum}/original"),
         *("9" * 5000 + "/grid", f"{2**63}/grid"),
@@ -83,9 +85,9 @@ def test_nothing_but_the_photos_of_the_library_is_served(
 
 
 def test_where_one_has_to_sign_in_an_address_needs_a_key(
-    client: TestClient, engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drum = photo(engine, "drum")
+    drum = photo(searcher, "drum")
     without = routes.picture(drum, "grid")
     monkeypatch.setattr(routes, "sign_in_secret", lambda: "a secret of the server")
     assert client.get(without).status_code == 403

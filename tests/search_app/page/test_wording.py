@@ -17,7 +17,7 @@ from search_app.page.wording import (
     percent,
     with_code,
 )
-from search_app.search.engine import Found, Hit
+from search_app.search.hits import Hit, PartRanking
 from search_app.search.provenance import Album, Origin, Provenance
 
 
@@ -104,7 +104,7 @@ def test_a_probability_below_a_cut_does_not_look_like_it(probability: float, wor
 
 
 def test_what_found_a_photo() -> None:
-    def hit(*parts: Found) -> Hit:
+    def hit(*parts: PartRanking) -> Hit:
         return Hit(
             rank=1,
             image_id=1,
@@ -123,7 +123,7 @@ def test_what_found_a_photo() -> None:
             words=(),
         )
 
-    by_two = hit(Found("caption", 2, 0.5), Found("text", 1200, 3.0))
+    by_two = hit(PartRanking("caption", 2, 0.5), PartRanking("text", 1200, 3.0))
     assert found_by(by_two) == "Found by its caption (place 2), its words (place 1,200)"
     assert found_by(hit()) == "It fits the fields of the query"
 

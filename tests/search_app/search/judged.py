@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from search_app.search.engine import Query, SearchEngine
+from search_app.search.searcher import Query, Searcher
 from search_app.search.evidence import Weights
 from tests.demo_queries import read_queries
 
@@ -68,7 +68,7 @@ def recall(scores: Scores, grades: Scores, k: int = 5) -> float:
     return float(found.sum() / min(k, (grades > 0).sum()))
 
 
-def all_scores(engine: SearchEngine, judged: Judged, photos: Sequence[str]) -> dict[str, Scores]:
+def all_scores(searcher: Searcher, judged: Judged, photos: Sequence[str]) -> dict[str, Scores]:
     """The score of every photo for every query, by part ("visual", "caption", "text") and together.
 
     "hybrid" is what ships, "probability" what it makes of it, "rrf" reciprocal rank fusion
@@ -79,7 +79,7 @@ def all_scores(engine: SearchEngine, judged: Judged, photos: Sequence[str]) -> d
     scores = {part: np.full(shape, -1e9) for part in ("visual", "caption", "text", "hybrid")}
     scores |= {"rrf": np.zeros(shape), "probability": np.zeros(shape)}
     for row, query in enumerate(judged.queries):
-        for hit in engine.search(Query(query, k=len(photos))):
+        for hit in searcher.search(Query(query, k=len(photos))):
             at = row, column[Path(hit.path).stem]
             scores["hybrid"][at] = hit.score
             scores["probability"][at] = hit.probability
@@ -98,14 +98,14 @@ def mean_over(
 
 
 def fitted_weights(
-    engine: SearchEngine, judged: Judged
+    searcher: Searcher, judged: Judged
 ) -> tuple[dict[tuple[bool, bool], Weights], float]:
     """The weights and the prior that logistic regression gives the kinds of evidence.
 
     They are what ``WEIGHTS`` and ``PRIOR`` of search_app/search/evidence.py should be.
     """
     rows = np.flatnonzero(~judged.held_out)
-    kinds = [engine.evidence(judged.queries[row]) for row in rows]
+    kinds = [searcher.evidence(judged.queries[row]) for row in rows]
     visual, caption, words = (np.concatenate(kind) for kind in zip(*kinds, strict=True))
     matches = (judged.grades[rows] > 0).ravel()
 

@@ -13,10 +13,11 @@ from pipeline.snapshot import index_building
 from pipeline.snapshot.index_file import IndexFile
 from pipeline.snapshot.vector_index import VectorIndex
 from search_app.search import evidence
-from search_app.search.engine import Query, SearchEngine
 from search_app.search.evidence import WEIGHTS, Evidence
+from search_app.search.searcher import Query, Searcher
 from search_app.search.unrelated_texts import UNRELATED_TEXTS, unrelated_vectors
 from tests.search_app.conftest import sync_folder
+from tests.search_app.searching import searcher_of
 
 PHOTOS = 40
 
@@ -134,20 +135,20 @@ def test_a_photo_has_to_match_all_that_is_wanted() -> None:
 
 
 def test_without_captions_the_photos_and_their_titles_speak(
-    demo_folder_without_captions: SearchEngine,
+    demo_folder_without_captions: Searcher,
 ) -> None:
     """Probabilities come from what photos show and their words; nonsense still matches nothing."""
-    engine, least = demo_folder_without_captions, Settings().min_probability
-    hit = engine.search(Query("two dogs", min_probability=least))[0]
+    searcher, least = demo_folder_without_captions, Settings().min_probability
+    hit = searcher.search(Query("two dogs", min_probability=least))[0]
     assert hit.title == "two dogs"
     assert [found.part for found in hit.found_by] == ["visual", "text"]
-    assert engine.search(Query("blorf snozzle wibbet", min_probability=least)) == []
+    assert searcher.search(Query("blorf snozzle wibbet", min_probability=least)) == []
 
 
 @pytest.fixture
-def demo_folder_without_captions(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SearchEngine:
+def demo_folder_without_captions(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Searcher:
     from tests.search_app.conftest import DEMO_PHOTOS
 
     monkeypatch.setenv("CAPTION_MODEL", "none")
     sync_folder(data_dir, DEMO_PHOTOS / "Nature Walks 2018")
-    return SearchEngine(Settings())
+    return searcher_of(data_dir)

@@ -7,9 +7,10 @@ from datetime import date
 
 import pytest
 
-from search_app.search.engine import Query, SearchEngine
+from pipeline.settings import Settings
 from search_app.search.facets import camera_name
 from search_app.search.filters import Filters
+from search_app.search.searcher import Query, Searcher
 from tests.search_app.search.test_filters import small_library
 
 KINDS = {
@@ -23,12 +24,12 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
+def searcher(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
     return small_library(tmp_path_factory.mktemp("facets"))
 
 
-def test_without_a_choice_all_photos_are_counted(engine: SearchEngine) -> None:
-    facets = engine.facets(Filters())
+def test_without_a_choice_all_photos_are_counted(searcher: Searcher) -> None:
+    facets = searcher.facets(Filters())
     assert list(facets.years.items()) == [(2015, 6), (2014, 3), (2013, 2)]
     assert list(facets.events) == sorted(facets.events)
     titles = [facets.album_titles[album] for album in facets.albums]
@@ -59,16 +60,16 @@ def test_without_a_choice_all_photos_are_counted(engine: SearchEngine) -> None:
     ],
 )
 def test_a_count_is_what_choosing_that_value_alone_leaves(
-    engine: SearchEngine, filters: Filters, text: str
+    searcher: Searcher, filters: Filters, text: str
 ) -> None:
     # The words that are searched for narrow nothing down; what is left lists photos by fields.
     fields = text.replace("a boat ", "").replace('"paper boat"', "album:harbours -tag:night")
 
     def left(chosen: Filters) -> int:
-        return len(engine.search(Query(f"{fields} -nowhere", filters=chosen, mode="text", k=100)))
+        return len(searcher.search(Query(f"{fields} -nowhere", filters=chosen, mode="text", k=100)))
 
-    facets = engine.facets(filters, text)
-    every = engine.facets(Filters())
+    facets = searcher.facets(filters, text)
+    every = searcher.facets(Filters())
     for kind, name in KINDS.items():
         counts = getattr(facets, kind)
         for value in getattr(every, kind):
@@ -79,8 +80,8 @@ def test_a_count_is_what_choosing_that_value_alone_leaves(
     assert facets.taken == every.taken
 
 
-def test_a_chosen_value_stays_and_others_without_photos_go(engine: SearchEngine) -> None:
-    facets = engine.facets(
+def test_a_chosen_value_stays_and_others_without_photos_go(searcher: Searcher) -> None:
+    facets = searcher.facets(
         Filters(years=(2013,), cameras=("Canon",), tags=("Harbour",), has_people=False)
     )
     assert facets.years == {2013: 0}
@@ -88,32 +89,32 @@ def test_a_chosen_value_stays_and_others_without_photos_go(engine: SearchEngine)
     assert facets.tags == {"Harbour": 0}  # spelt as it was chosen
     assert facets.has_people == {False: 0}
     assert facets.lenses == facets.events == {}
-    assert engine.facets(Filters(tags=("Harbour",))).tags["Harbour"] == 2
-    assert "harbour" not in engine.facets(Filters(tags=("Harbour",))).tags
+    assert searcher.facets(Filters(tags=("Harbour",))).tags["Harbour"] == 2
+    assert "harbour" not in searcher.facets(Filters(tags=("Harbour",))).tags
 
 
 def test_a_chosen_tag_keeps_its_count_beyond_the_most_frequent(
-    engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("search_app.search.facets.MOST_TAGS", 1)
-    assert dict(engine.facets(Filters(), "-anything").tags) == {"picture": 10}
-    chosen = engine.facets(Filters(tags=("harbour",)), "-anything").tags
+    assert dict(searcher.facets(Filters(), "-anything").tags) == {"picture": 10}
+    chosen = searcher.facets(Filters(tags=("harbour",)), "-anything").tags
     assert dict(chosen) == {"picture": 10, "harbour": 2}
 
 
-def test_the_same_question_is_counted_once(engine: SearchEngine) -> None:
+def test_the_same_question_is_counted_once(searcher: Searcher) -> None:
     filters = Filters(years=(2014,))
-    first = engine.facets(filters, "a boat tag:night")
-    assert engine.facets(Filters(years=(2014,)), "other words tag:night") is first
-    assert engine.facets(filters, "tag:harbour") is not first
+    first = searcher.facets(filters, "a boat tag:night")
+    assert searcher.facets(Filters(years=(2014,)), "other words tag:night") is first
+    assert searcher.facets(filters, "tag:harbour") is not first
 
 
-def test_many_threads_count_at_once(engine: SearchEngine) -> None:
+def test_many_threads_count_at_once(searcher: Searcher) -> None:
     asked = [Filters(years=(year,)) for year in (2013, 2014, 2015)] * 8
     random.Random(0).shuffle(asked)
-    fresh = SearchEngine(engine._settings)
+    fresh = Searcher(searcher.snapshot, Settings())
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(fresh.facets, asked)) == [engine.facets(one) for one in asked]
+        assert list(pool.map(fresh.facets, asked)) == [searcher.facets(one) for one in asked]
 
 
 @pytest.mark.parametrize(

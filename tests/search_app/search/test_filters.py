@@ -16,12 +16,14 @@ from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
-from search_app.search.engine import MODES, Query, SearchEngine
 from search_app.search.filters import Filters, allowed_albums, allowed_rows
 from search_app.search.query import parse
+from search_app.search.ranking import MODES
+from search_app.search.searcher import Query, Searcher
 from tests.pipeline.quick_model import QuickModel
 from tests.search_app.conftest import DEMO_PHOTOS
 from tests.search_app.search.test_query import NASTY
+from tests.search_app.searching import searcher_of
 from tests.standins.flickr import Album, FlickrStandIn, Photo
 
 MAKE, MODEL, EXIF, GPS = 0x010F, 0x0110, 0x8769, 0x8825
@@ -85,7 +87,7 @@ BOATS, PAPER, KYOTO, OF_PAPER = FROM_FLICKR = [photo.title for photo in (*HARBOU
 ALL = {*IN_FILES, *FROM_FLICKR}
 
 
-def small_library(root: Path) -> SearchEngine:
+def small_library(root: Path) -> Searcher:
     """A library of the photos above: the files in one album, the others on Flickr."""
     (root / "files").mkdir()
     for file in FILES:
@@ -99,22 +101,22 @@ def small_library(root: Path) -> SearchEngine:
         folder.register(library.storage, replace(FILE_ALBUM, folder=str(root / "files")))
         with open_instance(settings) as instance:
             assert not sync.sync(library, instance).failed
-    return SearchEngine(settings)
+    return searcher_of(settings.data_dir)
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
+def searcher(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
     return small_library(tmp_path_factory.mktemp("fields"))
 
 
 @pytest.fixture(scope="module")
-def demo(demo_library: Path) -> SearchEngine:
-    return SearchEngine(Settings(data_dir=demo_library))
+def demo(demo_library: Path) -> Searcher:
+    return searcher_of(demo_library)
 
 
-def found(engine: SearchEngine, query: str, filters: Filters | None = None) -> set[str]:
+def found(searcher: Searcher, query: str, filters: Filters | None = None) -> set[str]:
     """The titles of the photos that a query lets through."""
-    now, asked = engine.current, parse(query)
+    now, asked = searcher.snapshot, parse(query)
     allowed = allowed_rows(now, allowed_albums(now, filters or Filters(), asked.only), asked)
     titles = [title for (title,) in now.cursor().execute("SELECT title FROM images").fetchall()]
     assert len(titles) == len(set(titles))
@@ -202,8 +204,8 @@ def found(engine: SearchEngine, query: str, filters: Filters | None = None) -> s
         ("photo:101", ALL),
     ],
 )
-def test_fields(engine: SearchEngine, query: str, titles: set[str]) -> None:
-    assert found(engine, query) == titles
+def test_fields(searcher: Searcher, query: str, titles: set[str]) -> None:
+    assert found(searcher, query) == titles
 
 
 @pytest.mark.parametrize(
@@ -213,10 +215,10 @@ def test_fields(engine: SearchEngine, query: str, titles: set[str]) -> None:
         *("taken:2015", "near:-17,180,100km", "camera:leica", "album:nowhere"),
     ],
 )
-def test_a_minus_leaves_out_what_fits_and_nothing_else(engine: SearchEngine, field: str) -> None:
+def test_a_minus_leaves_out_what_fits_and_nothing_else(searcher: Searcher, field: str) -> None:
     """A photo of which nothing is known stays."""
-    assert found(engine, f"-{field}") == ALL - found(engine, field)
-    assert found(engine, f"{field} -{field}") == set()
+    assert found(searcher, f"-{field}") == ALL - found(searcher, field)
+    assert found(searcher, f"{field} -{field}") == set()
 
 
 @pytest.mark.parametrize(
@@ -246,8 +248,8 @@ def test_a_minus_leaves_out_what_fits_and_nothing_else(engine: SearchEngine, fie
         ('"paper boat" -tag:harbour', set()),
     ],
 )
-def test_words(engine: SearchEngine, query: str, titles: set[str]) -> None:
-    assert found(engine, query) == set(titles)
+def test_words(searcher: Searcher, query: str, titles: set[str]) -> None:
+    assert found(searcher, query) == set(titles)
 
 
 def distance_km(here: tuple[float, float], there: tuple[float, float]) -> float:
@@ -259,18 +261,18 @@ def distance_km(here: tuple[float, float], there: tuple[float, float]) -> float:
     return float(2 * 6371.0088 * math.atan2(np.linalg.norm(x - y), np.linalg.norm(x + y)))
 
 
-def test_near_reaches_exactly_as_far_as_it_says(engine: SearchEngine) -> None:
+def test_near_reaches_exactly_as_far_as_it_says(searcher: Searcher) -> None:
     chance = random.Random(0)
     for _ in range(40):
         here = (round(chance.uniform(-90, 90), 3), round(chance.uniform(-180, 180), 3))
         away = {file.title: distance_km(here, file.place) for file in FILES if file.place}
         for radius in (distance + step for distance in away.values() for step in (-1e-3, 1e-3)):
-            assert found(engine, f"near:{here[0]},{here[1]},{radius:.6f}km") == {
+            assert found(searcher, f"near:{here[0]},{here[1]},{radius:.6f}km") == {
                 title for title, distance in away.items() if distance <= radius
             }
 
 
-def test_ranges_of_time_have_both_ends(engine: SearchEngine) -> None:
+def test_ranges_of_time_have_both_ends(searcher: Searcher) -> None:
     """Against the text of the EXIF data, which sorts as time does."""
     days = [datetime(2015, 1, 1) + timedelta(days=at) for at in range(500)]
     formats = ("%Y", "%Y-%m", "%Y-%m-%d")
@@ -281,34 +283,36 @@ def test_ranges_of_time_have_both_ends(engine: SearchEngine) -> None:
         first, last = sorted(chance.sample(days, 2))
         start, end = first.strftime(chance.choice(formats)), last.strftime(chance.choice(formats))
         start, end = chance.choice([(start, end), (start, ""), ("", end)])
-        assert found(engine, f"taken:{start}..{end}") == {
+        assert found(searcher, f"taken:{start}..{end}") == {
             title
             for title, time in taken.items()
             if start <= time and (not end or time[: len(end)] <= end)
         }
 
 
-def test_all_fields_have_to_fit(engine: SearchEngine) -> None:
+def test_all_fields_have_to_fit(searcher: Searcher) -> None:
     fields = ["camera:canon", "lens:f/1", "tag:harbour", "-tag:night", "-camera:nikon", "year:2015"]
     fields += ["taken:2015", "near:-17,180,100km", "-album:harbours", "-paper", '"paper"']
     chance = random.Random(0)
     for _ in range(60):
         chosen = chance.sample(fields, chance.randint(2, 4))
-        alone = [found(engine, field) for field in chosen]
-        assert found(engine, " ".join(chosen)) == set.intersection(*alone)
+        alone = [found(searcher, field) for field in chosen]
+        assert found(searcher, " ".join(chosen)) == set.intersection(*alone)
 
 
-def test_the_filters_of_the_page_come_on_top(engine: SearchEngine) -> None:
+def test_the_filters_of_the_page_come_on_top(searcher: Searcher) -> None:
     night = Filters(album_ids=("1002",))
-    assert found(engine, "", night) == {PAPER, KYOTO, OF_PAPER}
-    assert found(engine, "tag:harbour", night) == {PAPER}
-    assert found(engine, "-tag:harbour", night) == {KYOTO, OF_PAPER}
-    assert found(engine, "album:harbours", night) == set()
-    assert found(engine, "-album:harbours", night) == {KYOTO, OF_PAPER}
-    assert found(engine, "year:2013..2015", Filters(years=[2014, 2015])) == ALL - {BOATS}
-    assert found(engine, "taken:2015", Filters(events=["Harbours 2013"])) == {BOATS}
-    assert found(engine, "event:night", Filters(events=["Night 2014"])) == found(engine, "", night)
-    assert found(engine, "", Filters(album_ids=("nowhere",))) == set()
+    assert found(searcher, "", night) == {PAPER, KYOTO, OF_PAPER}
+    assert found(searcher, "tag:harbour", night) == {PAPER}
+    assert found(searcher, "-tag:harbour", night) == {KYOTO, OF_PAPER}
+    assert found(searcher, "album:harbours", night) == set()
+    assert found(searcher, "-album:harbours", night) == {KYOTO, OF_PAPER}
+    assert found(searcher, "year:2013..2015", Filters(years=[2014, 2015])) == ALL - {BOATS}
+    assert found(searcher, "taken:2015", Filters(events=["Harbours 2013"])) == {BOATS}
+    assert found(searcher, "event:night", Filters(events=["Night 2014"])) == found(
+        searcher, "", night
+    )
+    assert found(searcher, "", Filters(album_ids=("nowhere",))) == set()
 
 
 @pytest.mark.parametrize(
@@ -333,41 +337,41 @@ def test_the_filters_of_the_page_come_on_top(engine: SearchEngine) -> None:
         (Filters(cameras=("Canon",), taken_to=date(2015, 1, 1)), set()),
     ],
 )
-def test_filters_on_photos(engine: SearchEngine, filters: Filters, titles: set[str]) -> None:
-    assert {hit.title for hit in engine.browse(filters, k=100)} == titles
-    by_words = engine.search(Query("-nowhere", filters=filters, mode="text"))
+def test_filters_on_photos(searcher: Searcher, filters: Filters, titles: set[str]) -> None:
+    assert {hit.title for hit in searcher.browse(filters, k=100)} == titles
+    by_words = searcher.search(Query("-nowhere", filters=filters, mode="text"))
     assert {hit.title for hit in by_words} == titles
-    harbours = engine.search(Query("tag:harbour", filters=filters))
+    harbours = searcher.search(Query("tag:harbour", filters=filters))
     assert {hit.title for hit in harbours} == titles & {BOATS, PAPER}
 
 
-def test_filters_without_a_choice_filter_nothing(engine: SearchEngine) -> None:
+def test_filters_without_a_choice_filter_nothing(searcher: Searcher) -> None:
     """An index is faster without a filter than with one that lets all through."""
     for none in (Filters(), Filters([], [], [])):
         asked = parse("a boat")
-        assert allowed_albums(engine.current, none, asked.only) is None
-        assert allowed_rows(engine.current, None, asked) is None
+        assert allowed_albums(searcher.snapshot, none, asked.only) is None
+        assert allowed_rows(searcher.snapshot, None, asked) is None
 
 
-def test_a_photo_in_two_albums_is_shown_in_one_that_fits(engine: SearchEngine) -> None:
+def test_a_photo_in_two_albums_is_shown_in_one_that_fits(searcher: Searcher) -> None:
     for query, album in (("album:night", "Night 2014"), ("year:2013", "Harbours 2013")):
-        (hit,) = (hit for hit in engine.search(Query(query)) if hit.title == PAPER)
+        (hit,) = (hit for hit in searcher.search(Query(query)) if hit.title == PAPER)
         assert hit.album_title == album
         assert hit.probability is None
-    both = engine.search(Query("year:2013..2014"))
+    both = searcher.search(Query("year:2013..2014"))
     assert [hit.title for hit in both].count(PAPER) == 1
     assert {hit.title for hit in both} == set(FROM_FLICKR)
     assert [hit.rank for hit in both] == [1, 2, 3, 4]
-    assert engine.search(Query("year:2013..2014", k=2)) == both[:2]
+    assert searcher.search(Query("year:2013..2014", k=2)) == both[:2]
 
 
-def test_every_query_has_an_answer(engine: SearchEngine) -> None:
+def test_every_query_has_an_answer(searcher: Searcher) -> None:
     chance = random.Random(0)
     for _ in range(300):
         query = "".join(chance.choices(NASTY, k=chance.randint(1, 30)))
-        assert found(engine, query) <= ALL
-    assert found(engine, ("camera:canon " * 80)[:1000]) == {JULY, LEAP_DAY}
-    assert found(engine, " ".join(f"-w{number}" for number in range(200))) == ALL
+        assert found(searcher, query) <= ALL
+    assert found(searcher, ("camera:canon " * 80)[:1000]) == {JULY, LEAP_DAY}
+    assert found(searcher, " ".join(f"-w{number}" for number in range(200))) == ALL
 
 
 # On the demo photos, with the real models
@@ -409,7 +413,7 @@ def exif_of(path: Path) -> tuple[str, str, tuple[float, float] | None]:
     ],
 )
 def test_fields_of_real_photos(
-    demo: SearchEngine, query: str, fits: Callable[..., bool], photos: int
+    demo: Searcher, query: str, fits: Callable[..., bool], photos: int
 ) -> None:
     hits = demo.search(Query(query, k=100))
     expected = {str(path) for path in DEMO_PHOTOS.rglob("*.jpg") if fits(*exif_of(path))}
@@ -422,20 +426,20 @@ def test_fields_of_real_photos(
     "query",
     ["a mountain album:nowhere", "a mountain camera:leica", '"mountain goat"', "-a -an photo"],
 )
-def test_where_nothing_fits_nothing_is_found(demo: SearchEngine, mode: str, query: str) -> None:
+def test_where_nothing_fits_nothing_is_found(demo: Searcher, mode: str, query: str) -> None:
     """``-a -an``: each caption has one of the two."""
     assert demo.search(Query(query, mode=mode)) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_fields_narrow_down_what_is_searched(demo: SearchEngine, mode: str) -> None:
+def test_fields_narrow_down_what_is_searched(demo: Searcher, mode: str) -> None:
     query = "a lighthouse or a shore"
     hits = demo.search(Query(f"{query} camera:olympus", mode=mode, k=100))  # type: ignore[arg-type]
     assert {hit.title for hit in hits} <= {"blue hour", "forest path", "kite", "wooden pier"}
     assert hits[0].title in {"blue hour", "wooden pier"}
 
 
-def test_a_word_to_keep_out_is_in_no_photo_found(demo: SearchEngine) -> None:
+def test_a_word_to_keep_out_is_in_no_photo_found(demo: Searcher) -> None:
     """And photos that look like it come later than they would."""
     plain = [hit.title for hit in demo.search(Query("a landscape", k=100))]
     hits = demo.search(Query("a landscape -mountains", k=100))
@@ -446,7 +450,7 @@ def test_a_word_to_keep_out_is_in_no_photo_found(demo: SearchEngine) -> None:
 
 
 @pytest.mark.parametrize("mode", ["visual", "caption", "hybrid"])
-def test_only_words_to_keep_out_list_the_rest(demo: SearchEngine, mode: str) -> None:
+def test_only_words_to_keep_out_list_the_rest(demo: Searcher, mode: str) -> None:
     hits = demo.search(Query("-mountain", mode=mode, k=100))  # type: ignore[arg-type]
     assert len(hits) == 26
     assert {hit.probability for hit in hits} == {None}

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.settings import Settings
 from pipeline.snapshot.vector_index import VectorIndex
 from search_app.search import near_duplicates
-from search_app.search.engine import Query, SearchEngine
 from search_app.search.filters import Filters
+from search_app.search.searcher import Query, Searcher
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
 from tests.search_app.search.test_filters import EXIF, TAKEN
+from tests.search_app.searching import searcher_of
 
 NOON = datetime(2015, 6, 21, 12)
 DOGS = DEMO_PHOTOS / "Nature Walks 2018" / "two-dogs.jpg"
@@ -30,7 +30,7 @@ def save(image: Image.Image, path: Path, taken: datetime) -> None:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
+def searcher(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
     root = tmp_path_factory.mktemp("alike")
     album = root / "album"
     album.mkdir()
@@ -55,24 +55,24 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
     with Image.open(DEMO_PHOTOS / "Things and Places" / "cat-portrait.jpg") as cat:
         save(cat.convert("RGB"), album / "cat.jpg", NOON)
     sync_folder(root / "library", album)
-    return SearchEngine(Settings(data_dir=root / "library"))
+    return searcher_of(root / "library")
 
 
 def tiles(hits: list) -> list[set[str]]:  # type: ignore[type-arg]
     return [{hit.title, *(other.title for other in hit.near_duplicates)} for hit in hits]
 
 
-def test_only_what_is_nearly_the_same_is_folded(engine: SearchEngine) -> None:
-    found = tiles(engine.browse(Filters(), k=100, fold=True))
+def test_only_what_is_nearly_the_same_is_folded(searcher: Searcher) -> None:
+    found = tiles(searcher.browse(Filters(), k=100, fold=True))
     assert SAME in found
     assert sorted(map(len, found)) == [1] * len(OTHERS) + [len(SAME)]
-    assert len(engine.browse(Filters(), k=100)) == len(SAME | OTHERS)
+    assert len(searcher.browse(Filters(), k=100)) == len(SAME | OTHERS)
 
 
-def test_the_best_stands_for_the_others_and_k_counts_tiles(engine: SearchEngine) -> None:
+def test_the_best_stands_for_the_others_and_k_counts_tiles(searcher: Searcher) -> None:
     query = Query(QUERY, k=100)
-    plain = engine.search(query)
-    folded = engine.search(Query(QUERY, k=3, fold=True))
+    plain = searcher.search(query)
+    folded = searcher.search(Query(QUERY, k=3, fold=True))
     assert len(folded) == 3
     assert [hit.rank for hit in folded] == [1, 2, 3]
     tile = next(hit for hit in folded if hit.near_duplicates)
@@ -83,27 +83,33 @@ def test_the_best_stands_for_the_others_and_k_counts_tiles(engine: SearchEngine)
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "album"])
-def test_another_order_folds_the_same(engine: SearchEngine, sort: str) -> None:
-    hits = engine.search(Query(QUERY, k=100, sort=sort, fold=True))  # type: ignore[arg-type]
+def test_another_order_folds_the_same(searcher: Searcher, sort: str) -> None:
+    hits = searcher.search(Query(QUERY, k=100, sort=sort, fold=True))  # type: ignore[arg-type]
     assert SAME in tiles(hits)
     assert len(hits) == len(OTHERS) + 1
 
 
-def test_without_vectors_only_copies_are_folded(engine: SearchEngine) -> None:
-    now = SearchEngine(engine._settings).current
-    photos = len(now.images)
-    now.images = VectorIndex(now.images._files, np.full(photos, -1), photos)
-    titles = [title for (title,) in now.cursor().execute("SELECT title FROM images").fetchall()]
-    found = near_duplicates.fold(now, np.arange(len(titles)))
+def test_without_vectors_only_copies_are_folded(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, photos = searcher.snapshot.images, len(searcher.snapshot.images)
+    monkeypatch.setattr(
+        searcher.snapshot, "images", VectorIndex(images._files, np.full(photos, -1), photos)
+    )
+    titles = [
+        title
+        for (title,) in searcher.snapshot.cursor().execute("SELECT title FROM images").fetchall()
+    ]
+    found = near_duplicates.fold(searcher.snapshot, np.arange(len(titles)))
     assert [{titles[at] for at in tile} for tile in found if len(tile) > 1] == [{"dogs", "copy"}]
     assert sorted(at for tile in found for at in tile) == list(range(len(titles)))
 
 
-def test_nothing_folds_to_nothing(engine: SearchEngine) -> None:
-    assert near_duplicates.fold(engine.current, np.arange(0)) == []
-    assert engine.browse(Filters(tags=("nowhere",)), fold=True) == []
+def test_nothing_folds_to_nothing(searcher: Searcher) -> None:
+    assert near_duplicates.fold(searcher.snapshot, np.arange(0)) == []
+    assert searcher.browse(Filters(tags=("nowhere",)), fold=True) == []
 
 
 def test_no_two_demo_photos_are_folded(demo_library: Path) -> None:
-    demo = SearchEngine(Settings(data_dir=demo_library))
+    demo = searcher_of(demo_library)
     assert not [hit for hit in demo.browse(Filters(), k=100, fold=True) if hit.near_duplicates]

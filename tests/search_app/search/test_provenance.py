@@ -11,19 +11,20 @@ from pipeline.errors import AlbumscopeError
 from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
-from search_app.search.engine import Query, SearchEngine
 from search_app.search.provenance import provenance
+from search_app.search.searcher import Query
+from tests.search_app.searching import searcher_of
 
 DAGSTER = "http://127.0.0.1:3000"
 
 
 def test_a_hit_is_followed_back_to_its_runs(demo_library: Path) -> None:
     settings = Settings(data_dir=demo_library)
-    engine = SearchEngine(settings)
-    hit = engine.search(Query(text="a kite", k=1))[0]
-    found = provenance(engine.current, hit.image_id, DAGSTER)
+    searcher = searcher_of(demo_library)
+    hit = searcher.search(Query(text="a kite", k=1))[0]
+    found = provenance(searcher.snapshot, hit.image_id, DAGSTER)
     assert [album.title for album in found.albums] == [hit.album_title]
-    assert (found.page_url, found.snapshot) == (None, engine.current.name)
+    assert (found.page_url, found.snapshot) == (None, searcher.snapshot.name)
     assert found.versions["albumscope"]
     assert [origin.asset for origin in found.origins] == [*ALBUM_TABLES, "faiss_index"]
     models = {origin.asset: origin.model_name for origin in found.origins}

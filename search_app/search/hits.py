@@ -1,0 +1,135 @@
+"""Photos that were found, with all that is shown of each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pipeline.snapshot import fulltext
+from pipeline.snapshot.reading import Snapshot
+from search_app.search import evidence, near_duplicates, photos
+from search_app.search.filters import Scope
+from search_app.search.ranking import Ranking
+from search_app.search.sorting import FIRST_ALBUM
+
+
+@dataclass(frozen=True)
+class PartRanking:
+    """Where one part of a search ranked a photo: "visual", "caption" or "text".
+
+    ``rank`` is the photo's in that part alone, ``score`` its cosine, or BM25 for "text".
+    """
+
+    part: str
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One photo found, or shown before any search.
+
+    ``score`` is a cosine (visual, caption), BM25 (text) or the log odds of a match (hybrid, and
+    several texts). ``probability``: that it matches; None for a query with a picture, or that says
+    only what is not wanted. ``words`` are those of the query that the photo's texts have.
+    """
+
+    rank: int
+    image_id: int
+    path: str
+    album_id: str
+    album_title: str
+    event_name: str | None
+    event_year: int | None
+    title: str | None
+    caption: str | None
+    score: float
+    probability: float | None
+    image_url: str | None
+    page_url: str | None
+    found_by: Sequence[PartRanking]
+    words: Sequence[str]
+    sha256: str | None = None
+    taken_at: datetime | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    near_duplicates: Sequence["Hit"] = ()
+    """Of a search with ``fold``: those that stand for the same picture, the best first."""
+
+
+def candidates(k: int, *, fold: bool) -> int:
+    """How many of the best are to be ranked in order to show ``k`` of them."""
+    return 4 * k + 50 if fold else k
+
+
+def of_ranking(
+    snapshot: Snapshot,
+    ranking: Ranking,
+    scope: Scope,
+    *,
+    k: int,
+    fold: bool,
+    text: str = "",
+    by_part: Mapping[str, Ranking] | None = None,
+    words: Mapping[int, frozenset[str]] | None = None,
+    album_order: str = FIRST_ALBUM,
+) -> list[Hit]:
+    """The first ``k`` of a ranking; with ``fold`` those that are nearly the same count as one.
+
+    ``text`` is what was searched for, ``by_part`` what each part of the search found, ``words``
+    those of the rows' texts if they were looked up. Of its albums a photo is shown in the first by
+    ``album_order``.
+    """
+    if fold:
+        tiles = near_duplicates.fold(snapshot, ranking.rows)[:k]
+    else:
+        tiles = [[place] for place in range(min(k, len(ranking.rows)))]
+    shown = ranking[[place for tile in tiles for place in tile]]
+    words = words or evidence.words_of(snapshot, shown.rows)
+    hits = _hits(snapshot, shown, scope, text, by_part or {}, words, album_order)
+    folded = [[next(hits) for _ in tile] for tile in tiles]
+    return [
+        replace(best, rank=rank, near_duplicates=tuple(others))
+        for rank, (best, *others) in enumerate(folded, 1)
+    ]
+
+
+def _hits(
+    snapshot: Snapshot,
+    ranking: Ranking,
+    scope: Scope,
+    text: str,
+    by_part: Mapping[str, Ranking],
+    words: Mapping[int, frozenset[str]],
+    album_order: str,
+) -> Iterator[Hit]:
+    """A hit for each row of a ranking, in its order."""
+    columns = photos.of_rows(snapshot, ranking.rows, scope.albums, album_order)
+    ranked = {
+        part: {
+            row: PartRanking(part, rank, score)
+            for rank, (row, score) in enumerate(
+                zip(found.rows.tolist(), found.scores.tolist(), strict=True), 1
+            )
+        }
+        for part, found in by_part.items()
+    }
+    rows = ranking.rows.tolist()
+    probabilities = (
+        [None] * len(rows) if ranking.probabilities is None else ranking.probabilities.tolist()
+    )
+    telling = set(fulltext.query_words(text).split())
+    for rank, (row, score, probability) in enumerate(
+        zip(rows, ranking.scores.tolist(), probabilities, strict=True), 1
+    ):
+        yield Hit(
+            rank=rank,
+            score=score,
+            probability=probability,
+            found_by=[by_row[row] for by_row in ranked.values() if row in by_row],
+            words=[
+                word
+                for word in dict.fromkeys(text.split())
+                if telling & words[row].intersection(fulltext.words(word).split())
+            ],
+            **columns[row],
+        )

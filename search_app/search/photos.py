@@ -1,0 +1,137 @@
+"""What the catalogue of a snapshot tells of photos, as rows of columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
+
+from pipeline.errors import AlbumscopeError
+from pipeline.snapshot.reading import Snapshot
+from search_app.search.filters import in_albums, in_rows
+
+Columns = dict[str, Any]
+"""The values of one row by the names of their columns."""
+
+
+def photo(snapshot: Snapshot, image_id: int) -> Columns:
+    """The columns of ``images`` for one photo. Raises AlbumscopeError for an unknown id."""
+    found = _rows(snapshot.cursor(), "SELECT * FROM images WHERE image_id = ?", image_id)
+    if not found:
+        raise _unknown(image_id)
+    return _located(snapshot, found[0])
+
+
+def recorded_path(snapshot: Snapshot, image_id: int) -> bytes:
+    """What the catalogue records of where a photo lies. Raises AlbumscopeError for an unknown id."""
+    query = "SELECT path FROM images WHERE image_id = ?"
+    found = snapshot.cursor().execute(query, [image_id]).fetchone()
+    if found is None:
+        raise _unknown(image_id)
+    path: bytes = found[0]
+    return path
+
+
+def details(snapshot: Snapshot, image_id: int) -> Columns:
+    """Like ``photo``, with the photo's ``exif``, ``caption`` and ``albums``."""
+    cursor = snapshot.cursor()
+    exif = _rows(cursor, "SELECT * EXCLUDE (image_id) FROM exif WHERE image_id = ?", image_id)
+    caption = _rows(
+        cursor, "SELECT * EXCLUDE (image_id) FROM captions WHERE image_id = ?", image_id
+    )
+    albums = _rows(
+        cursor,
+        "SELECT albums.* FROM albums SEMI JOIN (FROM album_images WHERE image_id = ?)"
+        " USING (album_id) ORDER BY albums.rowid",
+        image_id,
+    )
+    return photo(snapshot, image_id) | {
+        "exif": exif[0] if exif else {},
+        "caption": caption[0] if caption else {},
+        "albums": albums,
+    }
+
+
+def to_take_along(snapshot: Snapshot, image_ids: Sequence[int]) -> list[Columns]:
+    """The columns of ``images``, with ``albums`` (titles), ``taken_at``, ``artist``, ``caption``.
+
+    They are in the order of the ids; unknown ones are left out.
+    """
+    found = _rows(
+        snapshot.cursor(),
+        """
+        SELECT images.*, taken_at, artist, caption,
+               (SELECT string_agg(albums.title, ', ' ORDER BY albums.rowid)
+                FROM album_images JOIN albums USING (album_id)
+                WHERE album_images.image_id = images.image_id) AS albums
+        FROM images LEFT JOIN exif USING (image_id) LEFT JOIN captions USING (image_id)
+        WHERE list_contains(?::BIGINT[], image_id)
+        """,
+        list(image_ids),
+    )
+    by_id = {row["image_id"]: _located(snapshot, row) for row in found}
+    return [by_id[image_id] for image_id in image_ids if image_id in by_id]
+
+
+def of_albums(snapshot: Snapshot, albums: Sequence[str] | None) -> list[Columns]:
+    """The photos of these albums, of all for None, one row for each album that a photo is in."""
+    condition, values = in_albums(albums)
+    found = _rows(
+        snapshot.cursor(),
+        f"""
+        SELECT images.*, album_id, albums.title AS album_title, event_name, event_year, event_type
+        FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
+        WHERE {condition} ORDER BY albums.rowid, position
+        """,
+        *values,
+    )
+    return [_located(snapshot, row) for row in found]
+
+
+def of_rows(
+    snapshot: Snapshot, rows: NDArray[np.int64], albums: Sequence[str] | None, album_order: str
+) -> dict[int, Columns]:
+    """By row of ``images``, the columns that a hit has of the catalogue.
+
+    Of the ``albums`` that may be shown, each photo is in that which ``album_order`` (SQL) puts
+    first.
+    """
+    condition, values = in_albums(albums)
+    found = _rows(
+        snapshot.cursor(),
+        f"""
+        SELECT images.rowid AS row, image_id, path, album_id, albums.title AS album_title,
+               event_name, event_year, images.title, caption, image_url, page_url, sha256,
+               taken_at, latitude, longitude
+        FROM images JOIN album_images USING (image_id) JOIN albums USING (album_id)
+             LEFT JOIN captions USING (image_id) LEFT JOIN exif USING (image_id)
+        WHERE images.rowid {in_rows(rows)} AND {condition}
+        QUALIFY row_number() OVER (PARTITION BY images.rowid ORDER BY {album_order}) = 1
+        """,
+        *values,
+    )
+    return {row.pop("row"): _located(snapshot, row) for row in found}
+
+
+def rows_of(snapshot: Snapshot, image_ids: Sequence[int]) -> dict[int, int]:
+    """By id, the row of ``images`` of each of these photos that there is."""
+    found = snapshot.cursor().execute(
+        "SELECT image_id, rowid FROM images WHERE list_contains(?::BIGINT[], image_id)",
+        [list(image_ids)],
+    )
+    return dict(found.fetchall())
+
+
+def _unknown(image_id: int) -> AlbumscopeError:
+    return AlbumscopeError(f"No photo {image_id} in the library")
+
+
+def _located(snapshot: Snapshot, row: Mapping[str, Any]) -> Columns:
+    return dict(row) | {"path": snapshot.located(row["path"])}
+
+
+def _rows(cursor: DuckDBPyConnection, query: str, *values: object) -> list[Columns]:
+    cursor.execute(query, list(values))
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,172 @@
+"""Which photos are nearest to what is searched for, and how likely each matches it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.models.encoders import Vectors
+from pipeline.snapshot import fulltext
+from pipeline.snapshot.reading import Snapshot
+from search_app.search import evidence
+from search_app.search.evidence import Evidence, Values
+from search_app.search.spaces import VectorSpaces
+
+Mode = Literal["visual", "caption", "text", "hybrid"]
+MODES: tuple[Mode, ...] = ("visual", "caption", "text", "hybrid")
+"""The three parts of a search, and all of them together."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Rows of table ``images``, each with its score and perhaps its probability."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    probabilities: Values | None = None
+
+    @classmethod
+    def unscored(cls, rows: NDArray[np.int64]) -> "Ranking":
+        """Rows that nothing was compared with."""
+        return cls(rows, np.zeros(len(rows), np.float32))
+
+    def __getitem__(self, places: Sequence[int] | NDArray[np.int64] | slice) -> "Ranking":
+        """The rows at these places of the ranking, in this order."""
+        probabilities = None if self.probabilities is None else self.probabilities[places]
+        return Ranking(self.rows[places], self.scores[places], probabilities)
+
+    def best_first(self, least: float) -> "Ranking":
+        """The rows by their scores, without those that have a lower probability than ``least``."""
+        order = np.lexsort((self.rows, -self.scores))
+        if self.probabilities is not None:
+            order = order[self.probabilities[order] >= least]
+        return self[order]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A text or a picture that is searched for, or with a negative weight searched away from.
+
+    ``visual`` and ``caption`` are its vectors in the two spaces, None where it has none there.
+    """
+
+    weight: float
+    text: str | None
+    visual: Vectors | None
+    caption: Vectors | None
+
+
+def rankings(
+    snapshot: Snapshot,
+    spaces: VectorSpaces,
+    terms: Sequence[Term],
+    mode: Mode,
+    depth: int,
+    allowed: NDArray[np.bool_] | None,
+) -> dict[str, Ranking]:
+    """What each part of the mode finds by itself; ``depth`` photos at the most."""
+    found = {}
+    for part, space in spaces._asdict().items():
+        if mode in {part, "hybrid"} and (mixed := _mixed(terms, part)) is not None:
+            found[part] = Ranking(*space.index.search(mixed, depth, allowed))
+    text = " ".join(term.text for term in terms if term.text and term.weight > 0)
+    if mode in {"text", "hybrid"} and (text or mode == "text"):
+        found["text"] = _full_text(snapshot, text, depth, allowed)
+    return found
+
+
+def log_odds(
+    snapshot: Snapshot,
+    spaces: VectorSpaces,
+    terms: Sequence[Term],
+    mode: Mode,
+    rows: NDArray[np.int64],
+    words: Mapping[int, frozenset[str]],
+) -> Values:
+    """The log odds that each row matches, shape (len(rows),).
+
+    It has to match every wanted text and picture, each as much as it weighs. Whatever speaks for an
+    unwanted one speaks against the photo. ``words`` are those of the rows' texts.
+    """
+    found = [
+        evidence.log_odds(kinds)
+        for kinds in evidence_for(snapshot, spaces, terms, mode, rows, words)
+    ]
+    prior = evidence.prior(snapshot.manifest["tables"]["images"])
+    wanted = [
+        (term.weight, odds + prior)
+        for term, odds in zip(terms, found, strict=True)
+        if term.weight > 0
+    ]
+    total = evidence.all_match(wanted) if wanted else np.zeros(len(rows))
+    for term, odds in zip(terms, found, strict=True):
+        if term.weight < 0:
+            total += term.weight * (np.maximum(odds, 0.0) if wanted else odds)
+    return total
+
+
+def evidence_for(
+    snapshot: Snapshot,
+    spaces: VectorSpaces,
+    terms: Sequence[Term],
+    mode: Mode,
+    rows: NDArray[np.int64],
+    words: Mapping[int, frozenset[str]],
+) -> Iterator[Evidence]:
+    """For each term, the evidence of the kinds that the mode looks at."""
+    unknown, none = np.full(len(rows), np.nan), np.zeros(len(rows))
+    photos = {
+        part: space.vectors(rows)
+        for part, space in spaces._asdict().items()
+        if mode in {part, "hybrid"}
+    }
+    texts = [words[row] for row in rows.tolist()] if mode in {"text", "hybrid"} else None
+    for term in terms:
+        visual = caption = unknown
+        if term.visual is not None and spaces.visual.index.present.any():
+            chance, encoder = spaces.visual.chance, spaces.visual.encoder
+            visual = (
+                evidence.visual_of_picture(chance, term.visual, photos["visual"])
+                if term.text is None
+                else evidence.visual_of_text(encoder, chance, term.visual, photos["visual"])
+            )
+        if term.caption is not None and spaces.caption.index.present.any():
+            caption = spaces.caption.chance.of_text(term.caption, photos["caption"])
+        share = none if texts is None else evidence.word_share(snapshot, term.text or "", texts)
+        yield Evidence(visual, caption, share)
+
+
+def _mixed(terms: Sequence[Term], part: str) -> Vectors | None:
+    """One vector for all terms, by their weights, of length 1; None if none has one."""
+    vectors = [(term.weight, getattr(term, part)) for term in terms]
+    known = [weight * vector for weight, vector in vectors if vector is not None]
+    if not known:
+        return None
+    mixed: Vectors = np.sum(known, axis=0, dtype=np.float32)
+    return mixed / max(float(np.linalg.norm(mixed)), 1e-12)
+
+
+def _full_text(
+    snapshot: Snapshot, text: str, depth: int, allowed: NDArray[np.bool_] | None
+) -> Ranking:
+    """Rank by Okapi BM25 over title, description, tags and caption, with DuckDB's index."""
+    found = (
+        snapshot.cursor()
+        .execute(
+            f"""
+            SELECT row, score FROM (
+                SELECT row, {fulltext.INDEX}.match_bm25(image_id, ?) AS score
+                FROM {fulltext.TABLE}
+            ) WHERE score IS NOT NULL ORDER BY score DESC, row
+            """,
+            [fulltext.query_words(text)],
+        )
+        .fetchnumpy()
+    )
+    rows, scores = found["row"].astype(np.int64), found["score"].astype(np.float32)
+    if allowed is not None:
+        is_allowed = allowed[rows]
+        rows, scores = rows[is_allowed], scores[is_allowed]
+    return Ranking(rows[:depth], scores[:depth])

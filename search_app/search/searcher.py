@@ -1,0 +1,312 @@
+"""Searching one snapshot: what the page and the command line ask."""
+
+import threading
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import AlbumscopeError
+from pipeline.models.encoders import Vectors
+from pipeline.photos.files import photo_file
+from pipeline.settings import Settings
+from pipeline.snapshot.reading import Snapshot
+from pipeline.storage.opening import open_storage
+from search_app.search import evidence, hits, photos, ranking, sorting
+from search_app.search.evidence import Evidence
+from search_app.search.facets import FacetIndex, Facets
+from search_app.search.filters import Filters, Scope, allowed_albums, allowed_rows, intersection
+from search_app.search.hits import Hit
+from search_app.search.photos import Columns
+from search_app.search.provenance import Provenance, provenance
+from search_app.search.query import Fields, ParsedQuery, PhotoRef, Text, parse
+from search_app.search.ranking import Mode, Ranking, Term
+from search_app.search.sorting import Sort
+from search_app.search.spaces import VectorSpaces
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_QUERY = 1000
+"""The longest text query, in characters."""
+
+_DEPTH = 200  # how far down each part of a hybrid search looks, at the least
+_SORTED = 1000  # how many of the best are put into another order
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched for: a text (docs/search.md), pictures, a photo of the library, or several.
+
+    ``mode`` None is hybrid for a text alone and visual as soon as a picture is given. What matches
+    with less than ``min_probability`` is left out; photos that were found by a picture have no
+    probability and stay. A ``sort`` but by relevance puts the best 1,000 into that order before
+    ``k`` are taken. With ``fold`` photos that are nearly the same count as one.
+    """
+
+    text: str = ""
+    images: Sequence["Image"] = ()
+    image_id: int | None = None
+    filters: Filters = field(default_factory=Filters)
+    mode: Mode | None = None
+    k: int = 20
+    min_probability: float = 0.0
+    sort: Sort = "relevance"
+    fold: bool = False
+
+
+class Searcher:
+    """Answers everything about one snapshot, which never changes. May serve many threads."""
+
+    def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
+        """Of the settings count where models run, where Dagster's UI is and where photos lie."""
+        self.snapshot = snapshot
+        self._spaces = VectorSpaces.of(snapshot, settings.device)
+        self._dagster_url = settings.dagster_url
+        self._storage = open_storage(settings)
+        self._indexing = threading.Lock()
+        self._facet_index: FacetIndex | None = None
+
+    def close(self) -> None:
+        """Close the snapshot: nothing may be asked any more."""
+        self.snapshot.close()
+
+    def search(self, query: Query) -> list[Hit]:
+        """Return the best ``query.k`` photos. Raises AlbumscopeError if the query is no query.
+
+        A query of fields alone lists the photos that fit them. What ``understand`` finds wrong with
+        the text is left out.
+        """
+        parsed = self.understand(query.text)
+        has_picture = bool(query.images or parsed.photos or query.image_id is not None)
+        mode = _checked_mode(query, parsed, has_picture)
+        scope = self._scope(query.filters, parsed, _searched_with(query, parsed))
+        terms = self._terms(query, parsed, mode)
+        is_wanted = any(term.weight > 0 for term in terms)
+        if not terms or (mode == "text" and not is_wanted):
+            return self._listed(query, scope)
+
+        most = hits.candidates(query.k, fold=query.fold)
+        best = most if query.sort == "relevance" else max(_SORTED, query.k)
+        by_part = ranking.rankings(
+            self.snapshot, self._spaces, terms, mode, max(best, _DEPTH), scope.rows
+        )
+        rows = (
+            np.unique(np.concatenate([part.rows for part in by_part.values()]))
+            if mode == "hybrid"
+            else by_part[mode].rows
+        )
+        words = evidence.words_of(self.snapshot, rows) if mode in {"text", "hybrid"} else {}
+        odds = ranking.log_odds(self.snapshot, self._spaces, terms, mode, rows, words)
+        has_probability = is_wanted and not has_picture
+        is_mixed = mode == "hybrid" or (has_probability and mode != "text" and len(terms) > 1)
+        found = Ranking(
+            rows,
+            odds.astype(np.float32) if is_mixed else by_part[mode].scores,
+            evidence.probability(odds) if has_probability else None,
+        ).best_first(query.min_probability)[:best]
+        if query.sort != "relevance":
+            place = sorting.places(self.snapshot, found.rows, scope, query.sort)
+            found = found[np.argsort([place[row] for row in found.rows.tolist()])]
+        return hits.of_ranking(
+            self.snapshot,
+            found[:most],
+            scope,
+            k=query.k,
+            fold=query.fold,
+            text=" ".join(text.text for text in parsed.texts if text.weight > 0),
+            by_part=by_part,
+            words=words,
+        )
+
+    def browse(
+        self, filters: Filters, sort: Sort = "relevance", k: int = 20, *, fold: bool = False
+    ) -> list[Hit]:
+        """What there is to see before a search: the photos of the newest albums, each once."""
+        scope = self._scope(filters, ParsedQuery())
+        rows = sorting.listed(self.snapshot, scope, sort, hits.candidates(k, fold=fold))
+        return hits.of_ranking(
+            self.snapshot,
+            Ranking.unscored(rows),
+            scope,
+            k=k,
+            fold=fold,
+            album_order=sorting.album_order(sort),
+        )
+
+    def facets(self, filters: Filters, text: str = "") -> Facets:
+        """Count what the filters and the fields of a query leave, for each value of a filter.
+
+        The filters' values have to be tuples, by which the last counts are remembered.
+        """
+        parsed = parse(text)
+        fields = ParsedQuery(
+            phrases=parsed.phrases, without=parsed.without, only=parsed.only, never=parsed.never
+        )
+        return self._facets().count(filters, fields)
+
+    def understand(self, text: str) -> ParsedQuery:
+        """Take a text query apart; photos that the library has no vector of are a problem of it."""
+        parsed = parse(text)
+        if not parsed.photos:
+            return parsed
+        rows = photos.rows_of(self.snapshot, [photo.image_id for photo in parsed.photos])
+        has_vector = self.snapshot.images.present
+        known = {image_id for image_id, row in rows.items() if has_vector[row]}
+        unknown = [
+            f"photo:{photo.image_id} was left out: the library has no such photo"
+            for photo in parsed.photos
+            if photo.image_id not in known
+        ]
+        return replace(
+            parsed,
+            photos=tuple(photo for photo in parsed.photos if photo.image_id in known),
+            problems=(*parsed.problems, *unknown),
+        )
+
+    def evidence(self, text: str) -> Evidence:
+        """What speaks for a match of a text and each row of table ``images``, of each kind."""
+        rows = np.arange(self._count)
+        terms = self._terms(Query(text), ParsedQuery((Text(text, 1.0),)), "hybrid")
+        words = evidence.words_of(self.snapshot, rows)
+        (found,) = ranking.evidence_for(self.snapshot, self._spaces, terms, "hybrid", rows, words)
+        return found
+
+    def provenance(self, image_id: int) -> Provenance:
+        """Where a photo comes from. Raises AlbumscopeError for an unknown id."""
+        return provenance(self.snapshot, image_id, self._dagster_url)
+
+    def photo(self, image_id: int) -> Columns:
+        """The columns of ``images`` for one photo. Raises AlbumscopeError for an unknown id."""
+        return photos.photo(self.snapshot, image_id)
+
+    def details(self, image_id: int) -> Columns:
+        """Like ``photo``, with the photo's ``exif``, ``caption`` and ``albums``.
+
+        Raises AlbumscopeError for an unknown id.
+        """
+        return photos.details(self.snapshot, image_id)
+
+    def photos(self, image_ids: Sequence[int]) -> list[Columns]:
+        """The columns of ``images`` with those of what to take along, in the order of the ids.
+
+        These are ``albums`` (titles), ``taken_at``, ``artist`` and ``caption``. Unknown ids are
+        left out.
+        """
+        return photos.to_take_along(self.snapshot, image_ids)
+
+    def images(self, filters: Filters) -> list[Columns]:
+        """The photos of the library, one row for each album that a photo is in."""
+        return photos.of_albums(self.snapshot, allowed_albums(self.snapshot, filters, Fields()))
+
+    def file(self, photo: Mapping[str, Any]) -> str:
+        """The file of a photo on this disk, of a row with ``image_id`` and ``sha256``.
+
+        Raises PhotoError or AlbumscopeError if it cannot be brought here from LIBRARY_URL.
+        """
+        path = photos.recorded_path(self.snapshot, photo["image_id"])
+        return photo_file(self._storage, path, photo["sha256"])
+
+    @property
+    def _count(self) -> int:
+        """The number of photos."""
+        return int(self.snapshot.manifest["tables"]["images"])
+
+    def _facets(self) -> FacetIndex:
+        with self._indexing:
+            if self._facet_index is None:
+                self._facet_index = FacetIndex(self.snapshot)
+            return self._facet_index
+
+    def _scope(self, filters: Filters, parsed: ParsedQuery, but: Sequence[int] = ()) -> Scope:
+        """What passes the filters and the query, without the photos of the ids in ``but``."""
+        albums = allowed_albums(self.snapshot, filters, parsed.only)
+        masks = [allowed_rows(self.snapshot, albums, parsed)]
+        if filters != Filters(filters.events, filters.years, filters.album_ids):
+            masks.append(self._facets().allowed(filters))
+        if but:
+            others = np.ones(self._count, bool)
+            others[list(photos.rows_of(self.snapshot, but).values())] = False
+            masks.append(others)
+        return Scope(albums, intersection(masks))
+
+    def _listed(self, query: Query, scope: Scope) -> list[Hit]:
+        """Photos that nothing was compared with: as they lie in the catalogue, or sorted."""
+        most = hits.candidates(query.k, fold=query.fold)
+        if query.sort != "relevance":
+            rows = sorting.listed(self.snapshot, scope, query.sort, most)
+        elif scope.rows is None:
+            rows = np.arange(self._count)[:most]
+        else:
+            rows = np.flatnonzero(scope.rows)[:most]
+        found = Ranking.unscored(rows)
+        return hits.of_ranking(self.snapshot, found, scope, k=query.k, fold=query.fold)
+
+    def _terms(self, query: Query, parsed: ParsedQuery, mode: Mode) -> list[Term]:
+        """What is searched for, embedded into the spaces that the mode needs."""
+        texts = [unicodedata.normalize("NFKC", text.text) for text in parsed.texts]
+        unknown = [None] * len(texts)
+        visual: Sequence[Vectors | None] = unknown
+        caption: Sequence[Vectors | None] = unknown
+        if texts and mode in {"visual", "hybrid"}:
+            visual = list(self._spaces.visual.encoder.encode_texts(texts))
+        if texts and mode in {"caption", "hybrid"}:
+            caption = list(self._spaces.caption.encoder.encode_texts(texts))
+        terms = [
+            Term(text.weight, text.text, *vectors)
+            for text, *vectors in zip(parsed.texts, visual, caption, strict=True)
+        ]
+        if mode in {"visual", "hybrid"}:
+            if query.images:
+                pictures = self._spaces.visual.encoder.encode_images(query.images)
+                terms += [Term(1.0, None, picture, None) for picture in pictures]
+            library_photos = list(parsed.photos)
+            if query.image_id is not None:
+                library_photos.append(PhotoRef(query.image_id, 1.0))
+            terms += [
+                Term(photo.weight, None, self._vector_of(photo), None) for photo in library_photos
+            ]
+        return terms
+
+    def _vector_of(self, photo: PhotoRef) -> Vectors:
+        """The stored vector of a photo; that of a part of it is made now."""
+        if photo.part is not None:
+            from search_app.search.parts import cut_out
+
+            picture = cut_out(self.file(self.photo(photo.image_id)), photo.part)
+            made: Vectors = self._spaces.visual.encoder.encode_images([picture])[0]
+            return made
+        row = photos.rows_of(self.snapshot, [photo.image_id]).get(photo.image_id)
+        if row is None or not self.snapshot.images.present[row]:
+            raise AlbumscopeError(
+                f"Photo {photo.image_id} is not in the library or has no vector:"
+                " `albumscope status` says why"
+            )
+        stored: Vectors = self.snapshot.images.vectors(np.array([row]))[0]
+        return stored
+
+
+def _searched_with(query: Query, parsed: ParsedQuery) -> list[int]:
+    """The ids of the photos of the library that are searched with."""
+    ids = [photo.image_id for photo in parsed.photos]
+    return ids if query.image_id is None else [*ids, query.image_id]
+
+
+def _checked_mode(query: Query, parsed: ParsedQuery, has_picture: bool) -> Mode:
+    """The mode to search in. Raises AlbumscopeError that says what is wrong with the query."""
+    if len(query.text.strip()) > MAX_QUERY:
+        raise AlbumscopeError(
+            f"The query has {len(query.text.strip()):,} characters; shorten it to"
+            f" {MAX_QUERY:,} or fewer"
+        )
+    if parsed.is_empty and not has_picture:
+        why = "; ".join(parsed.problems) or "give a text or a picture"
+        raise AlbumscopeError(f"Nothing to search for: {why}")
+    if query.k < 1:
+        raise AlbumscopeError(f"Cannot return {query.k} photos: ask for one or more")
+    mode: Mode = query.mode or ("visual" if has_picture else "hybrid")
+    if mode in {"caption", "text"} and has_picture and not parsed.texts:
+        raise AlbumscopeError(f"Mode {mode!r} searches with words: give a text")
+    return mode
