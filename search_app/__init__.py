@@ -1,1 +1,1 @@
-"""The search page and the search engine behind it; reads published snapshots."""
+"""The search page and the searches behind it; reads published snapshots."""

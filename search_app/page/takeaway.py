@@ -14,7 +14,7 @@ COLUMNS = (
     *("file", "title", "album", "taken", "photographer", "license", "link", "caption", "missing"),
 )
 Photo = Mapping[str, Any]
-"""A row of ``SearchEngine.photos``."""
+"""A row of ``Searcher.photos``."""
 
 
 def archive(photos: Iterable[Photo], find: Callable[[Photo], str]) -> Iterator[bytes]:
