@@ -86,8 +86,10 @@ class CurrentSnapshot:
         try:
             searcher = Searcher(Snapshot(folder), self._settings)
         except AlbumscopeError as error:
-            self._passed_over = name
-            _log.warning("%s. Until then %s is searched.", error, self._searcher.snapshot.name)
+            # else another was published meanwhile, and this one deleted
+            if name == reading.current_name(self._settings.library_dir):
+                self._passed_over = name
+                _log.warning("%s. Until then %s is searched.", error, self._searcher.snapshot.name)
             return
         with self._counting:
             before, self._searcher = self._searcher, searcher

@@ -24,7 +24,7 @@ def photo(snapshot: Snapshot, image_id: int) -> Columns:
 
 
 def recorded_path(snapshot: Snapshot, image_id: int) -> bytes:
-    """What the catalogue records of where a photo lies. Raises AlbumscopeError for an unknown id."""
+    """Where a photo lies, as it is recorded. Raises AlbumscopeError for an unknown id."""
     query = "SELECT path FROM images WHERE image_id = ?"
     found = snapshot.cursor().execute(query, [image_id]).fetchone()
     if found is None:
