@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from search_app.search.searcher import Query, Searcher
 from search_app.search.evidence import Weights
+from search_app.search.searcher import Query, Searcher
 from tests.demo_queries import read_queries
 
 JUDGED = Path(__file__).with_name("judged_queries.json")

@@ -220,8 +220,8 @@ def test_hybrid_is_better_than_each_part(measured: Measured) -> None:
 
 
 def test_the_weights_are_those_that_the_judged_queries_give(measured: Measured) -> None:
-    engine, judged, _ = measured
-    weights, prior = fitted_weights(engine, judged)
+    searcher, judged, _ = measured
+    weights, prior = fitted_weights(searcher, judged)
     assert weights.keys() == evidence.WEIGHTS.keys()
     for has, fitted in weights.items():
         assert evidence.WEIGHTS[has] == pytest.approx(fitted, abs=0.05)
