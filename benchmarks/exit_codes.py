@@ -43,8 +43,8 @@ def main() -> int:
             with busy_cores() if is_busy else idle_cores():
                 code, said = sync(Path(name, "library"), album)
             codes[is_busy][code] += 1
-            if code:
-                print(f"sync {number}: exit code {code}\n{said}", file=sys.stderr, flush=True)
+            told = f"\n{said}" if code else ""
+            print(f"sync {number}: exit code {code}{told}", file=sys.stderr, flush=True)
     print_table(
         "Exit codes of syncs",
         [
@@ -110,8 +110,9 @@ def idle_cores() -> Iterator[None]:
 
 
 def spin() -> None:
-    """Do nothing, as fast as possible."""
-    while True:
+    """Do nothing, as fast as possible, as long as there is somebody to do it for."""
+    parent = os.getppid()
+    while os.getppid() == parent:
         pass
 
 

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import dagster as dg
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
+from pipeline.library.schemas import SCHEMAS
 from pipeline.library.tables import Tables
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
@@ -120,3 +123,23 @@ def test_a_file_is_opened_again_only_after_it_was_replaced(data_dir: Path, album
     library.raw_images.refresh(found)
     again = Library(Settings(data_dir=data_dir)).tables
     assert again.contents("raw_images", found["album_id"]).rows == 1
+
+
+def test_arrow_opens_its_files_itself(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its threads that still held a Python file at the end would abort the process."""
+    opened: list[tuple[object, bool]] = []
+
+    class Watched(pq.ParquetFile):
+        def __init__(self, source: object, *, pre_buffer: bool = True, **options: bool) -> None:
+            opened.append((source, pre_buffer))
+            super().__init__(source, pre_buffer=pre_buffer, **options)
+
+    monkeypatch.setattr("pipeline.library.tables.pq.ParquetFile", Watched)
+    tables = Tables(DiskStorage(data_dir))
+    tables.write("raw_images", "trip", SCHEMAS["raw_images"].empty_table())
+    tables.contents("raw_images", "trip")
+    tables.stream("raw_images").read_all()
+    assert len(opened) == 3
+    for source, is_read_ahead in opened:
+        assert isinstance(source, pa.OSFile) and source.closed
+        assert not is_read_ahead
