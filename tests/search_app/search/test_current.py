@@ -69,8 +69,7 @@ class Publisher:
             Image.new("RGB", (9, 9), colour).save(self._album / name)
         library = Library(self.settings)
         folder.register(library.storage, folder.Registration(str(self._album)))
-        found = folder.find_albums(library.tables)
-        library.tables.write("albums", found.partition, found.albums)
+        library.catalogue(library.find_albums("folder"))
         for album in library.albums():
             for stage in library.stages.values():
                 stage.refresh(album)
@@ -182,14 +181,13 @@ def test_nobody_waits_while_the_next_snapshot_is_opened(
     current = CurrentSnapshot(publisher.settings)
     publisher.publish(3)
     is_opening, may_go_on = threading.Event(), threading.Event()
-    vectors_read = reading.vectors.read
 
-    def slow_read(*arguments: object) -> object:
+    def open_slowly(folder: Path) -> Snapshot:
         is_opening.set()
         may_go_on.wait(60)
-        return vectors_read(*arguments)  # type: ignore[arg-type]
+        return Snapshot(folder)
 
-    monkeypatch.setattr(reading.vectors, "read", slow_read)
+    monkeypatch.setattr("search_app.search.current.Snapshot", open_slowly)
     with ThreadPoolExecutor(1) as pool:
         opened = pool.submit(titles, current)
         assert is_opening.wait(60)
