@@ -41,10 +41,10 @@ def main() -> int:
         for number in range(syncs):
             is_busy = number % 2 == 1
             with busy_cores() if is_busy else idle_cores():
-                code, said = sync(Path(name, "library"), album)
+                code, output = sync(Path(name, "library"), album)
             codes[is_busy][code] += 1
-            told = f"\n{said}" if code else ""
-            print(f"sync {number}: exit code {code}{told}", file=sys.stderr, flush=True)
+            details = f"\n{output}" if code else ""
+            print(f"sync {number}: exit code {code}{details}", file=sys.stderr, flush=True)
     print_table(
         "Exit codes of syncs",
         [
@@ -71,7 +71,7 @@ def make_album(album: Path) -> None:
 
 
 def sync(data_dir: Path, album: Path) -> tuple[int, str]:
-    """Make a library of the album in an empty folder; returns the exit code and what was said."""
+    """Make a library of the album in an empty folder; returns the exit code and what it printed."""
     shutil.rmtree(data_dir, ignore_errors=True)
     folder.register(DiskStorage(data_dir), folder.Registration(str(album)))
     own = {"DATA_DIR": str(data_dir), "DAGSTER_HOME": "", "ENV_FILE": os.devnull}

@@ -1,5 +1,7 @@
 """Asset checks: what must hold of the tables and of the snapshot."""
 
+from contextlib import closing
+
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
@@ -76,7 +78,7 @@ def vectors_normalised_and_finite(
     """Every vector of the run's albums has length 1 and no infinite or undefined value."""
     registered = context.instance.get_dynamic_partitions("albums")
     albums = albums_of_run(context.run, registered) or None  # all, if it is run by itself
-    with duckdb.get_connection() as connection:
+    with duckdb.get_connection() as connection, closing(connection):  # whatever happens
         connection.register(
             "vectors", library.tables.stream("siglip_embeddings", albums, ["embedding", "error"])
         )
@@ -100,9 +102,8 @@ def vectors_normalised_and_finite(
 def snapshot_opens_and_answers(library: LibraryResource) -> dg.AssetCheckResult:
     """The current snapshot opens as a reader would open it and answers a query."""
     try:
-        current = reading.open_current(library.settings.library_dir)
-        photos = current.answer_a_query()
-        current.close()
+        with closing(reading.open_current(library.settings.library_dir)) as current:
+            photos = current.answer_a_query()
     except AlbumscopeError as error:
         return dg.AssetCheckResult(passed=False, description=str(error))
     return dg.AssetCheckResult(passed=True, metadata={"snapshot": current.name, "photos": photos})

@@ -164,13 +164,13 @@ def _add_photos(
     _stream(connection, library, "raw_images", reading)
     connection.execute(
         """
-        CREATE OR REPLACE TABLE memory.found AS
+        CREATE OR REPLACE TABLE memory.candidates AS
         SELECT source.*, albums.rowid AS album_number
         FROM source JOIN albums USING (album_id) SEMI JOIN memory.affected USING (image_id)
         WHERE error IS NULL;
 
         CREATE OR REPLACE TABLE memory.chosen AS
-        FROM memory.found
+        FROM memory.candidates
         QUALIFY row_number() OVER (
             PARTITION BY image_id ORDER BY last_update DESC, album_number, position
         ) = 1;
@@ -180,7 +180,7 @@ def _add_photos(
     connection.execute(
         """
         INSERT INTO album_images
-        SELECT album_id, image_id, position FROM memory.found
+        SELECT album_id, image_id, position FROM memory.candidates
         WHERE list_contains(?::VARCHAR[], album_id) ORDER BY album_number, position
         """,
         [changed],
@@ -282,28 +282,28 @@ def _trace(connection: duckdb.DuckDBPyConnection, asset: str, rows: str) -> None
 
 def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
     """Take the texts of the affected photos apart and index the words of all."""
-    reader = connection.cursor()
-    reader.execute(
-        f"""
-        SELECT image_id, title, description,
-               array_to_string(list_concat(images.tags, captions.tags), '{fulltext.SEPARATOR}'),
-               concat_ws('{fulltext.SEPARATOR}', caption, visible_text)
-        FROM catalog.images SEMI JOIN memory.affected USING (image_id)
-             LEFT JOIN catalog.captions USING (image_id)
-        """
-    )
-    while rows := reader.fetchmany(_BLOCK):
-        ids, *texts = zip(*rows, strict=True)
-        block = pa.table(
-            [
-                pa.array(ids, pa.int64()),
-                *(pa.array([fulltext.words(text) for text in column]) for column in texts),
-            ],
-            names=["image_id", "title", "description", "tags", "caption"],
+    with connection.cursor() as reader:
+        reader.execute(
+            f"""
+            SELECT image_id, title, description,
+                   array_to_string(list_concat(images.tags, captions.tags), '{fulltext.SEPARATOR}'),
+                   concat_ws('{fulltext.SEPARATOR}', caption, visible_text)
+            FROM catalog.images SEMI JOIN memory.affected USING (image_id)
+                 LEFT JOIN catalog.captions USING (image_id)
+            """
         )
-        connection.register("block", block)
-        connection.execute(f"INSERT INTO {fulltext.TABLE} BY NAME FROM block")
-        connection.unregister("block")
+        while rows := reader.fetchmany(_BLOCK):
+            ids, *texts = zip(*rows, strict=True)
+            block = pa.table(
+                [
+                    pa.array(ids, pa.int64()),
+                    *(pa.array([fulltext.words(text) for text in column]) for column in texts),
+                ],
+                names=["image_id", "title", "description", "tags", "caption"],
+            )
+            connection.register("block", block)
+            connection.execute(f"INSERT INTO {fulltext.TABLE} BY NAME FROM block")
+            connection.unregister("block")
     connection.execute(
         f"UPDATE {fulltext.TABLE} words SET row = images.rowid"
         " FROM images WHERE images.image_id = words.image_id"

@@ -26,7 +26,7 @@ from pipeline.settings import Settings
 from pipeline.storage.bucket import Bucket, ConflictError, NoSuchObjectError, open_bucket
 from pipeline.storage.disk import explain_disk_errors, replace_file
 
-_COMING = ".coming-"
+_INCOMPLETE = ".incomplete-"
 _CURRENT = "snapshots/current"
 _MANIFEST = "manifest.json"
 
@@ -47,7 +47,7 @@ class RemoteSnapshots:
     def __init__(self, bucket: Bucket, folder: Path) -> None:
         self._bucket = bucket
         self._folder = folder
-        self._lock = FileLock(folder / f"{_COMING}lock")
+        self._lock = FileLock(folder / f"{_INCOMPLETE}lock")
         self._current: str | None = None  # the ETag of what named the current one
 
     def names(self) -> list[str]:
@@ -102,14 +102,14 @@ class RemoteSnapshots:
             with self._lock:
                 if place.is_dir():  # by now
                     return
-                coming = self._folder / f"{_COMING}{name}"
-                shutil.rmtree(coming, ignore_errors=True)
-                coming.mkdir()
+                incomplete = self._folder / f"{_INCOMPLETE}{name}"
+                shutil.rmtree(incomplete, ignore_errors=True)
+                incomplete.mkdir()
                 try:
-                    self._download(name, coming)
-                    coming.rename(place)
+                    self._download(name, incomplete)
+                    incomplete.rename(place)
                 finally:
-                    shutil.rmtree(coming, ignore_errors=True)
+                    shutil.rmtree(incomplete, ignore_errors=True)
 
     def _download(self, name: str, folder: Path) -> None:
         try:
