@@ -33,7 +33,7 @@ from pipeline.cli import servers
 from pipeline.library import stages
 from pipeline.library.library import Library
 from pipeline.settings import Settings
-from pipeline.sources import folder
+from pipeline.sources.folder.registrations import Registration, register
 
 sys.path.append(str(Path(__file__).parents[1]))  # where the tests' stand-ins lie
 from tests.pipeline.quick_model import QuickModel
@@ -91,8 +91,7 @@ def folders(albums: int, photos: int) -> float:
     with tempfile.TemporaryDirectory() as root:
         make_photos(Path(root) / "photos", albums, photos)
         settings = Settings(data_dir=Path(root) / "library")
-        place = folder.Registration(f"{root}/photos", recursive=True)
-        folder.register(Library(settings).storage, place)
+        register(Library(settings).storage, Registration(f"{root}/photos", recursive=True))
         return in_a_process(first_sync, settings)
 
 

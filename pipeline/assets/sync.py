@@ -98,7 +98,12 @@ def sync(
         )
     if inputs.is_due(library):
         _run(library, instance, "sync_album", ["faiss_index"])
-    report.photos_failed = sum(len(library.failures(albums[album])) for album in report.albums)
+    statuses = [library.status(albums[album_id]) for album_id in report.albums]
+    report.photos_failed = sum(
+        counts["failed"] for status in statuses for counts in status.values()
+    )
+    if report.albums:
+        library.remember()
     report.snapshot = _newest_snapshot(library)
     report.published = report.snapshot != before
     return report

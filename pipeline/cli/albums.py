@@ -25,14 +25,15 @@ def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
     for album in found.values():
         row: Row = album
         try:
-            news = library.news(album)
+            state, new = library.state(album)
         except AlbumError as error:
             warn([str(error)])
-            news = {"new": 0, "state": "away"}
+            state, new = "away", 0
         rows.append(
             {name: row[name] for name in _ALBUM_COLUMNS}
-            | {"synced": library.synced(album["album_id"]), **news}
+            | {"synced": library.synced(album["album_id"]), "new": new, "state": state}
         )
+    library.remember()
     columns = ("album_id", "title", "event_name", "event_year", "photo_count", "synced")
     if rows or as_json or not failed:
         print_rows(rows, as_json=as_json, columns=(*columns, "new", "state"), empty=NO_ALBUMS)
@@ -88,6 +89,7 @@ def status(as_json: JsonFlag = False) -> None:
         for album in library.albums()
     ]
     failed = [failure for album in library.albums() for failure in library.failures(album)]
+    library.remember()
     models = {
         "embedding": settings.embed_model,
         "caption": settings.caption_model,

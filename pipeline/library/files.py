@@ -11,9 +11,9 @@
 These lie in DATA_DIR, or below LIBRARY_URL with copies in DATA_DIR. What a machine keeps for itself
 lies in its DATA_DIR::
 
-    complete.json    which albums were found complete; may be deleted
-    files.json       what the tables' files were found to hold; may be deleted
-    dagster/         Dagster's own storage
+    status.json    how far albums were found to be; may be deleted
+    files.json     what the tables' files were found to hold; may be deleted
+    dagster/       Dagster's own storage
 """
 
 import time

@@ -1,11 +1,9 @@
 """The library that the settings name: its albums, photos and stages."""
 
-import hashlib
-import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -19,16 +17,26 @@ from pipeline.library.stages import (
     SiglipEmbeddings,
     Stage,
 )
+from pipeline.library.status import StageStatus, Statuses
 from pipeline.library.tables import Tables
 from pipeline.models.encoders.loading import embed_producer
 from pipeline.models.encoders.text_loading import text_producer
 from pipeline.settings import Settings
 from pipeline.sources import Album, AlbumListing, Source
-from pipeline.storage.disk import keep_text
 from pipeline.storage.opening import open_storage
 
 Progress = Callable[[str, str, int], object]
 """Told of photos as they are done: which table, the album's title, how many."""
+
+
+class AlbumState(NamedTuple):
+    """Whether an album is "new", "changed" at its source, "incomplete" or "complete".
+
+    ``new`` is how many of its photos are to be brought in; None where that is not known.
+    """
+
+    state: str
+    new: int | None
 
 
 class Library:
@@ -115,69 +123,51 @@ class Library:
         """By table, in how many rows its file differs from what it should be; 0 is left out.
 
         Opens no photo and no model, and asks no source; ``listing`` says that one has to be asked.
-        An album that was found complete is not compared again until its photos, its files or a
-        model change.
+        Raises AlbumError if its photos cannot be listed.
         """
-        left = {"listing": int(self.raw_images.needs_listing(album))}
-        state = self._state(album)
-        if self._complete.get(album["album_id"]) != state:
-            for table, stage in self.stages.items():
-                if stage.active:
-                    plan = stage.plan(album)
-                    left[table] = len(plan.todo) + plan.removed + plan.reordered
-            if not any(rows for table, rows in left.items() if table != "listing"):
-                self._complete[album["album_id"]] = state
-        return {what: rows for what, rows in left.items() if rows}
+        work = {"listing": int(self.raw_images.needs_listing(album))}
+        work |= {table: status.changes for table, status in self._statuses.of(album).items()}
+        return {what: rows for what, rows in work.items() if rows}
 
     def remember(self) -> None:
-        """Keep for other processes what was found: which albums are complete, what files hold."""
-        self.tables.remember_contents()
-        keep_text(self._remembered, json.dumps(self._complete))
+        """Keep for other processes what was found: how far albums are, what files hold.
+
+        Where the disk does not let it nothing is lost but time.
+        """
+        if albums := self.albums():
+            with suppress(AlbumscopeError):
+                self.tables.remember_contents()
+                self._statuses.remember(albums)
 
     @cached_property
-    def _complete(self) -> dict[str, str]:
-        try:
-            return dict(json.loads(self._remembered.read_text()))
-        except (OSError, ValueError):  # nothing is lost: they are compared
-            return {}
-
-    @property
-    def _remembered(self) -> Path:
-        return self.settings.data_dir / "complete.json"
-
-    def _state(self, album: Album) -> str:
-        """What tells whether an album may have changed: its photos as listed, its files, models."""
-        photos = [
-            (photo.image_id, *photo.origin().values()) for photo in self.raw_images.wanted(album)
-        ]
-        digest = hashlib.sha256(repr(photos).encode())
-        for table, stage in self.stages.items():
-            if stage.active:
-                version = self.tables.version(table, album["album_id"])
-                digest.update(f"{table} {stage.producer} {version}\n".encode())
-        return digest.hexdigest()
+    def _statuses(self) -> Statuses:
+        return Statuses(self.tables, self.stages, self.settings.data_dir / "status.json")
 
     def status(self, album: Album) -> dict[str, dict[str, int]]:
         """By table, how many photos of an album are done, missing and failed."""
-        counts = {}
-        for table, stage in self.stages.items():
-            try:
-                plan = stage.plan(album)
-            except AlbumError:  # its folder is away: what is known is what was there
-                rows = self.tables.read(table, album["album_id"], ["error"])
-                done = rows["error"].null_count
-                counts[table] = {"done": done, "missing": 0, "failed": rows.num_rows - done}
-                continue
-            missing = plan.missing if stage.active else 0
-            counts[table] = {"done": plan.done, "missing": missing, "failed": plan.failed}
-        return counts
+        try:
+            statuses = self._statuses.of(album)
+        except AlbumError:  # its folder is away: what is known is what was there
+            files = {table: self.tables.contents(table, album["album_id"]) for table in self.stages}
+            statuses = {
+                table: StageStatus(done=file.rows - file.failed, failed=file.failed)
+                for table, file in files.items()
+            }
+        return {
+            table: {"done": each.done, "missing": each.missing, "failed": each.failed}
+            for table, each in statuses.items()
+        }
 
     def failures(self, album: Album) -> list[dict[str, Any]]:
         """The photos of an album that failed: where, at which stage, why, how often tried."""
+        album_id = album["album_id"]
+        tables = [each for each in ALBUM_TABLES if self.tables.contents(each, album_id).failed]
+        if not tables:
+            return []
         columns = ["image_id", "relative_path", "page_url", "title"]
         photos = {
             row["image_id"]: row
-            for row in self.tables.read("raw_images", album["album_id"], columns).to_pylist()
+            for row in self.tables.read("raw_images", album_id, columns).to_pylist()
         }
 
         def name(image_id: int) -> dict[str, str | None]:
@@ -192,25 +182,27 @@ class Library:
                 "reason": row["error"],
                 "attempts": row["attempts"],
             }
-            for table in ALBUM_TABLES
+            for table in tables
             for row in self.tables.read(
-                table, album["album_id"], ["image_id", "error", "attempts"]
+                table, album_id, ["image_id", "error", "attempts"]
             ).to_pylist()
             if row["error"] is not None
         ]
 
-    def news(self, album: Album) -> dict[str, Any]:
-        """What is new in an album that a source has found, as far as its row says."""
-        rows = self.tables.read("raw_images", album["album_id"], ["error"])
+    def state(self, album: Album) -> AlbumState:
+        """What is to be brought in of an album that a source has found, as far as its row says.
+
+        Raises AlbumError if its photos cannot be listed.
+        """
+        is_new = not self.tables.contents("raw_images", album["album_id"]).rows
         if self.raw_images.needs_listing(album):
-            if rows.num_rows:
-                return {"new": None, "state": "changed"}  # by how much only Flickr can tell
-            return {"new": album["photo_count"], "state": "new"}
-        left = self.work_left(album)
-        new = len(self.raw_images.plan(album).todo)
-        if not left:
-            return {"new": 0, "state": "complete"}
-        return {"new": new, "state": "incomplete" if rows.num_rows else "new"}
+            if is_new:
+                return AlbumState("new", album["photo_count"])
+            return AlbumState("changed", None)  # by how much only its source can tell
+        statuses = self._statuses.of(album)
+        if not any(status.changes for status in statuses.values()):
+            return AlbumState("complete", 0)
+        return AlbumState("new" if is_new else "incomplete", statuses["raw_images"].todo)
 
     def work(self, album: Album, *, afresh: bool = False) -> dict[str, Any]:
         """What a sync would do for an album, in photos. Opens no photo.
@@ -242,8 +234,8 @@ class Library:
 
     def synced(self, album_id: str) -> int:
         """How many photos of an album can be found by what they show."""
-        rows = self.tables.read("siglip_embeddings", album_id, ["error"])
-        return int(rows["error"].null_count)
+        embedded = self.tables.contents("siglip_embeddings", album_id)
+        return embedded.rows - embedded.failed
 
 
 def _album_table(listing: AlbumListing) -> pa.Table:

@@ -51,6 +51,7 @@ class Tables:
     ) -> None:
         self.storage = storage
         self._remembered = remembered
+        self._albums_by_picture: dict[str, set[str]] | None = None
         self._folders = {
             table: f"tables/{table}/{_folder_name(producers[table])}"
             if table in producers
@@ -96,13 +97,22 @@ class Tables:
         return found
 
     def albums_with(self, hashes: Iterable[str]) -> list[str]:
-        """The albums that have a photo with one of these sha256, and perhaps a few that do not."""
-        beginnings = set(map(_beginning, hashes))
-        return [
-            partition
-            for partition in self.partitions("raw_images")
-            if not beginnings.isdisjoint(self.contents("raw_images", partition).pictures)
-        ]
+        """The albums that have a photo with one of these sha256, and perhaps a few that do not.
+
+        What other processes have written since the first time is not seen: a row that might have
+        been copied from there is then made.
+        """
+        if self._albums_by_picture is None:
+            self._albums_by_picture = {}
+            for album_id in self.partitions("raw_images"):
+                self._note_pictures(album_id)
+        known = self._albums_by_picture
+        return sorted({album for each in hashes for album in known.get(_beginning(each), ())})
+
+    def _note_pictures(self, album_id: str) -> None:
+        if self._albums_by_picture is not None:
+            for picture in self.contents("raw_images", album_id).pictures:
+                self._albums_by_picture.setdefault(picture, set()).add(album_id)
 
     def remember_contents(self) -> None:
         """Keep for other processes what the files were found to hold."""
@@ -183,6 +193,8 @@ class Tables:
                 rows, path, compression="zstd", use_dictionary=repeated, write_page_checksum=True
             ),
         )
+        if table == "raw_images":
+            self._note_pictures(partition)
 
     def drop_album(self, album_id: str) -> None:
         """Delete the files of an album, those of all producers."""

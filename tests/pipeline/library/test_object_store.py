@@ -129,7 +129,7 @@ def test_another_machine_finds_the_same(
     assert (len(synced["albums"]), synced["photos_failed"]) == (3, 1)
     # All of the library is there, and here are copies and Dagster's storage.
     assert {path.name for path in first.iterdir()} <= {
-        *("dagster", "copies", "flickr", "complete.json")
+        *("dagster", "copies", "flickr", "status.json")
     }
     assert {key.split("/")[0] for key in bucket.names()} == {
         *("tables", "folders", "flickr", "photos", "snapshots")
