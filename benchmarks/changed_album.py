@@ -33,7 +33,9 @@ from report import Line, print_table
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
-from pipeline.library.stages import CaptionEmbeddings, LlmCaptions, SiglipEmbeddings
+from pipeline.library.stages.caption_embeddings import CaptionEmbeddings
+from pipeline.library.stages.llm_captions import LlmCaptions
+from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
 from pipeline.settings import Settings
 from search_app.search.current import CurrentSnapshot
 from search_app.search.searcher import Query

@@ -40,7 +40,7 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from transformers.utils import logging
 
 from pipeline.library.library import Library
-from pipeline.library.stages import SiglipEmbeddings
+from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
 from pipeline.models import imagenet
 from pipeline.models.encoders.class_vectors import class_vectors
 from pipeline.models.encoders.loading import load_encoder

@@ -29,7 +29,7 @@ from typing import Any
 from report import Line, in_turns, print_table, ratio
 
 from pipeline.library.library import Library
-from pipeline.library.stages import ExifMetadata
+from pipeline.library.stages.exif_metadata import ExifMetadata
 from pipeline.photos.exif import EXIF_COLUMNS
 from pipeline.settings import Settings
 from pipeline.sources import folder

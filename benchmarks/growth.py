@@ -23,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import pytest
 from PIL import Image
 from quiet_night import make_library
 from report import Line, print_table
@@ -30,13 +31,12 @@ from report import Line, print_table
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.cli import servers
-from pipeline.library import stages
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources.folder.registrations import Registration, register
 
 sys.path.append(str(Path(__file__).parents[1]))  # where the tests' stand-ins lie
-from tests.pipeline.quick_model import QuickModel
+from tests.pipeline.quick_model import use_quick_models
 from tests.standins.flickr import FlickrStandIn, make_albums
 
 LEVEL_ALBUMS = 1.3  # how much more an album may cost among many than among few
@@ -61,10 +61,7 @@ def first_sync(settings: Settings) -> float:
     """Sync a library from nothing; returns the seconds of CPU, without those of the imports."""
     import pipeline.definitions  # noqa: F401
 
-    for load in ("load_encoder", "load_text_encoder"):
-        setattr(stages, load, lambda *_: QuickModel())
-    if settings.caption_model != "none":
-        stages.load_captioner = lambda *_: QuickModel()
+    use_quick_models(pytest.MonkeyPatch())
     library = Library(settings)
     with open_instance(settings) as instance:
         started = time.process_time()

@@ -13,7 +13,7 @@ from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import LibraryResource
 from pipeline.assets.siglip_embeddings import siglip_embeddings
 from pipeline.errors import AlbumscopeError
-from pipeline.library.stages import readable_photos
+from pipeline.library.stages.stage import readable_photos
 from pipeline.snapshot import reading
 
 _SHOWN = 20  # failed photos named in a check's metadata

@@ -8,7 +8,7 @@ from pipeline.assets.exif_metadata import exif_metadata
 from pipeline.assets.materialise import AlbumEvents, album_asset, materialise_albums
 from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 from pipeline.library.library import Library
-from pipeline.library.stages import LlmCaptions, readable_photos
+from pipeline.library.stages.stage import readable_photos
 from pipeline.sources import Album
 
 _SAMPLE = 5  # captions shown in the metadata
@@ -27,29 +27,13 @@ def llm_captions(
 
     A captioner that is not there holds up nothing: what it leaves is work for a later run.
     """
-    captions = library.stages["llm_captions"]
-    assert isinstance(captions, LlmCaptions)
-    captions.unavailable = None  # each run tries anew
     yield from materialise_albums(
         context,
         library,
         failed_albums,
         "llm_captions",
-        lambda album: _pending(context, captions, album) | _sample_captions(library, album),
+        lambda album: _sample_captions(library, album),
     )
-
-
-def _pending(
-    context: dg.AssetExecutionContext, captions: LlmCaptions, album: Album
-) -> dict[str, Any]:
-    """Tell of the captions that the captioner did not get to."""
-    if not captions.unavailable or not (missing := captions.plan(album).missing):
-        return {}
-    context.log.warning(
-        f"{album['title']}: captions pending: {missing}, because {captions.unavailable};"
-        " a later run does them"
-    )
-    return {"captions pending": missing, "pending because": str(captions.unavailable)}
 
 
 def _sample_captions(library: Library, album: Album) -> dict[str, Any]:

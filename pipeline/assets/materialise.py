@@ -13,7 +13,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 from pipeline.assets.partitions import albums, many_albums_a_run, match_catalogue, tag_run
 from pipeline.assets.resources import FailedAlbums
 from pipeline.assets.versions import CATALOGUE_VERSION, version_tags
-from pipeline.errors import AlbumError, AlbumscopeError, SourceError
+from pipeline.errors import AlbumError, AlbumscopeError, CaptionerError, SourceError
 from pipeline.library.incremental import Counts
 from pipeline.library.library import Library
 from pipeline.sources import Album, AlbumListing
@@ -100,6 +100,7 @@ def materialise_albums(
     catalogue = {album["album_id"]: album for album in library.albums()}
     tag_run(context.instance, context.run, catalogue)
     unreachable: dict[str, str] = {}  # sources, with the reason
+    unavailable: CaptionerError | None = None
     for album_id in context.partition_keys:
         if album_id in failed:
             continue
@@ -111,7 +112,10 @@ def materialise_albums(
                 raise AlbumError(unreachable[album["source"]])
             progress = partial(library.on_progress, table, album["title"])
             run_id = context.run.run_id
-            counts = stage.refresh(album, progress, run_id) if stage.active else Counts()
+            counts = Counts()
+            if stage.active:
+                counts = stage.refresh(album, progress, run_id, unavailable)
+                unavailable = counts.unavailable
             metadata = _metadata(counts) | dict(describe(album))
         except (AlbumError, SourceError) as error:
             failed[album_id] = str(error)
@@ -124,6 +128,11 @@ def materialise_albums(
             continue
         except AlbumscopeError as error:
             raise dg.Failure(str(error)) from error
+        if counts.unavailable:
+            context.log.warning(
+                f"{album['title']}: {counts.pending} photos pending, because {counts.unavailable};"
+                " a later run does them"
+            )
         yield dg.AssetMaterialization(
             context.asset_key,
             description=f"{album['title']}: {_summary(counts)}",
@@ -151,6 +160,11 @@ def _metadata(counts: Counts) -> dict[str, Any]:
         "seconds": round(counts.seconds, 3),
         "photos a second": round(counts.photos_per_second, 1),
         "dagster/row_count": counts.new + counts.kept,
+        **(
+            {"photos pending": counts.pending, "pending because": str(counts.unavailable)}
+            if counts.unavailable
+            else {}
+        ),
     }
 
 

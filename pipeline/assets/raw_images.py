@@ -13,7 +13,7 @@ from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 from pipeline.assets.source_albums import SOURCE_ALBUMS
 from pipeline.errors import PhotoError
 from pipeline.library.library import Library
-from pipeline.library.stages import readable_photos
+from pipeline.library.stages.stage import readable_photos
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.files import photo_file
 from pipeline.sources import Album

@@ -33,7 +33,8 @@ def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
             {name: row[name] for name in _ALBUM_COLUMNS}
             | {"synced": library.synced(album["album_id"]), "new": new, "state": state}
         )
-    library.remember()
+    if rows:
+        library.remember()
     columns = ("album_id", "title", "event_name", "event_year", "photo_count", "synced")
     if rows or as_json or not failed:
         print_rows(rows, as_json=as_json, columns=(*columns, "new", "state"), empty=NO_ALBUMS)
@@ -89,7 +90,8 @@ def status(as_json: JsonFlag = False) -> None:
         for album in library.albums()
     ]
     failed = [failure for album in library.albums() for failure in library.failures(album)]
-    library.remember()
+    if rows:
+        library.remember()
     models = {
         "embedding": settings.embed_model,
         "caption": settings.caption_model,

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import PhotoError
+from pipeline.errors import CaptionerError, PhotoError
 from pipeline.library.schemas import SCHEMAS
 from pipeline.library.tables import Tables
 from pipeline.rows import Row, utc_now
@@ -49,6 +49,9 @@ class Counts:
     kept: int = 0
     removed: int = 0
     failed: int = 0
+    pending: int = 0
+    """Photos that stay work, because what makes their rows is ``unavailable``."""
+    unavailable: CaptionerError | None = None
     seconds: float = 0.0
 
     @property
@@ -156,6 +159,8 @@ def refresh(
     _keep_for_others(tables, table, album_id, saved, wanted)
     progress(len(planned.kept))
     copies = SCHEMAS[table].empty_table()
+    pending = 0
+    unavailable: CaptionerError | None = None
     batch: list[dict[str, Any]] = []
 
     def save() -> None:
@@ -173,24 +178,30 @@ def refresh(
         copied = set(copies["image_id"].to_pylist())
         progress(len(copied))
         missing = [item for item in planned.todo if item.image_id not in copied]
+        pending = len(missing)
         try:
             saved_at, save_took = time.perf_counter(), _FIRST_SAVE
             for item, result in make(missing) if missing else ():
                 attempt = attempts.get(item.image_id, 0) + 1
                 batch.append(_row(item, origin(item), result, attempt, run_id))
+                pending -= 1
                 progress(1)
                 now = time.perf_counter()
                 if now - saved_at >= WORK_A_SAVE * save_took:
                     save()
                     saved_at = time.perf_counter()
                     save_took = saved_at - now
+        except CaptionerError as error:
+            unavailable = error
         finally:  # what is done is kept, whatever stopped the rest
             save()
 
     return Counts(
-        new=len(planned.todo),
+        new=len(planned.todo) - pending,
         kept=len(planned.kept),
         removed=planned.removed,
+        pending=pending,
+        unavailable=unavailable,
         failed=saved.num_rows - saved["error"].null_count,
         seconds=time.perf_counter() - started,
     )

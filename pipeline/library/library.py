@@ -9,18 +9,17 @@ import pyarrow as pa
 
 from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
-from pipeline.library.stages import (
-    CaptionEmbeddings,
-    ExifMetadata,
-    LlmCaptions,
-    RawImages,
-    SiglipEmbeddings,
-    Stage,
-)
+from pipeline.library.stages.caption_embeddings import CaptionEmbeddings
+from pipeline.library.stages.exif_metadata import ExifMetadata
+from pipeline.library.stages.llm_captions import LlmCaptions
+from pipeline.library.stages.raw_images import RawImages
+from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
+from pipeline.library.stages.stage import Stage
 from pipeline.library.status import StageStatus, Statuses
 from pipeline.library.tables import Tables
 from pipeline.models.encoders.loading import embed_producer
 from pipeline.models.encoders.text_loading import text_producer
+from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.sources import Album, AlbumListing, Source
 from pipeline.storage.opening import open_storage
@@ -72,7 +71,10 @@ class Library:
 
     def is_catalogued(self, listing: AlbumListing) -> bool:
         """Whether table ``albums`` says the same as a source."""
-        return bool(_album_table(listing).equals(self.tables.read("albums", listing.partition)))
+        columns = SCHEMAS["albums"].names
+        listed = [{name: album.get(name) for name in columns} for album in listing.albums]
+        catalogued: list[Row] = self.tables.read("albums", listing.partition).to_pylist()
+        return listed == catalogued
 
     def catalogue(self, listing: AlbumListing) -> None:
         """Write what a source says into table ``albums``."""
@@ -134,10 +136,9 @@ class Library:
 
         Where the disk does not let it nothing is lost but time.
         """
-        if albums := self.albums():
-            with suppress(AlbumscopeError):
-                self.tables.remember_contents()
-                self._statuses.remember(albums)
+        with suppress(AlbumscopeError):
+            self.tables.remember_contents()
+            self._statuses.remember(self.albums())
 
     @cached_property
     def _statuses(self) -> Statuses:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.library.incremental import Plan
-from pipeline.library.stages import RawImages, Stage
+from pipeline.library.stages.raw_images import RawImages
+from pipeline.library.stages.stage import Stage
 from pipeline.library.tables import Tables
 from pipeline.sources import Album
 from pipeline.storage.disk import keep_text

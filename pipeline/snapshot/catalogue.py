@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
+from pipeline.library.time_and_place import TIME_AND_PLACE
 from pipeline.models.captioners import Caption
 from pipeline.photos.exif import Exif
 from pipeline.snapshot import fulltext
@@ -206,22 +207,13 @@ def _add_exif_and_captions(
     connection: duckdb.DuckDBPyConnection, library: "Library", reading: list[str]
 ) -> None:
     _choose(connection, library, "exif_metadata", reading)
-    # Flickr takes EXIF out of all pictures but originals, but knows itself when and where.
     connection.execute(
         f"""
         INSERT INTO exif
         SELECT {", ".join(_EXIF)}
         FROM (
-            SELECT made.* REPLACE (
-                coalesce(made.taken_at, chosen.taken_at) AS taken_at,
-                if(has_place, made.latitude, chosen.latitude) AS latitude,
-                if(has_place, made.longitude, chosen.longitude) AS longitude,
-                made.raw::JSON AS raw
-            )
-            FROM (
-                SELECT *, latitude IS NOT NULL AND longitude IS NOT NULL AS has_place
-                FROM memory.made
-            ) made JOIN memory.chosen USING (image_id)
+            SELECT exif.* REPLACE ({TIME_AND_PLACE}, exif.raw::JSON AS raw)
+            FROM memory.made exif JOIN memory.chosen photo USING (image_id)
         ) ORDER BY row
         """
     )

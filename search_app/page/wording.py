@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pipeline.photos.camera_name import camera_name
 from search_app.page.language import moment, number, t
-from search_app.search.facets import camera_name
 from search_app.search.hits import Hit
 from search_app.search.provenance import Provenance
 

@@ -1,6 +1,5 @@
 """What the photos of a snapshot can be filtered by, and how many photos each value would leave."""
 
-import re
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import (
     Filters,
@@ -29,7 +29,6 @@ from search_app.search.query import ParsedQuery
 MOST_TAGS = 50
 """The most frequent ones are offered; a query can ask for any."""
 
-_COMPANY = re.compile(r"(?i)[\s,]+(imaging|optical|corp|corporation|co|company|ltd|inc)\b.*$")
 _OF_ALBUMS = {"events": "event_name", "years": "event_year", "album_ids": "album_id"}
 _REMEMBERED = 32  # counts, as the page asks for the same at every interaction
 
@@ -247,14 +246,6 @@ class FacetIndex:
         plain = {tag: plain_tag(tag) for tag in chosen}
         shown = {self._spellings[tag]: counts[tag] for tag in most if tag not in plain.values()}
         return _by_count(shown | {tag: counts.get(plain[tag], 0) for tag in chosen})
-
-
-def camera_name(make: str | None, model: str | None) -> str:
-    """Make and model, without saying the make twice: Canon and Canon EOS 70D."""
-    make, model = _COMPANY.sub("", make or "").strip(), (model or "").strip()
-    if make and model.lower().startswith(make.split()[0].lower()):
-        return model
-    return f"{make} {model}".strip()
 
 
 def _most_frequent_spellings(tags: pa.ChunkedArray) -> dict[str, str]:

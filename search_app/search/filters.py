@@ -30,7 +30,7 @@ class Filters:
     """Photos that have one of the values of each of these; an empty one lets every photo through.
 
     ``events``, ``years`` and ``album_ids`` are about one and the same album of a photo. ``cameras``
-    are as ``facets.camera_name`` writes them. The days ``taken_from`` and ``taken_to`` are among
+    are as ``camera_name`` writes them. The days ``taken_from`` and ``taken_to`` are among
     those let through. ``has_people`` False wants photos that are known to show nobody.
     """
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from pipeline.models.captioners import Caption, PhotoContext
@@ -30,3 +31,13 @@ class QuickModel:
 
     def describe(self, image: Image.Image, context: PhotoContext) -> Caption:
         return Caption(f"All in all {self.prepare(image)}", ["picture"])
+
+
+def use_quick_models(patch: pytest.MonkeyPatch) -> None:
+    """Have the stages load this instead of what the settings name."""
+    for loader in (
+        "llm_captions.load_captioner",
+        "siglip_embeddings.load_encoder",
+        "caption_embeddings.load_text_encoder",
+    ):
+        patch.setattr(f"pipeline.library.stages.{loader}", lambda *_: QuickModel())

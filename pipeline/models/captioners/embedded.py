@@ -12,8 +12,9 @@ from PIL import Image
 
 from pipeline.models import imagenet
 from pipeline.models.captioners import Caption, PhotoContext
+from pipeline.photos.camera_name import camera_name
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """To be raised by any change that changes what is said of a photo."""
 
 PROBABLE = 0.5
@@ -80,8 +81,9 @@ def _taken(exif: Mapping[str, Any]) -> str:
         parts.append(f"on {taken_at.day} {taken_at:%B} {taken_at.year}")
         if taken_at.time() != time.min:  # midnight sharp: only the date was known
             parts.append(_part_of_day(taken_at.hour))
-    camera = _camera(exif.get("camera_make") or "", exif.get("camera_model") or "")
-    if camera:
+    if camera := camera_name(exif.get("camera_make"), exif.get("camera_model")):
+        if not (exif.get("camera_model") or "").strip():
+            camera += " camera"
         parts.append(f"with {_with_article(camera)}")
     return " ".join(parts)
 
@@ -92,14 +94,6 @@ def _part_of_day(hour: int) -> str:
     if 12 <= hour < 17:
         return "in the afternoon"
     return "in the evening" if 17 <= hour < 22 else "at night"
-
-
-def _camera(make: str, model: str) -> str:
-    """Join make and model without saying the make twice, nor "CORPORATION"."""
-    brand = "".join(make.split()[:1])
-    if not model:
-        return f"{brand} camera" if brand else ""
-    return model if brand.lower() in model.lower() else f"{brand} {model}"
 
 
 def _with_article(noun: str) -> str:

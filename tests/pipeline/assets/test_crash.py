@@ -14,14 +14,13 @@ from PIL import Image
 
 from pipeline.assets import sync
 from pipeline.assets.instance import UNFINISHED, dagster_home, open_instance
-from pipeline.library import stages
 from pipeline.library.library import Library
 from pipeline.library.schemas import SCHEMAS
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
 from pipeline.storage.disk import DiskStorage
-from tests.pipeline.quick_model import QuickModel
+from tests.pipeline.quick_model import use_quick_models
 
 KILLS = 20
 
@@ -35,8 +34,7 @@ def sync_library(data_dir: Path, album_ids: tuple[str, ...] = ()) -> None:
 
     Most kills then hit what has to survive them: files, tables, Dagster's storage, snapshots.
     """
-    for load in ("load_captioner", "load_encoder", "load_text_encoder"):
-        setattr(stages, load, lambda *_: QuickModel())
+    use_quick_models(pytest.MonkeyPatch())
     library = Library(Settings(data_dir=data_dir))
     with open_instance(library.settings) as instance:
         report = sync.sync(library, instance, album_ids)

@@ -47,7 +47,9 @@ def demo(demo_library: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.library.stages.load_encoder", lambda name, device: QuickModel())
+    monkeypatch.setattr(
+        "pipeline.library.stages.siglip_embeddings.load_encoder", lambda *_: QuickModel()
+    )
     monkeypatch.setenv("CAPTION_MODEL", "none")
 
 
@@ -316,7 +318,7 @@ def test_albums_say_what_is_synced(run: Run, demo: Path) -> None:
     assert albums[0]["album_id"] in run("albums").out
 
 
-@pytest.mark.parametrize("command", ["status"])
+@pytest.mark.parametrize("command", ["status", "albums"])
 def test_looking_at_albums_imports_nothing_slow(demo: Path, command: str) -> None:
     script = (
         "import sys\n"

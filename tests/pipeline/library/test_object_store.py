@@ -29,7 +29,7 @@ from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
-from tests.pipeline.quick_model import QuickModel
+from tests.pipeline.quick_model import use_quick_models
 from tests.standins.bucket import SECRET, Objects, empty_bucket, s3_server
 from tests.standins.flickr import FlickrStandIn, Photo, make_albums
 
@@ -86,8 +86,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for load in ("load_captioner", "load_encoder", "load_text_encoder"):
-        monkeypatch.setattr(f"pipeline.library.stages.{load}", lambda *_: QuickModel())
+    use_quick_models(monkeypatch)
 
 
 @pytest.fixture

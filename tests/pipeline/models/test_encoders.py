@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from pipeline.errors import AlbumscopeError, PhotoError
-from pipeline.library.stages import Photo, SiglipEmbeddings
+from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
+from pipeline.library.stages.stage import Photo
 from pipeline.library.tables import Tables
 from pipeline.models import imagenet
 from pipeline.models.encoders import (

@@ -22,9 +22,8 @@ from PIL import Image
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.errors import AlbumscopeError, CaptionerError, PhotoError
-from pipeline.library.incremental import MAX_ATTEMPTS
+from pipeline.library.incremental import MAX_ATTEMPTS, Counts
 from pipeline.library.library import Library
-from pipeline.library.stages import LlmCaptions
 from pipeline.models.captioners import Caption, PhotoContext, SlowCaptioner, ollama_client
 from pipeline.models.captioners import ollama as captioner_module
 from pipeline.models.captioners.loading import load_captioner
@@ -458,7 +457,7 @@ def library(
     ollama: OllamaStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[[], Library]:
     """Two albums, of twelve and of three photos, in a library of which this is the door."""
-    for load in ("load_encoder", "load_text_encoder"):
+    for load in ("siglip_embeddings.load_encoder", "caption_embeddings.load_text_encoder"):
         monkeypatch.setattr(f"pipeline.library.stages.{load}", lambda *_: QuickModel())
     monkeypatch.setenv("OLLAMA_HOST", ollama.host)
     monkeypatch.setenv("CAPTION_MODEL", VISION)
@@ -481,12 +480,14 @@ def run_sync(library: Library) -> sync.SyncReport:
     return report
 
 
-def refresh(library: Library) -> None:
-    """As a sync does, as far as captions, but without Dagster."""
+def refresh(library: Library) -> Counts:
+    """As a sync does, as far as captions, but without Dagster. Returns those of the last album."""
+    counts = Counts()
     library.catalogue(library.find_albums("folder"))
     for table in ("raw_images", "exif_metadata", "llm_captions"):
         for album in library.albums():
-            library.stages[table].refresh(album)
+            counts = library.stages[table].refresh(album, unavailable=counts.unavailable)
+    return counts
 
 
 def captioned(library: Library) -> list[int]:
@@ -557,13 +558,12 @@ def test_what_others_have_under_way_is_kept(
     ollama.seconds = 0.3
     ollama.fail_next("hang_up", times=ATTEMPTS, match="photo 00")
     opened = library()
-    refresh(opened)
-    stage = opened.stages["llm_captions"]
+    counts = refresh(opened)
     titles = [chat.prompt.partition("title: ")[2].splitlines()[0] for chat in ollama.answered]
     assert sorted(titles) == ["photo 01", "photo 02", "photo 03"]  # of the first album
     assert captioned(opened) == [3, 0]
-    assert isinstance(stage, LlmCaptions)
-    assert "does not answer" in str(stage.unavailable)
+    assert "does not answer" in str(counts.unavailable)
+    assert (counts.new, counts.pending) == (0, 3)  # of the second album
 
 
 def test_a_photo_without_a_caption_is_tried_by_later_syncs_but_not_for_ever(
@@ -613,7 +613,7 @@ def test_dagster_says_what_is_pending(
         sync.sync(opened, instance)
         events = instance.fetch_materializations(dg.AssetKey("llm_captions"), limit=9).records
     found = [event.asset_materialization for event in events]
-    pending = [event.metadata["captions pending"].value for event in found if event]
+    pending = [event.metadata["photos pending"].value for event in found if event]
     because = {str(event.metadata["pending because"].value) for event in found if event}
     assert sorted(map(str, pending)) == ["12", "3"]
     assert because == {

@@ -37,7 +37,7 @@ from pipeline.sources.flickr import listings, retries
 from pipeline.sources.flickr.listings import listing_key
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
-from tests.pipeline.quick_model import QuickModel
+from tests.pipeline.quick_model import use_quick_models
 from tests.standins.flickr import (
     PASSING,
     Album,
@@ -60,8 +60,7 @@ _processes = multiprocessing.get_context("forkserver")
 
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "BACKOFF", 0.005)
-    for load in ("load_captioner", "load_encoder", "load_text_encoder"):
-        monkeypatch.setattr(f"pipeline.library.stages.{load}", lambda *_: QuickModel())
+    use_quick_models(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -703,9 +702,9 @@ from pipeline.sources.flickr import retries
 sync._QUIET = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
 retries.BACKOFF = 0.02
 from pipeline.cli import main
-from pipeline.library import stages
-from tests.pipeline.quick_model import QuickModel
-stages.load_encoder = stages.load_captioner = stages.load_text_encoder = lambda *_: QuickModel()
+import pytest
+from tests.pipeline.quick_model import use_quick_models
+use_quick_models(pytest.MonkeyPatch())
 main.main()
 """
 

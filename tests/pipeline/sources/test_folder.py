@@ -54,7 +54,9 @@ class CountingEncoder:
 @pytest.fixture
 def encoder(monkeypatch: pytest.MonkeyPatch) -> CountingEncoder:
     counting = CountingEncoder()
-    monkeypatch.setattr("pipeline.library.stages.load_encoder", lambda name, device: counting)
+    monkeypatch.setattr(
+        "pipeline.library.stages.siglip_embeddings.load_encoder", lambda name, device: counting
+    )
     return counting
 
 
@@ -499,7 +501,7 @@ def test_a_photo_that_vanishes_before_it_is_embedded_fails_alone(
         (album / "photo-1.jpg").unlink(missing_ok=True)
         return encoder
 
-    monkeypatch.setattr("pipeline.library.stages.load_encoder", load_encoder)
+    monkeypatch.setattr("pipeline.library.stages.siglip_embeddings.load_encoder", load_encoder)
     report = library.sync()
     assert not report.failed
     assert titles(library) == {"Photos 2021": ["photo 0", "photo 2"]}

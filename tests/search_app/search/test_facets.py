@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
+from pipeline.photos.camera_name import camera_name
 from pipeline.settings import Settings
-from search_app.search.facets import camera_name
 from search_app.search.filters import Filters
 from search_app.search.searcher import Query, Searcher
 from tests.search_app.search.test_filters import small_library

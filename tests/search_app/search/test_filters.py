@@ -20,7 +20,7 @@ from search_app.search.filters import Filters, allowed_albums, allowed_rows
 from search_app.search.query import parse
 from search_app.search.ranking import MODES
 from search_app.search.searcher import Query, Searcher
-from tests.pipeline.quick_model import QuickModel
+from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.conftest import DEMO_PHOTOS
 from tests.search_app.search.test_query import NASTY
 from tests.search_app.searching import searcher_of
@@ -93,8 +93,7 @@ def small_library(root: Path) -> Searcher:
     for file in FILES:
         file.write(root / "files")
     with pytest.MonkeyPatch.context() as patch, FlickrStandIn(FLICKR) as flickr:
-        for load in ("load_captioner", "load_encoder", "load_text_encoder"):
-            patch.setattr(f"pipeline.library.stages.{load}", lambda *_: QuickModel())
+        use_quick_models(patch)
         given = {name.lower(): value for name, value in flickr.environment.items()}
         settings = Settings(data_dir=root / "library", **given)  # type: ignore[arg-type]
         library = Library(settings)

@@ -1,0 +1,114 @@
+"""A description and tags for each photo."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from itertools import takewhile
+
+import duckdb
+from PIL import Image
+from typing_extensions import override
+
+from pipeline.errors import CaptionerError, PhotoError
+from pipeline.library.stages.stage import DECODING_THREADS, Made, Photo, StageOfPhotos
+from pipeline.library.tables import Tables
+from pipeline.library.time_and_place import TIME_AND_PLACE
+from pipeline.models.captioners import Caption, Captioner, PhotoContext, SlowCaptioner
+from pipeline.models.captioners.loading import load_captioner
+from pipeline.photos.decoding import open_photo
+from pipeline.photos.look_ahead import map_ahead
+from pipeline.rows import Row
+from pipeline.settings import Settings
+from pipeline.sources import Album
+
+log = logging.getLogger(__name__)
+
+
+class LlmCaptions(StageOfPhotos):
+    """A description and tags."""
+
+    table = "llm_captions"
+
+    def __init__(self, tables: Tables, settings: Settings) -> None:
+        super().__init__(tables, settings)
+        self._has_warned = False
+
+    @property
+    @override
+    def active(self) -> bool:
+        return self.settings.caption_model != "none"
+
+    @cached_property
+    @override
+    def producer(self) -> str:
+        captioner = self._captioner()
+        return captioner.producer if captioner else ""
+
+    @override
+    def make(self, album: Album, items: Sequence[Photo]) -> Made[Photo]:
+        """Raises CaptionerError if the captioner cannot be had, after what it was doing."""
+        captioner = self._captioner()
+        if captioner is None:
+            return
+        exif = self._exif(album["album_id"])
+        unavailable: CaptionerError | None = None
+
+        def describe(decoded: tuple[Photo, Image.Image | PhotoError]) -> Caption | None:
+            nonlocal unavailable
+            photo, image = decoded
+            if isinstance(image, PhotoError):
+                raise image
+            if unavailable:
+                return None
+            context = PhotoContext(photo.title, album["title"], exif.get(photo.image_id, {}))
+            try:
+                return captioner.describe(image, context)
+            except CaptionerError as error:
+                unavailable = error
+                return None
+
+        decoded = map_ahead(
+            lambda photo: open_photo(self.file(photo), captioner.image_size),
+            takewhile(lambda _: not unavailable, items),
+            threads=DECODING_THREADS,
+            look_ahead=2 * DECODING_THREADS,
+        )
+        described = map_ahead(
+            describe,
+            decoded,
+            threads=captioner.in_flight,
+            look_ahead=captioner.in_flight,
+            stop=captioner.stopped if isinstance(captioner, SlowCaptioner) else None,
+        )
+        for (photo, _), caption in described:
+            if isinstance(caption, PhotoError):
+                yield photo, caption
+            elif caption:
+                yield photo, {"model_name": captioner.name, **asdict(caption)}
+        # Only now, so that what others had under way when it was found out is kept.
+        if unavailable:
+            if not self._has_warned:
+                log.warning("Captions stay pending: %s. A later sync makes them.", unavailable)
+                self._has_warned = True
+            raise unavailable
+
+    def _captioner(self) -> Captioner | None:
+        settings = self.settings
+        return load_captioner(
+            settings.caption_model, settings.ollama_host, settings.caption_language
+        )
+
+    def _exif(self, album_id: str) -> dict[int, Row]:
+        """What is known of each photo, in the columns of table ``exif``."""
+        columns = ["image_id", "taken_at", "latitude", "longitude"]
+        with duckdb.connect() as connection:
+            connection.register("photo", self.tables.read("raw_images", album_id, columns))
+            connection.register("exif", self.tables.read("exif_metadata", album_id))
+            rows = connection.execute(
+                f"""
+                SELECT exif.* REPLACE (photo.image_id AS image_id, {TIME_AND_PLACE})
+                FROM photo LEFT JOIN exif USING (image_id)
+                """
+            ).to_arrow_table()
+        return {row["image_id"]: row for row in rows.to_pylist()}

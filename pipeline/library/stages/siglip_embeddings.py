@@ -1,0 +1,59 @@
+"""A vector for each photo, in the space that queries are embedded into too."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from pipeline.errors import PhotoError
+from pipeline.library.stages.stage import DECODING_THREADS, Photo, StageOfPhotos
+from pipeline.models.encoders.loading import embed_producer, load_encoder
+from pipeline.photos.decoding import open_photo
+from pipeline.photos.look_ahead import map_ahead
+from pipeline.rows import Row
+from pipeline.sources import Album
+
+Prepared = NDArray[np.float32] | PhotoError
+
+
+class SiglipEmbeddings(StageOfPhotos):
+    """One vector for each photo, in the space that queries are embedded into too."""
+
+    table = "siglip_embeddings"
+
+    @cached_property
+    @override
+    def producer(self) -> str:
+        return embed_producer(self.settings.embed_model)
+
+    @override
+    def make(
+        self, album: Album, items: Sequence[Photo]
+    ) -> Iterator[tuple[Photo, Row | PhotoError]]:
+        encoder = load_encoder(self.settings.embed_model, self.settings.device)
+        size = self.settings.batch_size or encoder.batch_size
+
+        def embed(batch: list[tuple[Photo, Prepared]]) -> list[tuple[Photo, Row | PhotoError]]:
+            good = [pixels for _, pixels in batch if not isinstance(pixels, PhotoError)]
+            vectors = iter(encoder.encode_prepared(good) if good else ())
+            return [
+                (photo, pixels)
+                if isinstance(pixels, PhotoError)
+                else (photo, {"model_name": encoder.name, "embedding": next(vectors)})
+                for photo, pixels in batch
+            ]
+
+        prepared = map_ahead(
+            lambda photo: encoder.prepare(open_photo(self.file(photo), encoder.image_size)),
+            items,
+            threads=DECODING_THREADS,
+            look_ahead=size + DECODING_THREADS,
+        )
+        batches = iter(lambda: list(islice(prepared, size)), [])
+        at_once = encoder.in_flight
+        for _, rows in map_ahead(embed, batches, threads=at_once, look_ahead=2 * at_once):
+            assert not isinstance(rows, PhotoError)
+            yield from rows

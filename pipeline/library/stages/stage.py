@@ -1,0 +1,139 @@
+"""What all stages have in common, and those that have a row for each photo."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Generic
+
+from typing_extensions import override
+
+from pipeline.errors import CaptionerError, PhotoError
+from pipeline.library import incremental
+from pipeline.library.incremental import Counts, Item, Plan
+from pipeline.library.tables import Tables
+from pipeline.photos.files import photo_file
+from pipeline.rows import Row
+from pipeline.settings import Settings
+from pipeline.sources import Album
+
+DECODING_THREADS = os.cpu_count() or 2
+
+Made = Iterable[tuple[Item, Row | PhotoError]]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo that raw_images found to be readable; see ``photo_file`` for its ``path``."""
+
+    image_id: int
+    sha256: str
+    path: bytes
+    title: str
+
+
+def readable_photos(tables: Tables, album_id: str) -> list[Photo]:
+    """The photos of an album that raw_images could read, in the album's order."""
+    return list(_readable_photos(tables, album_id, tables.version("raw_images", album_id)))
+
+
+@lru_cache(maxsize=1)  # the stages of one album all ask
+def _readable_photos(tables: Tables, album_id: str, version: str) -> list[Photo]:
+    """``version`` is that of the file: another one has to be read."""
+    columns = ["image_id", "sha256", "path", "title", "error"]
+    return [
+        Photo(row["image_id"], row["sha256"], row["path"], row["title"])
+        for row in tables.read("raw_images", album_id, columns).to_pylist()
+        if row["error"] is None
+    ]
+
+
+class Stage(Generic[Item]):
+    """One table: which rows an album should have, what they are made from, and how."""
+
+    table: ClassVar[str]
+
+    def __init__(self, tables: Tables, settings: Settings) -> None:
+        self.tables = tables
+        self.settings = settings
+
+    @property
+    def producer(self) -> str:
+        """Who makes the rows: model name and code version."""
+        return self.table
+
+    @property
+    def active(self) -> bool:
+        """Whether the settings ask for this table; if not, its files are left as they are."""
+        return True
+
+    def wanted(self, album: Album) -> Sequence[Item]:
+        """The items that the album should have rows for, in order."""
+        raise NotImplementedError
+
+    def origin(self, item: Item) -> Row:
+        """The values that this item's row is made from."""
+        raise NotImplementedError
+
+    def make(self, album: Album, items: Sequence[Item]) -> Made[Item]:
+        """Make the rows of these items, lazily and in order."""
+        raise NotImplementedError
+
+    def plan(self, album: Album) -> Plan[Item]:
+        """What is to be done for an album, as far as is known without asking anybody."""
+        return self._plan(album, self.wanted(album))
+
+    def _plan(self, album: Album, wanted: Sequence[Item]) -> Plan[Item]:
+        origin_columns = self.origin(wanted[0]) if wanted else []
+        columns = dict.fromkeys(["image_id", *origin_columns, "error", "attempts", "retryable"])
+        existing = self.tables.read(self.table, album["album_id"], list(columns))
+        return incremental.plan(existing, wanted, self.origin)
+
+    def update_listing(self, album: Album) -> None:
+        """Ask what there is to make rows for, where that is not known from other tables."""
+
+    def refresh(
+        self,
+        album: Album,
+        progress: Callable[[int], object] = lambda photos: None,
+        run_id: str | None = None,
+        unavailable: CaptionerError | None = None,
+    ) -> Counts:
+        """Bring the album's file up to date; ``progress`` is told of photos as they are done.
+
+        ``run_id`` is the Dagster run that does so, if one does. What was ``unavailable`` to another
+        album of the run is not tried once more: nothing is made then.
+        """
+
+        def make(items: Sequence[Item]) -> Made[Item]:
+            if unavailable:
+                raise unavailable
+            return self.make(album, items)
+
+        self.update_listing(album)
+        return incremental.refresh(
+            self.tables,
+            self.table,
+            album["album_id"],
+            self.wanted(album),
+            self.origin,
+            make,
+            progress=progress,
+            run_id=run_id,
+        )
+
+
+class StageOfPhotos(Stage[Photo]):
+    """A table with a row for each readable photo, made from its bytes by a producer."""
+
+    @override
+    def wanted(self, album: Album) -> Sequence[Photo]:
+        return readable_photos(self.tables, album["album_id"])
+
+    @override
+    def origin(self, item: Photo) -> Row:
+        return {"sha256": item.sha256, "producer": self.producer}
+
+    def file(self, photo: Photo) -> str:
+        """The photo's file on this disk. Raises PhotoError."""
+        return photo_file(self.tables.storage, photo.path, photo.sha256)
