@@ -1,6 +1,6 @@
 """Which photos are nearest to what is searched for, and how likely each matches it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,30 +77,20 @@ def rankings(
     return found
 
 
-def log_odds(
-    snapshot: Snapshot,
-    spaces: VectorSpaces,
-    terms: Sequence[Term],
-    mode: Mode,
-    rows: NDArray[np.int64],
-    words: Mapping[int, frozenset[str]],
-) -> Values:
-    """The log odds that each row matches, shape (len(rows),).
+def log_odds(terms: Sequence[Term], kinds: Iterable[Evidence], photos: int) -> Values:
+    """The log odds that each of n rows matches, shape (n,), in a library of so many photos.
 
     It has to match every wanted text and picture, each as much as it weighs. Whatever speaks for an
-    unwanted one speaks against the photo. ``words`` are those of the rows' texts.
+    unwanted one speaks against the photo. ``kinds`` has the evidence for each term.
     """
-    found = [
-        evidence.log_odds(kinds)
-        for kinds in evidence_for(snapshot, spaces, terms, mode, rows, words)
-    ]
-    prior = evidence.prior(snapshot.manifest["tables"]["images"])
+    found = [evidence.log_odds(each) for each in kinds]
+    prior = evidence.prior(photos)
     wanted = [
         (term.weight, odds + prior)
         for term, odds in zip(terms, found, strict=True)
         if term.weight > 0
     ]
-    total = evidence.all_match(wanted) if wanted else np.zeros(len(rows))
+    total = evidence.all_match(wanted) if wanted else np.zeros_like(found[0])
     for term, odds in zip(terms, found, strict=True):
         if term.weight < 0:
             total += term.weight * (np.maximum(odds, 0.0) if wanted else odds)
@@ -115,7 +105,10 @@ def evidence_for(
     rows: NDArray[np.int64],
     words: Mapping[int, frozenset[str]],
 ) -> Iterator[Evidence]:
-    """For each term, the evidence of the kinds that the mode looks at."""
+    """For each term, the evidence of the kinds that the mode looks at.
+
+    ``words`` are those of the rows' texts, if the mode looks at these.
+    """
     unknown, none = np.full(len(rows), np.nan), np.zeros(len(rows))
     photos = {
         part: space.vectors(rows)

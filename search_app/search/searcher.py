@@ -99,7 +99,8 @@ class Searcher:
             else by_part[mode].rows
         )
         words = evidence.words_of(self.snapshot, rows) if mode in {"text", "hybrid"} else {}
-        odds = ranking.log_odds(self.snapshot, self._spaces, terms, mode, rows, words)
+        kinds = ranking.evidence_for(self.snapshot, self._spaces, terms, mode, rows, words)
+        odds = ranking.log_odds(terms, kinds, self._count)
         has_probability = is_wanted and not has_picture
         is_mixed = mode == "hybrid" or (has_probability and mode != "text" and len(terms) > 1)
         found = Ranking(
