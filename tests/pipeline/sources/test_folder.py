@@ -296,7 +296,7 @@ def test_what_stays_is_not_even_read_again(
     before = library.sync()
     created = rows(library, "raw_images")
 
-    monkeypatch.setattr("pipeline.sources.folder.sha256_of", pytest.fail)
+    monkeypatch.setattr("pipeline.sources.folder.files.sha256_of", pytest.fail)
     again = library.sync()
     assert (again.albums, again.snapshot) == ([], before.snapshot)
     assert rows(library, "raw_images") == created

@@ -1,0 +1,62 @@
+"""A source that nobody else knows of is synced, searched, changed, and shown by Dagster."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
+
+PHOTOS = {
+    "Walks": ["Nature Walks 2018/dragonfly.jpg", "Nature Walks 2018/two-dogs.jpg"],
+    "Cups": ["Northern Light 2015/colorful-cups.jpg"],
+}
+
+
+def with_list(*arguments: str) -> str:
+    """Run the command line, with the third source, as a user would; returns what it prints."""
+    command = [sys.executable, "-m", "tests.pipeline.sources.json_list", *arguments]
+    done = subprocess.run(
+        command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_source_of_its_own_needs_no_other_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "list.json"
+    monkeypatch.setenv("JSON_LIST", os.fspath(file))
+    listed = {title: [str(DEMO_PHOTOS / name) for name in names] for title, names in PHOTOS.items()}
+    file.write_text(json.dumps(listed))
+
+    def search(*arguments: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(with_list("search", "--json", *arguments))
+        return found
+
+    def albums() -> list[tuple[Any, ...]]:
+        columns = ("title", "source", "photo_count", "synced", "state")
+        rows = json.loads(with_list("albums", "--json"))
+        return [tuple(row[name] for name in columns) for row in rows]
+
+    assert albums() == [("Walks", "list", 2, 0, "new"), ("Cups", "list", 1, 0, "new")]
+    assert json.loads(with_list("sync", "--json"))["albums"] == ["list-cups", "list-walks"]
+    assert albums() == [("Walks", "list", 2, 2, "complete"), ("Cups", "list", 1, 1, "complete")]
+
+    best = search("dogs")[0]
+    assert (best["album_title"], best["title"]) == ("Walks", "two dogs")
+    assert best["path"] == listed["Walks"][1]
+    (row,) = json.loads(with_list("images", "--album-id", "list-cups", "--json"))
+    assert (row["source"], row["path"]) == ("list", listed["Cups"][0])
+
+    assert not json.loads(with_list("sync", "--json"))["albums"]
+    listed["Walks"].pop()
+    del listed["Cups"]
+    file.write_text(json.dumps(listed))
+    assert json.loads(with_list("sync", "--json"))["albums"] == ["list-walks"]
+    assert [hit["title"] for hit in search("photo", "--mode", "visual")] == ["dragonfly"]
