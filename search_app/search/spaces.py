@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -59,6 +58,6 @@ class VectorSpaces(NamedTuple):
         """Those of a snapshot, whose manifest names the models; they run on ``device``."""
         models = snapshot.manifest["models"]
         return cls(
-            VectorSpace(snapshot.images, partial(load_encoder, models["embedding"], device)),
-            VectorSpace(snapshot.captions, partial(load_text_encoder, models["text"], device)),
+            VectorSpace(snapshot.images, lambda: load_encoder(models["embedding"], device)),
+            VectorSpace(snapshot.captions, lambda: load_text_encoder(models["text"], device)),
         )
