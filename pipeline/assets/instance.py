@@ -99,7 +99,9 @@ def keep_to_one_library(
     owner = storage.get_cursor_values({_LIBRARY_KEY}).get(_LIBRARY_KEY)
     if owner == library:
         return
-    if owner and not moved and not _is_moved_along(instance, settings, owner):
+    # Without partitions there is nothing to delete: the owner's LIBRARY_URL may have been mistyped.
+    has_albums = bool(owner and instance.get_dynamic_partitions("albums"))
+    if owner and has_albums and not moved and not _is_moved_along(instance, settings, owner):
         raise AlbumscopeError(
             f"Dagster's storage in {instance.root_directory} is that of the library {owner}, and"
             f" cannot be that of {library} too: set DAGSTER_HOME to another folder (with Postgres,"

@@ -132,8 +132,15 @@ def test_machines_that_share_a_bucket_have_one_library(tmp_path: Path) -> None:
             settings = Settings(data_dir=tmp_path / machine, library_url="s3://photos/library")
             keep_to_one_library(shared, settings)
         other = Settings(data_dir=tmp_path / "one", library_url="s3://photos/other")
+        shared.add_dynamic_partitions("albums", ["of-photos-library"])
         with pytest.raises(AlbumscopeError, match="s3://photos/library, and cannot"):
             keep_to_one_library(shared, other)
+
+
+def test_a_mistyped_library_claims_nothing(tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        for url in ("s3://fotos/library", "s3://photos/library"):
+            keep_to_one_library(instance, Settings(data_dir=tmp_path, library_url=url))
 
 
 def test_a_copied_configuration_means_the_same_folder_from_everywhere(

@@ -15,12 +15,11 @@ from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.assets.project import definitions
 from pipeline.assets.versions import data_version
-from pipeline.library import stages
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
 from tests.pipeline.dagster_dev import ALBUM_ASSETS
-from tests.pipeline.quick_model import QuickModel
+from tests.pipeline.quick_model import use_quick_models
 
 EVERYTHING_SYNCED: dict[str, set[str]] = {}
 
@@ -39,8 +38,7 @@ def library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Library:
     """Albums A and B of two photos each, synced with models that take no time."""
-    for load in ("load_captioner", "load_encoder", "load_text_encoder"):
-        monkeypatch.setattr(stages, load, lambda *_: QuickModel())
+    use_quick_models(monkeypatch)
     for album in "AB":
         make_album(tmp_path / "photos" / album)
     library = Library(Settings(data_dir=data_dir))

@@ -12,7 +12,7 @@ from pipeline.errors import AlbumscopeError
 from pipeline.library.library import Library
 from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.settings import Settings, load_settings
-from pipeline.snapshot import reading
+from pipeline.snapshot import inputs, publishing, reading
 from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS
 
@@ -75,7 +75,9 @@ def test_a_snapshot_from_before_is_published_anew(
     demo: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as past:
-        past.setattr(reading, "FORMAT", reading.FORMAT - 1)
+        before = reading.FORMAT - 1
+        for module in (reading, inputs, publishing):
+            past.setattr(module, "FORMAT", before)
         assert synced(demo).published
     report = synced(demo)
     assert (report.albums, report.published) == ([], True)

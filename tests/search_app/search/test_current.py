@@ -26,7 +26,7 @@ from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
 from search_app.search.hits import Hit
 from search_app.search.searcher import Query, Searcher
-from tests.pipeline.quick_model import QuickModel
+from tests.pipeline.quick_model import QuickModel, use_quick_models
 
 ALL = 1000
 
@@ -43,10 +43,14 @@ class QuickEncoder(QuickModel):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("pipeline.library.stages", "search_app.search.spaces"):
-        for load in ("load_encoder", "load_text_encoder"):
-            monkeypatch.setattr(f"{place}.{load}", lambda *_: QuickEncoder())
-    monkeypatch.setattr("pipeline.library.stages.load_captioner", lambda *_: QuickModel())
+    use_quick_models(monkeypatch)
+    for encoder in (
+        "pipeline.library.stages.siglip_embeddings.load_encoder",
+        "pipeline.library.stages.caption_embeddings.load_text_encoder",
+        "search_app.search.spaces.load_encoder",
+        "search_app.search.spaces.load_text_encoder",
+    ):
+        monkeypatch.setattr(encoder, lambda *_: QuickEncoder())
 
 
 class Publisher:
