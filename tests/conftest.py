@@ -45,6 +45,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path.stem, len(LONG)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_read_once() -> Iterator[None]:
+    """Dagster makes a database for each run, and reads all of its eighty migrations for each."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    read = ScriptDirectory.from_config
+    scripts: dict[str | None, ScriptDirectory] = {}
+
+    def read_once(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in scripts:
+            scripts[folder] = read(config)
+        return scripts[folder]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", read_once)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _settings_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Each test has an empty DATA_DIR and none of the settings of whoever runs it."""
@@ -83,27 +103,37 @@ def albumscope() -> Albumscope:
     return run
 
 
+def built_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]
+) -> Path:
+    """A folder that ``build`` makes once for all workers of a run; for reading only."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    with FileLock(root / f"{name}.lock"):
+        if not (root / f"{name}.is_built").exists():
+            (root / name).mkdir()
+            build(root / name)
+            (root / f"{name}.is_built").touch()
+    return root / name
+
+
 @pytest.fixture(scope="session")
 def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The DATA_DIR of the demo photos, synced once for all workers; for reading only."""
+    """The DATA_DIR of the demo photos."""
     from pipeline.assets import sync
     from pipeline.assets.instance import open_instance
     from pipeline.library.library import Library
     from pipeline.settings import Settings
     from pipeline.sources import folder
 
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    library = Library(Settings(data_dir=root / "demo" / "library"))
-    with FileLock(root / "demo.lock"):
-        if not (root / "demo" / "is_synced").exists():
-            folder.register(library.storage, folder.Registration(str(DEMO_PHOTOS), recursive=True))
-            with open_instance(library.settings) as instance:
-                report = sync.sync(library, instance)
-            assert not report.failed
-            (root / "demo" / "is_synced").touch()
-    return library.settings.data_dir
+    def build(root: Path) -> None:
+        library = Library(Settings(data_dir=root / "library"))
+        folder.register(library.storage, folder.Registration(str(DEMO_PHOTOS), recursive=True))
+        with open_instance(library.settings) as instance:
+            assert not sync.sync(library, instance).failed
+
+    return built_once(tmp_path_factory, "demo", build) / "library"
 
 
 @pytest.fixture
@@ -116,25 +146,6 @@ def demo_copy(demo_library: Path, data_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SigLIP with random weights and a tokenizer of eight words, as transformers saves them."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast, SiglipProcessor
-    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+    from tests.pipeline.tiny_models import save_siglip_of_eight_words
 
-    from tests.pipeline.tiny_models import SIDE, save_siglip_model
-
-    words = ["<pad>", "<eos>", "<unk>", "a", "cat", "dog", "photo", "of"]
-    vocabulary = {word: index for index, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A <eos>", special_tokens=[("<eos>", 1)]
-    )
-    folder = tmp_path_factory.mktemp("siglip")
-    save_siglip_model(folder, len(words), eos=1, pad=0)
-    SiglipProcessor(
-        SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}),
-        PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
-        ),
-    ).save_pretrained(folder)
-    return folder
+    return built_once(tmp_path_factory, "siglip", save_siglip_of_eight_words)

@@ -26,11 +26,14 @@ from transformers import (
     CLIPModel,
     CLIPProcessor,
     CLIPTokenizer,
+    PreTrainedTokenizerFast,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
     SiglipModel,
+    SiglipProcessor,
 )
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 SIDE = 32
 TEXT_LENGTH = 64
@@ -165,6 +168,24 @@ def save_naflex(folder: Path) -> None:
         max_num_patches=16,
         patch_size=8,
     )
+
+
+def save_siglip_of_eight_words(folder: Path) -> None:
+    """As any SigLIP that was saved by transformers, with a tokenizer of eight words."""
+    words = ["<pad>", "<eos>", "<unk>", "a", "cat", "dog", "photo", "of"]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", 1)]
+    )
+    save_siglip_model(folder, len(words), eos=1, pad=0)
+    SiglipProcessor(
+        SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}),
+        PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
+        ),
+    ).save_pretrained(folder)
 
 
 def save_siglip_model(folder: Path, words: int, *, eos: int, pad: int) -> None:

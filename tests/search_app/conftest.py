@@ -15,9 +15,9 @@ from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
+from tests.conftest import DEMO_PHOTOS, built_once
 from tests.search_app.browser import CHROMIUM, LOCALHOST, Server, serving
 
-DEMO_PHOTOS = Path(__file__).resolve().parents[2] / "data" / "demo"
 ODD_ALBUM = "$x$ :red[hi] <i>"
 ODD_TITLE = "*a* [x](y) <b> >= :streamlit:"
 
@@ -44,20 +44,22 @@ def sync_library(library: Library) -> None:
 @pytest.fixture(scope="session")
 def odd_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The DATA_DIR of a library of photos with odd names, one of which is gone; read only."""
-    root = tmp_path_factory.mktemp("odd")
-    album = root / ODD_ALBUM
-    album.mkdir()
-    for source, name in {
-        "Northern Light 2015/kite.jpg": os.fsencode(f"{ODD_TITLE}.jpg"),
-        "Things and Places/pagoda.jpg": os.fsencode("京都の東京駅.jpg"),
-        "Nature Walks 2018/sunset.jpg": os.fsencode("Вечер в Москве.jpg"),
-        "Things and Places/espresso.jpg": b"caf\xe9.jpg",
-        "Things and Places/clock.jpg": b"gone.jpg",
-    }.items():
-        shutil.copy(DEMO_PHOTOS / source, album / os.fsdecode(name))
-    sync_folder(root / "library", album)
-    (album / "gone.jpg").unlink()
-    return root / "library"
+
+    def build(root: Path) -> None:
+        album = root / ODD_ALBUM
+        album.mkdir()
+        for source, name in {
+            "Northern Light 2015/kite.jpg": os.fsencode(f"{ODD_TITLE}.jpg"),
+            "Things and Places/pagoda.jpg": os.fsencode("京都の東京駅.jpg"),
+            "Nature Walks 2018/sunset.jpg": os.fsencode("Вечер в Москве.jpg"),
+            "Things and Places/espresso.jpg": b"caf\xe9.jpg",
+            "Things and Places/clock.jpg": b"gone.jpg",
+        }.items():
+            shutil.copy(DEMO_PHOTOS / source, album / os.fsdecode(name))
+        sync_folder(root / "library", album)
+        (album / "gone.jpg").unlink()
+
+    return built_once(tmp_path_factory, "odd", build) / "library"
 
 
 @pytest.fixture(scope="module")
