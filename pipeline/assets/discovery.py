@@ -1,11 +1,10 @@
 """Asking all sources for their albums, and telling which sources changed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import dagster as dg
 
 from pipeline.assets.partitions import matches_catalogue
-from pipeline.errors import SourceError
 from pipeline.library.library import Library
 from pipeline.sources import AlbumListing
 
@@ -18,28 +17,18 @@ class Discovery:
     reason for each that cannot be asked.
     """
 
-    listings: dict[str, AlbumListing] = field(default_factory=dict)
-    changed: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
+    listings: dict[str, AlbumListing]
+    changed: list[str]
+    warnings: list[str]
+    failed: dict[str, str]
 
 
 def discover(library: Library, instance: dg.DagsterInstance) -> Discovery:
     """Ask all sources that are set up, and compare with the catalogue as it is. Changes nothing."""
     library.storage.refresh()
-    discovery = Discovery()
-    for name, source in library.sources.items():
-        if source.missing_setting:
-            continue
-        try:
-            listing = library.find_albums(name)
-        except SourceError as error:
-            discovery.failed[name] = str(error)
-            continue
-        discovery.listings[name] = listing
-        discovery.warnings += listing.warnings
-        if not library.is_catalogued(listing):
-            discovery.changed.append(name)
+    listings, failed = library.ask_sources()
+    changed = [name for name, listing in listings.items() if not library.is_catalogued(listing)]
     if not matches_catalogue(instance, library):
-        discovery.changed = list(discovery.listings)
-    return discovery
+        changed = list(listings)
+    warnings = [warning for listing in listings.values() for warning in listing.warnings]
+    return Discovery(listings, changed, warnings, failed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from pipeline.cli.terminal import warn
-from pipeline.errors import AlbumscopeError, SourceError
+from pipeline.errors import AlbumscopeError
 from pipeline.settings import FlickrSize, load_settings, read_base_path
 
 if TYPE_CHECKING:
@@ -71,15 +71,8 @@ def found_albums(library: "Library") -> tuple[dict[str, "Album"], dict[str, str]
     """The albums that there are now by id, and the reason for each source that cannot be asked."""
     albums: dict[str, Album] = {}
     not_asked = set(library.tables.partitions("albums"))
-    failed = {}
-    for name, source in library.sources.items():
-        if source.missing_setting:
-            continue
-        try:
-            listing = library.find_albums(name)
-        except SourceError as error:
-            failed[name] = str(error)
-            continue
+    listings, failed = library.ask_sources()
+    for listing in listings.values():
         warn(listing.warnings)
         albums |= {album["album_id"]: album for album in listing.albums}
         not_asked.discard(listing.partition)

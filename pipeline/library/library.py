@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.errors import AlbumError, AlbumscopeError
+from pipeline.errors import AlbumError, AlbumscopeError, SourceError
 from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
 from pipeline.library.stages.caption_embeddings import CaptionEmbeddings
 from pipeline.library.stages.exif_metadata import ExifMetadata
@@ -68,6 +68,21 @@ class Library:
         """Ask a source for its albums. Raises SourceError."""
         known = [album for album in self.albums() if album["source"] == source]
         return self.sources[source].find_albums(known)
+
+    def ask_sources(self) -> tuple[dict[str, AlbumListing], dict[str, str]]:
+        """Ask all sources that are set up for their albums.
+
+        Returns what each has, and the reason of each that cannot be asked, both by its name.
+        """
+        listings, failed = {}, {}
+        for name, source in self.sources.items():
+            if source.missing_setting:
+                continue
+            try:
+                listings[name] = self.find_albums(name)
+            except SourceError as error:
+                failed[name] = str(error)
+        return listings, failed
 
     def is_catalogued(self, listing: AlbumListing) -> bool:
         """Whether table ``albums`` says the same as a source."""

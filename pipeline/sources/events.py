@@ -52,11 +52,11 @@ def event_of_title(title: str) -> Event:
     >>> event_of_title("Things and Places")
     Event(name='Things and Places', year=None)
     """
-    found = _YEAR.search(title)
-    if not found:
+    match = _YEAR.search(title)
+    if not match:
         return Event(title, None)
-    name = title[: found.end()].strip() if title[: found.start()].strip() else title
-    return Event(name, int(found.group()))
+    name = title[: match.end()].strip() if title[: match.start()].strip() else title
+    return Event(name, int(match.group()))
 
 
 class Override(BaseModel):
@@ -94,7 +94,7 @@ def overrides(storage: Storage) -> list[Override]:
         wrong = (unknown or error.errors())[0]
         if unknown:
             wrong["msg"] = "no such entry; there are album, title, event, year and type"
-        place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
+        place = ".".join(str(step + 1 if isinstance(step, int) else step) for step in wrong["loc"])
         raise AlbumscopeError(f"{storage.where(KEY)} is wrong at {place}: {wrong['msg']}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise AlbumscopeError(f"{storage.where(KEY)} cannot be read: {error}") from None
@@ -124,7 +124,7 @@ def with_event(album: Album, overrides: Sequence[Override]) -> Album:
 
 
 def remember(storage: Storage, override: Override) -> None:
-    """Put what is said of one album into events.toml; comments and the rest stay as they are."""
+    """Put an entry for one album into events.toml; comments and the rest stay as they are."""
     overrides(storage)  # a file that cannot be read is not written over
     try:
         document = tomlkit.parse(storage.read(KEY))

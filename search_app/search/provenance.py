@@ -14,7 +14,7 @@ class Origin:
     """What one asset made for the photo, with links to Dagster's UI.
 
     ``producer`` is the model and the version of the code. ``run_id`` and ``run_url`` are None for
-    what was made outside of Dagster, or before runs were noted. ``created_at`` is UTC, no zone.
+    what was made outside of Dagster. ``created_at`` is UTC, no zone.
     """
 
     asset: str
@@ -54,8 +54,7 @@ class Provenance:
 def provenance(snapshot: Snapshot, image_id: int, dagster_url: str) -> Provenance:
     """Where a photo of the snapshot comes from; ``dagster_url`` is where Dagster's UI is.
 
-    Snapshots from before provenance was kept tell of themselves alone. Raises AlbumscopeError for
-    an unknown id.
+    Raises AlbumscopeError for an unknown id.
     """
     cursor = snapshot.cursor()
     photo = cursor.execute("SELECT page_url FROM images WHERE image_id = ?", [image_id]).fetchone()
@@ -69,15 +68,13 @@ def provenance(snapshot: Snapshot, image_id: int, dagster_url: str) -> Provenanc
         """,
         [image_id],
     ).fetchall()
-    rows = []
-    if "provenance" in snapshot.manifest["tables"]:
-        rows = cursor.execute(
-            """
-            SELECT asset, producer, model_name, run_id, created_at, album_id
-            FROM provenance WHERE image_id = ? ORDER BY list_position(?, asset)
-            """,
-            [image_id, list(ALBUM_TABLES)],
-        ).fetchall()
+    rows = cursor.execute(
+        """
+        SELECT asset, producer, model_name, run_id, created_at, album_id
+        FROM provenance WHERE image_id = ? ORDER BY list_position(?, asset)
+        """,
+        [image_id, list(ALBUM_TABLES)],
+    ).fetchall()
     published = datetime.fromisoformat(snapshot.manifest["created_at"]).replace(tzinfo=None)
     rows.append(("faiss_index", None, None, snapshot.manifest["run_id"], published, None))
     return Provenance(

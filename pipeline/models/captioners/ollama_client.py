@@ -9,21 +9,14 @@ from typing import Any, NamedTuple
 
 import httpx
 import ollama
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    sleep_using_event,
-    wait_exponential_jitter,
-)
 
 from pipeline.errors import CaptionerError, PhotoError
+from pipeline.retries import PassingError, with_retries
 
 ATTEMPTS = 5  # at a request, while the server is gone: 15 seconds, in which it may be restarted
 ATTEMPTS_BUSY = 8
 ATTEMPTS_DIED = 3
 ATTEMPTS_LATE = 2
-BACKOFF = 1.0  # seconds before the second attempt; doubled for each further one
 LONGEST_BACKOFF = 30.0  # seconds
 TIMEOUT = 600.0  # seconds to an answer's first word: the model is loaded, others are served first
 CHECK_TIMEOUT = 10.0  # seconds
@@ -41,13 +34,12 @@ class Reply(NamedTuple):
     is_cut: bool
 
 
-class _AttemptError(Exception):
-    """An attempt that failed: what to raise once there were ``most_attempts`` of them."""
+class _AttemptError(PassingError):
+    """An attempt that failed: what to raise once there were ``attempts`` of them."""
 
-    def __init__(self, error: PhotoError | CaptionerError, most_attempts: int = 1) -> None:
-        super().__init__(str(error))
+    def __init__(self, error: PhotoError | CaptionerError, attempts: int = 1) -> None:
+        super().__init__(str(error), attempts=attempts)
         self.error = error
-        self.most_attempts = most_attempts
 
 
 class OllamaClient:
@@ -95,17 +87,13 @@ class OllamaClient:
         grows; ``how`` is what else Ollama's chat takes. Raises PhotoError if the model fails at
         this photo, CaptionerError if it can describe none now.
         """
-        retrying = Retrying(
-            retry=retry_if_exception_type(_AttemptError),
-            stop=lambda state: self._stopped.is_set() or _has_no_attempt_left(state),
-            sleep=sleep_using_event(self._stopped),
-            # The jitter keeps requests that failed together from coming back together.
-            wait=wait_exponential_jitter(multiplier=BACKOFF, max=LONGEST_BACKOFF, jitter=BACKOFF),
-            reraise=True,
-        )
         messages = [{"role": "user", "content": prompt, "images": [photo]}]
         try:
-            reply = retrying(self._attempt, messages, on_text, how)
+            reply = with_retries(
+                lambda: self._attempt(messages, on_text, how),
+                self._stopped,
+                longest_backoff=LONGEST_BACKOFF,
+            )
         except _AttemptError as failed:
             if isinstance(failed.error, PhotoError):
                 self._photos_failed += 1
@@ -186,11 +174,6 @@ class OllamaClient:
 
     def _unavailable(self, why: str) -> CaptionerError:
         return CaptionerError(f"Ollama at {self._address} {why}")
-
-
-def _has_no_attempt_left(state: RetryCallState) -> bool:
-    failed = state.outcome.exception() if state.outcome else None
-    return not isinstance(failed, _AttemptError) or state.attempt_number >= failed.most_attempts
 
 
 @lru_cache(maxsize=4)

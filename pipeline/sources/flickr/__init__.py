@@ -6,6 +6,9 @@
 - ``transport``: one call of the API, with the key; nothing else ever sees the key
 - ``parsing``: what the API answers, as typed models
 - ``api``: whole listings of albums and photos
+- ``addresses``: those of pictures, which differ in a letter for the size
 - ``pictures``: downloading the pictures themselves
+- ``listings``: what albums held when they were last listed
+- ``downloads``: a photo's picture in the library, and its row
 - ``source``: all of it, for the library
 """

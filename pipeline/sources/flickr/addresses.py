@@ -10,7 +10,7 @@ _PICTURE = re.compile(r"(/\d+_[0-9a-f]+)(?:_([mnwzcb]))?\.jpg")
 
 def picture_of_size(url: str, side: int) -> str | None:
     """The address of the smallest picture of a photo with at least ``side`` pixels on its longer
-    side; ``url`` is the address of another one, None if it cannot be told.
+    side, which follows from the address of another one, ``url``; None if it does not.
 
     Of a small photo there are no larger pictures than the one that is known.
     """

@@ -60,7 +60,7 @@ class FlickrApi:
             lookups.insert(0, ("flickr.people.findByUsername", {"username": name}))
         for method, params in lookups:
             try:
-                user = _part(self._transport.call(method, **params), "user")
+                user = _field(self._transport.call(method, **params), "user")
             except FlickrCodeError as refused:
                 if refused.code not in {_NOT_FOUND, _USER_NOT_FOUND}:
                     raise
@@ -111,7 +111,7 @@ class FlickrApi:
         return [parse_photo(photo, owner, text(album.get("ownername"))) for photo in photos]
 
     def _list(
-        self, method: str, whole: str, part: str, **params: str
+        self, method: str, listing: str, entries: str, **params: str
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the last page's head, and the entries of all pages, each once.
 
@@ -120,7 +120,7 @@ class FlickrApi:
         """
         previous: list[str] | None = None
         for _ in range(_LISTINGS):
-            head, found, totals = self._list_once(method, whole, part, params)
+            head, found, totals = self._list_once(method, listing, entries, params)
             if totals == {len(found)} or list(found) == previous:
                 return head, list(found.values())
             previous = list(found)
@@ -129,7 +129,7 @@ class FlickrApi:
         )
 
     def _list_once(
-        self, method: str, whole: str, part: str, params: Mapping[str, str]
+        self, method: str, listing: str, entries: str, params: Mapping[str, str]
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]], set[int | None]]:
         found: dict[str, dict[str, Any]] = {}
         totals: set[int | None] = set()
@@ -143,8 +143,8 @@ class FlickrApi:
                     raise
                 totals.add(None)  # the list grew shorter, and there is no such page any more
                 break
-            head = _part(answer, whole)
-            for entry in head.get(part) or []:
+            head = _field(answer, listing)
+            for entry in head.get(entries) or []:
                 if isinstance(entry, dict) and _is_id(entry_id := text(entry.get("id"))):
                     found.setdefault(entry_id, entry)
             totals.add(number(head.get("total")))
@@ -158,11 +158,11 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
-def _part(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
-    part = answer.get(name)
-    if not isinstance(part, dict):
+def _field(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = answer.get(name)
+    if not isinstance(value, dict):
         raise FlickrUnavailable(f"Flickr's answer has no {name!r} in it: try again later")
-    return part
+    return value
 
 
 def _unknown_user(given: str) -> FlickrError:

@@ -12,10 +12,11 @@ import httpx
 
 from pipeline.errors import PhotoError
 from pipeline.photos.decoding import open_photo
+from pipeline.retries import PassingError
 from pipeline.settings import Settings
 from pipeline.sources.flickr.errors import FlickrUnreachable
 from pipeline.sources.flickr.retries import (
-    PassingError,
+    UnreachableError,
     check_status,
     fault_of,
     open_client,
@@ -53,7 +54,7 @@ class PictureServer:
         try:
             self._storage.replace(key, write)
         except PassingError as fault:
-            if fault.unreachable:
+            if isinstance(fault, UnreachableError):
                 raise FlickrUnreachable(
                     f"{httpx.URL(url).host} cannot be reached ({fault}): check the network and try"
                     " again"
@@ -122,11 +123,11 @@ def _save(response: httpx.Response, file: Path) -> None:
         )
     size = 0
     with file.open("wb") as target:
-        for part in response.iter_bytes():
-            size += len(part)
+        for block in response.iter_bytes():
+            size += len(block)
             if size > MOST_BYTES:
                 raise PhotoError(f"the picture is larger than {MOST_BYTES // 1_000_000} MB")
-            target.write(part)
+            target.write(block)
     try:
         open_photo(file, short_side=64)
     except PhotoError as error:

@@ -30,11 +30,11 @@ class RateLimit:
 
         Raises AlbumscopeError if the file cannot be written.
         """
-        told = False
+        is_logged = False
         while (seconds := self._take()) > 0:
-            if not told:
+            if not is_logged:
                 log.warning("Flickr's limit of calls is reached; going on in %.0f s", seconds)
-                told = True
+                is_logged = True
             time.sleep(min(seconds, 60))  # no longer: the clock may be set meanwhile
 
     def _take(self) -> float:

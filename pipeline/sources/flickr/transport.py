@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import httpx
 
+from pipeline.retries import PassingError
 from pipeline.settings import Settings
 from pipeline.sources.flickr.errors import (
     FlickrCodeError,
@@ -17,7 +18,7 @@ from pipeline.sources.flickr.errors import (
 )
 from pipeline.sources.flickr.rate_limit import RateLimit
 from pipeline.sources.flickr.retries import (
-    PassingError,
+    UnreachableError,
     check_status,
     fault_of,
     open_client,
@@ -65,8 +66,8 @@ class Transport:
             return with_retries(lambda: self._attempt(method, params))
         except PassingError as fault:
             reason = str(fault)
-            unreachable = fault.unreachable
-        if unreachable:
+            is_unreachable = isinstance(fault, UnreachableError)
+        if is_unreachable:
             raise FlickrUnreachable(
                 f"Flickr cannot be reached ({reason}): check the network and try again"
             )

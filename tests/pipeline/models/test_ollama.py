@@ -19,6 +19,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from pipeline import retries
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.errors import AlbumscopeError, CaptionerError, PhotoError
@@ -62,7 +63,7 @@ CONTEXT = PhotoContext(
 
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(ollama_client, "BACKOFF", 0.005)
+    monkeypatch.setattr(retries, "BACKOFF", 0.005)
     yield
     ollama_client._capabilities.cache_clear()
     ollama_client._client.cache_clear()
@@ -346,7 +347,7 @@ def test_a_model_that_every_photo_kills_is_unavailable(ollama: OllamaStandIn) ->
 
 
 def test_a_restart_is_waited_for(ollama: OllamaStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ollama_client, "BACKOFF", 0.1)
+    monkeypatch.setattr(retries, "BACKOFF", 0.1)
     ollama.fail_next("stop")
 
     def start_again() -> None:
@@ -363,7 +364,7 @@ def test_a_restart_is_waited_for(ollama: OllamaStandIn, monkeypatch: pytest.Monk
 
 
 def test_who_stops_does_not_wait(ollama: OllamaStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ollama_client, "BACKOFF", 60.0)
+    monkeypatch.setattr(retries, "BACKOFF", 60.0)
     ollama.fail_next("busy", times=99)
     asked = captioner(ollama)
     threading.Timer(0.2, asked.stopped.set).start()

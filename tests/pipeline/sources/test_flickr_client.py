@@ -19,10 +19,11 @@ import httpx
 import pytest
 from PIL import Image
 
+from pipeline import retries
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.settings import Settings
 from pipeline.sources.flickr import pictures as pictures_module
-from pipeline.sources.flickr import retries
+from pipeline.sources.flickr import retries as flickr_retries
 from pipeline.sources.flickr.api import FlickrApi
 from pipeline.sources.flickr.errors import AlbumGone, FlickrError, FlickrUnavailable
 from pipeline.sources.flickr.parsing import FlickrPhoto, parse_album, parse_photo
@@ -38,7 +39,7 @@ MODIFIED = datetime(2015, 7, 2, 11, 28, 40)
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "BACKOFF", 0.01)
-    monkeypatch.setattr(retries, "TIMEOUT", 0.3)
+    monkeypatch.setattr(flickr_retries, "TIMEOUT", 0.3)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ import pytest
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from numpy.typing import NDArray
 
+from pipeline import retries
 from pipeline.assets import sync
 from pipeline.assets.instance import dagster_home, open_instance
 from pipeline.assets.sync import SyncReport
@@ -33,7 +34,7 @@ from pipeline.photos.files import located
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources.events import event_of_title
-from pipeline.sources.flickr import listings, retries
+from pipeline.sources.flickr import listings
 from pipeline.sources.flickr.listings import listing_key
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
@@ -698,7 +699,7 @@ AS_LOUD_AS_CAN_BE = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG, filename=sys.argv.pop(1))
 from pipeline.assets import sync
-from pipeline.sources.flickr import retries
+from pipeline import retries
 sync._QUIET = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
 retries.BACKOFF = 0.02
 from pipeline.cli import main

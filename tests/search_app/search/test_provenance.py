@@ -53,13 +53,3 @@ def test_a_photo_that_is_not_there(demo_library: Path) -> None:
     with pytest.raises(AlbumscopeError, match="No photo 1 in the library"):
         provenance(opened, 1, DAGSTER)
     opened.close()
-
-
-def test_a_snapshot_from_before_tells_of_itself(demo_copy: Path) -> None:
-    opened = reading.open_current(demo_copy)
-    (image_id,) = opened.cursor().execute("SELECT min(image_id) FROM images").fetchall()[0]
-    del opened.manifest["tables"]["provenance"]
-    (origin,) = provenance(opened, image_id, DAGSTER).origins
-    assert (origin.asset, origin.run_id) == ("faiss_index", opened.manifest["run_id"])
-    assert origin.asset_url == f"{DAGSTER}/assets/faiss_index"
-    opened.close()
