@@ -10,12 +10,13 @@ from typing import Any
 
 from PIL import Image
 
-from pipeline.errors import PhotoError
+from pipeline.errors import CaptionerError, PhotoError
 from pipeline.models.captioners import Caption, PhotoContext
 from pipeline.models.captioners.ollama_answer import (
     SCHEMA,
     Answer,
     caption_so_far,
+    is_garbage,
     one_line,
     read_answer,
     read_cut_answer,
@@ -44,6 +45,8 @@ get the same answer."""
 ROOM, MORE_ROOM = 512, 2048
 """Tokens that an answer may have; more once it was cut."""
 _LONGEST_TITLE = 200
+PHOTOS_IN_VAIN = 3
+"""After so many in a row without a caption it is the model, not the photos."""
 
 
 def _nobody_listens(text: str) -> None:
@@ -69,6 +72,7 @@ class OllamaCaptioner:
         self.on_text: Callable[[str], object] = _nobody_listens
         self.stopped = threading.Event()
         self._client = OllamaClient(host, model, self.stopped)
+        self._photos_in_vain = 0  # in a row
 
     def describe(self, image: Image.Image, context: PhotoContext) -> Caption:
         """Describe one upright RGB photo. Thread-safe.
@@ -79,9 +83,10 @@ class OllamaCaptioner:
         prompt = prompt_for(context, self.language)
         photo = _jpeg(image)
         room = ROOM
-        text = ""
+        text = thoughts = ""
+        is_garbled = False
         for temperature in TEMPERATURES:
-            text, is_cut = self._client.ask(
+            text, is_cut, thoughts = self._client.ask(
                 prompt,
                 photo,
                 lambda so_far: self.on_text(caption_so_far(so_far)),
@@ -95,12 +100,27 @@ class OllamaCaptioner:
                 if room == MORE_ROOM:  # it goes round in circles
                     answer = read_cut_answer(text)
                 room = MORE_ROOM
-            if answer:
+            if answer and not is_garbage(answer.caption):
+                self._photos_in_vain = 0
                 return Caption(**answer.model_dump(), language=self.language)
-        excerpt = f"the last one began {text[:60]!r}" if text else "the last was empty"
-        raise PhotoError(
-            f"{self.name} gave {len(TEMPERATURES)} answers without a caption; {excerpt}",
-            transient=True,
+            if answer and is_garbled:
+                break
+            is_garbled = answer is not None
+        raise self._no_caption(text, thoughts)
+
+    def _no_caption(self, text: str, thoughts: str) -> PhotoError | CaptionerError:
+        """What to raise for a photo of which the model said nothing: it may never say anything."""
+        if thoughts and not text:
+            excerpt = "it put all that it said into its thoughts"
+        else:
+            excerpt = f"the last one began {text[:60]!r}" if text else "the last was empty"
+        self._photos_in_vain += 1
+        if self._photos_in_vain < PHOTOS_IN_VAIN:
+            return PhotoError(f"{self.name} gave no caption; {excerpt}", transient=True)
+        return CaptionerError(
+            f"{self.name} gave no caption of {self._photos_in_vain} photos in a row; {excerpt}."
+            " Choose another model, such as gemma3:4b (`ollama pull gemma3:4b`, and"
+            " CAPTION_MODEL=gemma3:4b)"
         )
 
 

@@ -28,10 +28,14 @@ _THIS_MACHINE = re.compile(r"(https?://)?(localhost|127\.\d+\.\d+\.\d+|\[::1\])(
 
 
 class Reply(NamedTuple):
-    """What a model wrote; ``is_cut`` says that it had no room for more."""
+    """What a model wrote; ``is_cut`` says that it had no room for more.
+
+    ``thoughts`` is what it put into Ollama's field ``thinking``, where it should write nothing.
+    """
 
     text: str
     is_cut: bool
+    thoughts: str
 
 
 class _AttemptError(PassingError):
@@ -112,7 +116,7 @@ class OllamaClient:
         self, messages: list[dict[str, Any]], on_text: Callable[[str], object], how: dict[str, Any]
     ) -> Reply:
         """Ask once. The answer is read as it is generated, so that it can be stopped."""
-        text = ""
+        text = thoughts = ""
         end = None
         with self._errors_translated():
             for chunk in _client(self._host, TIMEOUT).chat(
@@ -121,11 +125,12 @@ class OllamaClient:
                 if self._stopped.is_set():
                     raise CaptionerError("Stopped")
                 text += chunk.message.content or ""
+                thoughts += chunk.message.thinking or ""
                 on_text(text)
                 end = chunk if chunk.done else None
         if end is None:
             raise _AttemptError(self._unavailable("stopped in the middle of an answer"), ATTEMPTS)
-        return Reply(text, end.done_reason == "length")
+        return Reply(text, end.done_reason == "length", thoughts)
 
     @contextmanager
     def _errors_translated(self) -> Iterator[None]:
