@@ -80,6 +80,7 @@ class OllamaStandIn(StandIn):
     seconds: float = 0.0  # that an answer takes
     late_seconds: float = 1.0
     fail_rate: float = 0.0
+    message: Json | None = None  # that the model answers each time, whatever it is asked
     verbose: bool = False
     requests: list[str] = field(default_factory=list)  # "POST /api/show"
     chats: list[Chat] = field(default_factory=list)
@@ -165,7 +166,7 @@ def content_of(chat: Chat) -> tuple[str, str]:
         "prose": f"Sure! Here it is, {{as asked}}:\n{text}\nAnything else?",
         "not_json": "The photo shows a colour.",
         "empty": "",
-        "wrong_types": json.dumps({"caption": {"en": "A photo"}, "tags": 3}),
+        "wrong_types": json.dumps({"caption": 7, "tags": 3}),
         "no_caption": json.dumps(good | {"caption": " "}),
         "odd_types": json.dumps(odd).replace("Two ", "Two\n"),  # a line break as it is
     }
@@ -247,6 +248,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, chat: Chat) -> None:
         standin = self.server.standin
         content, reason = content_of(chat)
+        said = {}
+        if standin.message:
+            content, said = standin.message["content"], standin.message
         end = {
             "done": True,
             "done_reason": reason,
@@ -261,6 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
             if chat.fault in {"died_midway", "half"}:
                 pieces = pieces[:3]
             self._begin()
+            self._line(self._part(chat, "", said.get("thinking")))
             for piece in pieces:
                 self._line(self._part(chat, piece))
                 time.sleep(standin.seconds / 2 / len(pieces))
@@ -278,11 +283,12 @@ class _Handler(BaseHTTPRequestHandler):
         with standin.lock:
             standin.answered.append(chat)
 
-    def _part(self, chat: Chat, content: str) -> Json:
+    def _part(self, chat: Chat, content: str, thinking: str | None = None) -> Json:
+        message = {"role": "assistant", "content": content}
         return {
             "model": chat.model,
             "created_at": "2025-11-22T12:00:00.000000Z",
-            "message": {"role": "assistant", "content": content},
+            "message": message | ({"thinking": thinking} if thinking else {}),
             "done": False,
         }
 

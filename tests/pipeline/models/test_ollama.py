@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from pipeline.models.captioners.loading import load_captioner
 from pipeline.models.captioners.ollama import (
     LONG_SIDE,
     MORE_ROOM,
+    PHOTOS_IN_VAIN,
     ROOM,
     TEMPERATURES,
     OllamaCaptioner,
@@ -46,6 +48,7 @@ from pipeline.models.captioners.ollama_client import (
 from pipeline.settings import load_settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
+from tests.conftest import PROJECT_ROOT
 from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import QuickModel
 from tests.standins.ollama import TEXT_ONLY, VISION, OllamaStandIn
@@ -186,6 +189,52 @@ def test_odd_types_are_repaired(ollama: OllamaStandIn) -> None:
     ollama.fail_next("odd_types")
     assert describe(ollama) == Caption("Two lines.", ["sea", "sky"], "EXIT, 12", True, "English")
     assert len(ollama.chats) == 1
+
+
+BUS = "A red bus in a street."
+INPUTS = PROJECT_ROOT / "tests" / "inputs" / "ollama"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("has_people-list", {"caption": BUS, "has_people": True}),
+        ("has_people-number", {"caption": BUS, "has_people": True}),
+        ("has_people-text", {"caption": BUS, "has_people": True}),
+        ("visible_text-false", {"caption": BUS, "visible_text": None}),
+        ("visible_text-number", {"caption": BUS, "visible_text": "42"}),
+        ("visible_text-object", {"caption": BUS, "visible_text": "STOP"}),
+        ("keys-in-another-case", {"caption": BUS, "tags": ["bus", "street"]}),
+        ("wrapped", {"caption": BUS}),
+        ("trailing-comma", {"caption": BUS, "tags": ["bus", "street"]}),
+        ("tags-japanese-comma", {"tags": ["バス", "通り", "東京"]}),
+        ("tags-semicolon", {"tags": ["bus", "street"]}),
+        ("nul", {"caption": "A red bus."}),
+    ],
+)
+def test_a_good_caption_survives_odd_fields(
+    ollama: OllamaStandIn, answer: str, expected: dict[str, Any]
+) -> None:
+    ollama.message = json.loads((INPUTS / f"{answer}.json").read_text())["message"]
+    assert asdict(describe(ollama)).items() >= expected.items()
+    assert len(ollama.chats) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "chats"), [("garbage-one-token", 2), ("garbage-words", 2), ("only-thinking", 3)]
+)
+def test_a_model_that_never_gives_a_caption_is_given_up(
+    ollama: OllamaStandIn, answer: str, chats: int
+) -> None:
+    ollama.message = json.loads((INPUTS / f"{answer}.json").read_text())["message"]
+    asked = captioner(ollama)
+    for _ in range(PHOTOS_IN_VAIN - 1):
+        with pytest.raises(PhotoError):
+            asked.describe(RED, CONTEXT)
+    with pytest.raises(CaptionerError, match=f"{VISION} gave no caption of 3 photos in a row"):
+        asked.describe(RED, CONTEXT)
+    asked_at = [chat.body["options"]["temperature"] for chat in ollama.chats]
+    assert asked_at == 3 * [*TEMPERATURES[:chats]]
 
 
 @pytest.mark.parametrize("kind", ["not_json", "empty", "wrong_types", "no_caption"])
