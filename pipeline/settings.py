@@ -1,5 +1,7 @@
 """Settings, from the environment and a file: ``.env`` in the working directory, or ENV_FILE."""
 
+import difflib
+import logging
 import os
 import re
 from fnmatch import fnmatchcase
@@ -19,6 +21,8 @@ FlickrSize = Literal["s", "q", "t", "m", "n", "-", "z", "c", "b", "h", "k", "o"]
 """The letters of Flickr's sizes; "-" is the one of 500 pixels, which has none."""
 
 ENV_FILE = os.environ.get("ENV_FILE", ".env")
+
+log = logging.getLogger(__name__)
 
 _S3 = "s3://"
 _PATH = re.compile(r"([\w.~-]+(/[\w.~-]+)*)?", re.ASCII)
@@ -135,7 +139,13 @@ def read_base_path(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
-    """Read the settings once per process. Raises AlbumscopeError naming the wrong variable."""
+    """Read the settings once per process. Raises AlbumscopeError naming the wrong variable.
+
+    A name in the file that is nearly that of a setting is warned of; others are of other programs.
+    """
+    if "ENV_FILE" in os.environ and not Path(ENV_FILE).exists():
+        raise AlbumscopeError(f"ENV_FILE={ENV_FILE}: there is no such file; name one, or none")
+    in_file = dotenv_values(ENV_FILE)
     try:
         settings = Settings()
     except ValidationError as error:
@@ -146,8 +156,13 @@ def load_settings() -> Settings:
             f"{name}={given!r} in the environment or .env is wrong: "
             + wrong["msg"].removeprefix("Value error, ")
         ) from None
+    known = [name.upper() for name in Settings.model_fields]
+    for name in in_file:
+        meant = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+        if meant and name.upper() not in known:
+            log.warning("%s in %s is no setting: is %s meant?", name, ENV_FILE, meant[0])
     if settings.library_url:  # what leads to it is not ours to read, but may stand beside it
-        for name, value in dotenv_values(ENV_FILE).items():
+        for name, value in in_file.items():
             if name.startswith("AWS_") and value:
                 os.environ.setdefault(name, value)
     return settings

@@ -5,7 +5,9 @@ What is slow to import (Dagster, torch) is imported by the subcommands that need
 
 import atexit
 import gc
+import io
 import logging
+import sys
 
 import typer
 
@@ -35,6 +37,9 @@ def main() -> None:
     # Imports make hundreds of thousands of objects and no garbage. Looking for some all the same,
     # then and once more at the end, takes a second.
     gc.disable()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what the terminal's encoding cannot show
     atexit.register(gc.freeze)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)  # what fails is reported below
     logging.getLogger("pipeline").addHandler(SayHandler(logging.WARNING))

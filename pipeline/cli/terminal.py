@@ -28,6 +28,7 @@ from pipeline.errors import AlbumscopeError
 from pipeline.settings import load_settings
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_TEXT = re.compile(r"[\ud800-\udfff]")
 _NO_WIDTH_LIMIT = 100_000
 _NEVER_CUT = {"album_id", "image_id", "name"}  # what people copy into the next command
 
@@ -89,9 +90,10 @@ def fail_unexpectedly(error: Exception) -> NoReturn:
 
 
 def print_json(value: object) -> None:
-    """Print JSON on standard output; what is no text (parts of a file name) stays escaped."""
+    """Print JSON on standard output, in UTF-8; bytes of file names that are no text as \\xNN."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=_as_json)
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+    text = _NO_TEXT.sub(lambda match: "\\" + _escaped(match), text)  # of JSON's own escapes
+    sys.stdout.buffer.write(text.encode() + b"\n")
     sys.stdout.flush()
 
 
@@ -181,7 +183,15 @@ def _cell(value: object) -> Text:
 def _one_line(text: str) -> str:
     """Escape what would disturb a terminal, or is no text: file names may hold any bytes."""
     line = " ".join(text.split())
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), line)
+    return _UNPRINTABLE.sub(_escaped, line)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    r"""One character by its code; a byte that is no text as \xNN, as ``printable`` writes it."""
+    character = match[0]
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def _as_json(value: object) -> object:

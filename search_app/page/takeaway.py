@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from pipeline.errors import PhotoError
+from pipeline.photos.files import printable
 from search_app.page.wording import photographer
 
 COLUMNS = (
@@ -64,9 +65,9 @@ def _row(photo: Photo) -> dict[str, str]:
 
 
 def _free_name(path: Path, image_id: int, taken: set[str]) -> str:
-    name = path.name.encode("utf-8", "replace").decode()
+    name = printable(path.name)
     if name.lower() in taken:
-        name = f"{path.stem}-{image_id}{path.suffix}".encode("utf-8", "replace").decode()
+        name = printable(f"{path.stem}-{image_id}{path.suffix}")
     taken.add(name.lower())
     return name
 

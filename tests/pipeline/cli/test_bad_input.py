@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.photos.files import printable
+
 CAT = Path(__file__).parents[3] / "data" / "demo" / "Things and Places" / "cat-portrait.jpg"
 GIGABYTE = 1_000_000_000
 
@@ -247,9 +249,9 @@ def test_memory_stays_under_two_gigabytes(first: Library) -> None:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_what_can_be_read_is_in_the_library(first: Library, root: Path, name: str) -> None:
-    (image,) = (image for image in first.images if Path(image["path"]).name == name)
-    assert os.fsencode(image["path"]) == os.fsencode(root / "Bad 2020" / name)
-    assert Path(os.fsencode(image["path"]).decode(errors="surrogateescape")).stat().st_size
+    path = printable(root / "Bad 2020" / name)
+    (image,) = (image for image in first.images if image["path"] == path)
+    assert image["relative_path"] == f"Bad 2020/{printable(name)}"
     assert first.failure(name, "raw_images") is None
 
 
@@ -279,6 +281,19 @@ def test_odd_names_do_not_disturb_a_terminal(command_line: CommandLine, first: L
     assert b"\\x1b[31mred.jpg" in shown
     assert b"caf\\xe9.jpg" in shown
     assert b"\x1b" not in shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_a_terminal_cannot_show_is_replaced(
+    command_line: CommandLine,
+    first: Library,
+    monkeypatch: pytest.MonkeyPatch,
+    encoding: str,
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    shown = command_line.run("images")
+    assert (shown.code, shown.err) == (0, "")
+    assert b"emoji ?" in shown.out
 
 
 def test_originals_are_as_they_were(

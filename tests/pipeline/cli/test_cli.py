@@ -20,6 +20,7 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline import settings as settings_module
 from pipeline.assets.instance import open_instance
 from pipeline.errors import AlbumscopeError
 from pipeline.library.library import Library
@@ -518,6 +519,24 @@ def test_wrong_usage(run: Run, data_dir: Path, arguments: list[str]) -> None:
     assert "Usage: albumscope" in result.err
     assert "Traceback" not in result.err
     assert not data_dir.exists()
+
+
+def test_an_env_file_that_is_missing_is_an_error(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings_module, "ENV_FILE", str(tmp_path / "missing.env"))
+    assert "missing.env: there is no such file" in run("status").error
+
+
+def test_a_misspelt_setting_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("EMBED_MODLE=embedded\nAWS_REGION=x\nDAGSTER_POSTGRES_URL=x\nDATA_DIR=x\n")
+    monkeypatch.setattr(settings_module, "ENV_FILE", str(file))
+    told = run("albums").err.splitlines()
+    assert told[0] == f"EMBED_MODLE in {file} is no setting: is EMBED_MODEL meant?"
+    assert not [line for line in told[1:] if "is no setting" in line]
 
 
 @pytest.mark.parametrize(
