@@ -18,6 +18,9 @@ FOLDERS_OF_WHEELS = $(BIN)/pip config list | sed -n "s/.*\.find-links='\(.*\)'/\
 # Where Debian has nginx
 export PATH := $(PATH):/usr/sbin
 
+# Tests start hundreds of processes, and each would compile all modules anew
+unexport PYTHONDONTWRITEBYTECODE
+
 setup: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt

@@ -1,5 +1,6 @@
 """The state that the page's address holds, and what the browser is told of it."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def sidebar() -> None:
 def opened(demo_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     """The filters of the demo library, not yet drawn."""
     monkeypatch.setenv("DATA_DIR", str(demo_library))
+    # Streamlit puts its script there, and processes that later tests spawn would run it.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     current_snapshot.clear()
     yield AppTest.from_function(sidebar, default_timeout=60)
     current_snapshot.clear()
