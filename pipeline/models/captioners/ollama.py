@@ -119,8 +119,7 @@ class OllamaCaptioner:
             return PhotoError(f"{self.name} gave no caption; {excerpt}", transient=True)
         return CaptionerError(
             f"{self.name} gave no caption of {self._photos_in_vain} photos in a row; {excerpt}."
-            " Choose another model, such as gemma3:4b (`ollama pull gemma3:4b`, and"
-            " CAPTION_MODEL=gemma3:4b)"
+            " Set CAPTION_MODEL to another vision model (`ollama list` names those that are there)"
         )
 
 
