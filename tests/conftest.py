@@ -30,10 +30,11 @@ with suppress(ValueError):
 
 # These files take longest; whichever worker came to one of them last would keep all waiting.
 LONG = (
-    *("test_automation", "test_flickr_sync", "test_page", "test_finding", "test_crash"),
-    *("test_everyone", "test_preview", "test_library_page"),
-    *("test_dagster", "test_cli", "test_bad_input", "test_object_store", "test_postgres"),
-    "test_wheel",
+    *("test_automation", "test_page", "test_crash", "test_flickr_sync", "test_finding"),
+    *("test_postgres", "test_dagster", "test_cli", "test_bad_input", "test_object_store"),
+    *("test_third_source", "test_staleness", "test_base_path", "test_everyone", "test_wheel"),
+    *("test_demo", "test_preview", "test_library_page", "test_flickr_interrupted"),
+    "test_flickr_command_line",
 )
 
 Albumscope = Callable[..., "subprocess.CompletedProcess[str]"]
