@@ -14,6 +14,7 @@ from filelock import FileLock
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEMO_PHOTOS = PROJECT_ROOT / "data" / "demo"
+INPUTS = PROJECT_ROOT / "tests" / "inputs"  # odd files and answers that people met
 
 # No test may talk to the real Flickr with the key in a developer's .env.
 os.environ["ENV_FILE"] = os.devnull

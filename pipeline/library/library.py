@@ -28,6 +28,9 @@ Progress = Callable[[str, str, int], object]
 """Told of photos as they are done: which table, the album's title, how many."""
 
 
+_CUT = "a part of the picture is missing: the file is not whole (the rest is shown)"
+
+
 class AlbumState(NamedTuple):
     """Whether an album is "new", "changed" at its source, "incomplete" or "complete".
 
@@ -175,12 +178,15 @@ class Library:
         }
 
     def failures(self, album: Album) -> list[dict[str, Any]]:
-        """The photos of an album that failed: where, at which stage, why, how often tried."""
+        """The photos of an album that failed: where, at which stage, why, how often tried.
+
+        Among them are those of which a part is missing, though the rest of them is shown.
+        """
         album_id = album["album_id"]
         tables = [each for each in ALBUM_TABLES if self.tables.contents(each, album_id).failed]
-        if not tables:
+        if not tables and not self.tables.contents("raw_images", album_id).cut:
             return []
-        columns = ["image_id", "relative_path", "page_url", "title"]
+        columns = ["image_id", "relative_path", "page_url", "title", "is_cut"]
         photos = {
             row["image_id"]: row
             for row in self.tables.read("raw_images", album_id, columns).to_pylist()
@@ -191,7 +197,12 @@ class Library:
             where = photo.get("relative_path") or photo.get("page_url") or str(image_id)
             return {"photo": where, "title": photo.get("title")}
 
-        return [
+        cut = [
+            {**name(image_id), "stage": "raw_images", "reason": _CUT, "attempts": 1}
+            for image_id, photo in photos.items()
+            if photo["is_cut"]
+        ]
+        return cut + [
             {
                 **name(row["image_id"]),
                 "stage": table,

@@ -25,13 +25,15 @@ _SUFFIX = ".parquet"
 class Contents(NamedTuple):
     """What a file of a table holds: how many rows, how many of them photos that failed.
 
-    ``pictures`` are of ``raw_images`` alone: the beginnings of the sha256.
+    The rest is of ``raw_images`` alone: ``pictures`` are the beginnings of the sha256, ``cut`` is
+    of how many a part is missing.
     """
 
     version: str
     rows: int
     failed: int
-    pictures: Sequence[str]
+    pictures: Sequence[str] = ()
+    cut: int = 0
 
 
 class Tables:
@@ -89,11 +91,13 @@ class Tables:
         found = self._contents.get(name)
         if found is None or found.version != version:
             rows, failed = self._counts(self.key(table, partition))
-            pictures: list[str] = []
+            found = Contents(version, rows, failed)
             if table == "raw_images":
-                hashes = self.read(table, partition, ["sha256"])["sha256"].drop_null()
-                pictures = list(map(_beginning, hashes.to_pylist()))
-            found = self._contents[name] = Contents(version, rows, failed, pictures)
+                photos = self.read(table, partition, ["sha256", "is_cut"])
+                pictures = list(map(_beginning, photos["sha256"].drop_null().to_pylist()))
+                cut = photos["is_cut"].to_pylist().count(True)
+                found = found._replace(pictures=pictures, cut=cut)
+            self._contents[name] = found
         return found
 
     def albums_with(self, hashes: Iterable[str]) -> list[str]:

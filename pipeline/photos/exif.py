@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -19,15 +18,16 @@ from typing import Any, BinaryIO, TypedDict
 
 import exifread
 from exifread.tags.fields import FieldType
-from PIL import Image
+from PIL import ExifTags, Image
 
+import pipeline.photos.pillow  # noqa: F401
 from pipeline.photos.files import unreadable
 from pipeline.rows import Int8, Int32
 
 CODE_VERSION = "1"
 _TIFF_START = re.compile(rb"II\*\x00|MM\x00\*")
 _PNG_START = b"\x89PNG"
-_WRAPPED_FORMATS = ("JPEG", "WEBP", "HEIF", "AVIF")
+_WRAPPED_FORMATS = ("JPEG", "WEBP", "HEIF", "AVIF", "JXL")
 _SECTIONS = ("Image ", "EXIF ", "GPS ", "MakerNote ")
 _ISO_TAGS = ("ISOSpeedRatings", "RecommendedExposureIndex", "ISOSpeed", "Tag 0x8831")
 _CLOCKS = (  # the best first
@@ -52,10 +52,8 @@ _MAX_NUMBER = 2**53  # beyond lie infinity and what cannot be a photo's
 _MAX_VALUES = 32  # longer lists are data, such as the offsets of a TIFF's strips
 _MAX_TAGS = 500
 
-# ExifRead and Pillow warn of each damaged field. Without a handler those of ExifRead would end on
-# standard error. Pillow's can only be filtered for all threads, which read photos at the same time.
+# ExifRead warns of each damaged field, which without a handler would end on standard error.
 logging.getLogger("exifread").addHandler(logging.NullHandler())
-warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 
 class Exif(TypedDict):
@@ -77,7 +75,7 @@ class Exif(TypedDict):
     """Millimetres."""
     flash: bool | None
     orientation: Int8 | None
-    """What decoded pixels still need, 1 to 8: 1 for a HEIC, whose decoder turns them."""
+    """What decoded pixels still need, 1 to 8: 1 for HEIC and JPEG XL, whose decoders turn them."""
     taken_at: datetime | None
     taken_at_offset: str | None
     latitude: float | None
@@ -209,6 +207,10 @@ def _find_block(file: BinaryIO) -> BinaryIO | None:
     block = b""
     with _damage_forgiven(), Image.open(file, formats=_WRAPPED_FORMATS) as image:
         block = image.info.get("exif") or b""
+        if image.format == "JXL" and block:
+            exif = image.getexif()
+            exif[ExifTags.Base.Orientation] = 1  # as of a HEIC
+            block = exif.tobytes()
     tiff = _TIFF_START.search(block[:64])  # a prefix may come before it
     return io.BytesIO(block[tiff.start() :]) if tiff else None
 

@@ -11,9 +11,11 @@ from PIL import UnidentifiedImageError
 from pipeline.errors import PhotoError
 from pipeline.storage import Storage
 
-EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
-)
+RAW_EXTENSIONS = frozenset({".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"})
+EXTENSIONS = RAW_EXTENSIONS | {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".gif"),
+    *(".heic", ".heif", ".hif", ".avif", ".jxl"),
+}
 
 
 PhotoSource = str | os.PathLike[str] | BinaryIO
@@ -43,6 +45,11 @@ def is_photo_name(name: str) -> bool:
     """Whether a file of this name is taken for a photo."""
     _, dot, extension = name.rpartition(".")
     return not name.startswith(".") and f"{dot}{extension}".lower() in EXTENSIONS
+
+
+def is_raw_name(name: str) -> bool:
+    """Whether a file of this name is taken for camera RAW."""
+    return Path(name).suffix.lower() in RAW_EXTENSIONS
 
 
 def title_of_file(name: str) -> str:

@@ -69,6 +69,8 @@ class PhotoRow(Outcome, total=False):
     image_format: str
     width: Int32
     height: Int32
+    is_cut: bool | None
+    """Whether a part of the picture is missing, as of a file that was not copied whole."""
     file_size_bytes: int
     sha256: str
     uploaded_at: datetime | None

@@ -90,7 +90,6 @@ def albums(library: Library) -> list[AlbumReport]:
 
 def _album(library: Library, album: Album) -> AlbumReport:
     stages = library.status(album)
-    has_failed = any(counts["failed"] for counts in stages.values())
     return AlbumReport(
         title=album["title"],
         event=album["event_name"],
@@ -98,7 +97,7 @@ def _album(library: Library, album: Album) -> AlbumReport:
         photos=album["photo_count"],
         state=_state(library, album, stages),
         stages=stages,
-        failures=library.failures(album) if has_failed else [],
+        failures=library.failures(album),
     )
 
 

@@ -14,7 +14,7 @@ from pipeline.models import imagenet
 from pipeline.models.captioners import Caption, PhotoContext
 from pipeline.photos.camera_name import camera_name
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """To be raised by any change that changes what is said of a photo."""
 
 PROBABLE = 0.5

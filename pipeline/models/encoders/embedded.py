@@ -13,7 +13,7 @@ from pipeline.models.encoders.class_vectors import class_vectors, unit_rows
 from pipeline.models.encoders.text_loading import load_text_encoder
 from pipeline.models.torch_models import on_one_core, torch_device
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """To be raised by any change that changes the vectors of a photo or a text."""
 
 _DIMENSION = 384  # of all-MiniLM-L6-v2

@@ -103,6 +103,7 @@ class Downloads:
             "image_format": header.image_format,
             "width": header.width,
             "height": header.height,
+            "is_cut": header.is_cut,
             "file_size_bytes": file.stat().st_size,
             "sha256": sha256_of(str(file)),
             "downloaded_at": earlier["downloaded_at"] if earlier else utc_now(),

@@ -11,7 +11,7 @@ from threading import Event
 import httpx
 
 from pipeline.errors import PhotoError
-from pipeline.photos.decoding import open_photo
+from pipeline.photos.decoding import open_photo, read_header
 from pipeline.retries import PassingError
 from pipeline.settings import Settings
 from pipeline.sources.flickr.errors import FlickrUnreachable
@@ -130,5 +130,7 @@ def _save(response: httpx.Response, file: Path) -> None:
             target.write(block)
     try:
         open_photo(file, short_side=64)
+        if read_header(file).is_cut:
+            raise PhotoError("the picture came in part only")
     except PhotoError as error:
         raise PassingError(str(error), attempts=_DAMAGED_ATTEMPTS) from None

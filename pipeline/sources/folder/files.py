@@ -61,4 +61,5 @@ def _read_photo(photo: PhotoFile) -> PhotoRow:
         return row
     row["image_format"] = header.image_format
     row["width"], row["height"] = header.width, header.height
+    row["is_cut"] = header.is_cut
     return row

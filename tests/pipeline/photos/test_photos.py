@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -250,7 +251,7 @@ def test_bands_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, m
 # What cannot be read
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "photo.jpg"])
 def test_a_truncated_photo_is_damaged(tmp_path: Path, name: str) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
     path = save(Image.fromarray(noise), tmp_path / name)
@@ -290,40 +291,30 @@ def test_what_may_pass_is_tried_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("format_", "options", "most"),
+    ("format_", "options"),
     [
-        ("PNG", {}, 250),
-        ("JPEG", {}, 250),
-        ("JPEG", {"progressive": True}, 178),
-        ("TIFF", {}, 156),
-        ("WEBP", {}, 78),
-        ("HEIF", {}, 104),
-        ("AVIF", {}, 104),
+        *[("PNG", {}), ("JPEG", {}), ("JPEG", {"progressive": True}), ("TIFF", {}), ("WEBP", {})],
+        *[("HEIF", {}), ("AVIF", {}), ("JXL", {})],
     ],
 )
-def test_too_many_pixels_are_refused_unread(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    format_: str,
-    options: dict[str, Any],
-    most: int,
+def test_what_needs_more_memory_than_there_is_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str, options: dict[str, Any]
 ) -> None:
     path = tmp_path / "photo"
     four_colors(40, 40).save(path, format_, **options)
-    assert decoding.MEMORY // decoding._bytes_a_pixel(Image.open(path)) // 1_000_000 == most
     monkeypatch.setattr(decoding, "MEMORY", 1600 * 4)
-    for read in (read_header, open_photo):
-        with pytest.raises(
-            PhotoError, match=rf"40 × 40 pixels; {format_} photos of more"
-        ) as caught:
-            read(path)
-        assert not caught.value.transient
+    assert open_photo(path).size == (40, 40)  # alone, as there is memory
+    monkeypatch.setattr(decoding.psutil, "virtual_memory", lambda: Mock(available=1600 * 4))
+    assert read_header(path).width == 40
+    with pytest.raises(PhotoError, match="40 × 40 pixels take") as caught:
+        open_photo(path)
+    assert caught.value.transient
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
-    (tmp_path / "bomb.png").write_bytes(png_header(30_000, 30_000))
-    with pytest.raises(PhotoError, match="30000 × 30000 pixels; PNG photos of more than 250 mill"):
-        read_header(tmp_path / "bomb.png")
+    (tmp_path / "bomb.png").write_bytes(png_header(300_000, 300_000))
+    with pytest.raises(PhotoError, match=r"300000 × 300000 pixels take 450\.0 GB of memory"):
+        open_photo(tmp_path / "bomb.png")
 
 
 def test_reading_a_header_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +329,7 @@ def test_reading_a_header_decodes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 def test_no_file_is_left_open(tmp_path: Path) -> None:
     path = save(four_colors(), tmp_path / "photo.jpg")
     (tmp_path / "text.jpg").write_text("no photo")
-    (tmp_path / "bomb.png").write_bytes(png_header(30_000, 30_000))
+    (tmp_path / "bomb.png").write_bytes(png_header(300_000, 300_000))
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResourceWarning)
         for each in (path, tmp_path / "text.jpg", tmp_path / "bomb.png"):
