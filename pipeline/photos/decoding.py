@@ -61,6 +61,8 @@ def read_header(source: PhotoSource) -> PhotoHeader:
     if raw := _raw_path(source):
         return PhotoHeader(Path(raw).suffix[1:].upper(), *raw_size(raw))
     with _open(source) as image:
+        if image.format != "JPEG" or _is_progressive(image):  # which is decoded at any fraction
+            _check_memory(image, _memory_to_decode(image))
         width, height = image.size
         # Pillow turns the size of a TIFF by itself.
         if image.format != "TIFF" and _orientation(image) >= 5:
@@ -99,12 +101,7 @@ def _upright(image: Image.Image, short_side: int | None) -> Image.Image:
         image.draft("RGB", (short_side, short_side))
         if not _is_progressive(image):
             memory = _memory_to_decode(image)
-    if memory > MEMORY and memory > (available := psutil.virtual_memory().available):
-        raise PhotoError(
-            f"{image.width} × {image.height} pixels take {memory / 1e9:.1f} GB of memory to decode,"
-            f" and {available / 1e9:.1f} GB are free",
-            transient=True,
-        )
+    _check_memory(image, memory)
     with _memory.taken(min(memory, MEMORY)):
         upright = _to_rgb(image, short_side)
     # Asked for only now: Pillow turns a TIFF while it decodes it, and a PNG may have its EXIF block
@@ -205,6 +202,16 @@ def _binary(source: PhotoSource) -> Iterator[BinaryIO]:
         source.seek(0)
         yield source
         source.seek(0)
+
+
+def _check_memory(image: Image.Image, memory: int) -> None:
+    """Raise PhotoError if decoding takes more bytes than a machine can give for one photo."""
+    most = psutil.virtual_memory().total // 2
+    if memory > max(most, MEMORY):
+        raise PhotoError(
+            f"{image.width} × {image.height} pixels take {memory / 1e9:.1f} GB of memory to decode;"
+            f" this machine can give {most / 1e9:.1f} GB"
+        )
 
 
 def _memory_to_decode(image: Image.Image) -> int:

@@ -45,10 +45,10 @@ BAD = {  # name: stage and reason
     "empty.jpg": ("raw_images", "the file is empty"),
     "bomb.png": (
         "raw_images",
-        "30000 × 30000 pixels; PNG photos of more than 250 million pixels are not read",
+        "300000 × 60000 pixels take 90.0 GB of memory to decode; this machine can give",
     ),
     "locked.jpg": ("raw_images", "no permission to read the file"),
-    "truncated.jpg": ("siglip_embeddings", "the file is damaged: image file is truncated"),
+    "truncated.png": ("siglip_embeddings", "the file is damaged: image file is truncated"),
     "vanishing.jpg": ("siglip_embeddings", "the file is gone"),
 }
 
@@ -71,16 +71,16 @@ def write_photos(album: Path) -> None:
 
     (album / "text.jpg").write_text("no photo\n" * 100)
     (album / "empty.jpg").write_bytes(b"")
-    write_vast_png(album / "bomb.png", 30_000, 30_000)
+    write_vast_png(album / "bomb.png", 300_000, 60_000)
     cat.rotate(10).save(album / "locked.jpg")
     (album / "locked.jpg").chmod(0)
-    (album / "truncated.jpg").write_bytes(whole_photo()[:5000])
+    (album / "truncated.png").write_bytes(whole_photo()[:5000])
     cat.rotate(20).save(album / "vanishing.jpg")
 
 
 def whole_photo() -> bytes:
     file = io.BytesIO()
-    Image.open(CAT).rotate(30).save(file, "JPEG")
+    Image.open(CAT).rotate(30).save(file, "PNG")
     return file.getvalue()
 
 
@@ -218,7 +218,7 @@ def table(command_line: CommandLine, first: Library) -> str:
 def mended(command_line: CommandLine, root: Path, first: Library) -> Library:
     """The library after some of the damage was mended, and a folder was shut."""
     (root / "Bad 2020" / "locked.jpg").chmod(0o644)
-    (root / "Bad 2020" / "truncated.jpg").write_bytes(whole_photo())
+    (root / "Bad 2020" / "truncated.png").write_bytes(whole_photo())
     (root / "Shut").chmod(0)
     return look(command_line, command_line.run("sync"))
 
@@ -305,8 +305,8 @@ def test_originals_are_as_they_were(
 
 
 def test_mended_and_replaced_photos_are_taken_up(first: Library, mended: Library) -> None:
-    new = {"locked.jpg", "truncated.jpg"}
-    assert new.isdisjoint(first.names() - {"truncated.jpg"})
+    new = {"locked.jpg", "truncated.png"}
+    assert new.isdisjoint(first.names() - {"truncated.png"})
     assert new <= mended.names()
     for name in new:
         for stage in ("raw_images", "llm_captions", "siglip_embeddings"):

@@ -304,17 +304,16 @@ def test_what_needs_more_memory_than_there_is_is_refused(
     four_colors(40, 40).save(path, format_, **options)
     monkeypatch.setattr(decoding, "MEMORY", 1600 * 4)
     assert open_photo(path).size == (40, 40)  # alone, as there is memory
-    monkeypatch.setattr(decoding.psutil, "virtual_memory", lambda: Mock(available=1600 * 4))
-    assert read_header(path).width == 40
+    monkeypatch.setattr(decoding.psutil, "virtual_memory", lambda: Mock(total=1600 * 8))
     with pytest.raises(PhotoError, match="40 × 40 pixels take") as caught:
         open_photo(path)
-    assert caught.value.transient
+    assert not caught.value.transient
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(png_header(300_000, 300_000))
     with pytest.raises(PhotoError, match=r"300000 × 300000 pixels take 450\.0 GB of memory"):
-        open_photo(tmp_path / "bomb.png")
+        read_header(tmp_path / "bomb.png")
 
 
 def test_reading_a_header_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
