@@ -24,6 +24,10 @@ class AlbumError(AlbumscopeError):
     """Something that concerns one album alone; the others go on."""
 
 
+class DamagedFileError(AlbumError):
+    """A file of the library is not as it was written; the next sync sets it aside."""
+
+
 class CaptionerError(AlbumscopeError):
     """No photo can be described now; captions stay pending, and everything else goes on."""
 

@@ -24,11 +24,15 @@ class Discovery:
 
 
 def discover(library: Library, instance: dg.DagsterInstance) -> Discovery:
-    """Ask all sources that are set up, and compare with the catalogue as it is. Changes nothing."""
+    """Ask all sources that are set up, and compare with the catalogue as it is.
+
+    Changes nothing, but what is damaged is set aside.
+    """
     library.storage.refresh()
+    damaged = library.set_aside_damaged()
     listings, failed = library.ask_sources()
     changed = [name for name, listing in listings.items() if not library.is_catalogued(listing)]
     if not matches_catalogue(instance, library):
         changed = list(listings)
-    warnings = [warning for listing in listings.values() for warning in listing.warnings]
+    warnings = damaged + [warning for listing in listings.values() for warning in listing.warnings]
     return Discovery(listings, changed, warnings, failed)

@@ -1,5 +1,6 @@
 """Dagster's instance: where it keeps runs, events and partitions."""
 
+import logging
 import os
 import re
 import sqlite3
@@ -14,10 +15,13 @@ import psutil
 from dagster._core.storage.runs import SqliteRunStorage
 from filelock import FileLock
 
+from pipeline.assets.database import set_aside_damaged
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import Settings
 from pipeline.shipped import shipped
 from pipeline.storage.disk import disk_advice, explain_disk_errors, replace_file
+
+log = logging.getLogger(__name__)
 
 UNFINISHED = [
     status
@@ -57,23 +61,45 @@ def open_instance(settings: Settings, *, moved: bool = False) -> dg.DagsterInsta
     """
     home = dagster_home(settings)
     with FileLock(home / ".opening.lock"):
-        _drop_half_made_events(home / "history" / "runs" / "index.db")
         try:
-            _require_whole_paths(home / "dagster.yaml")
-            instance = dg.DagsterInstance.from_config(str(home))
-            _limit_pools(instance)
-            keep_to_one_library(instance, settings, moved=moved)
+            return _open(home, settings, moved=moved)
         except AlbumscopeError:
-            raise
-        except Exception as error:  # Dagster, YAML and each database raise their own
-            if disk_advice(error):
+            if not set_aside_damaged_databases(settings):
                 raise
-            reason = getattr(error.__cause__, "orig", error)  # a driver's words, not SQLAlchemy's
-            raise AlbumscopeError(
-                f"Dagster's storage cannot be opened as {home / 'dagster.yaml'} describes it:"
-                f" {' '.join(str(reason).split())}"
-            ) from error
-        return instance
+            return _open(home, settings, moved=moved)
+
+
+def _open(home: Path, settings: Settings, *, moved: bool) -> dg.DagsterInstance:
+    try:
+        _drop_half_made_events(home / "history" / "runs" / "index.db")
+        _require_whole_paths(home / "dagster.yaml")
+        instance = dg.DagsterInstance.from_config(str(home))
+        _limit_pools(instance)
+        keep_to_one_library(instance, settings, moved=moved)
+    except AlbumscopeError:
+        raise
+    except Exception as error:  # Dagster, YAML and each database raise their own
+        if disk_advice(error):
+            raise
+        reason = getattr(error.__cause__, "orig", error)  # a driver's words, not SQLAlchemy's
+        raise AlbumscopeError(
+            f"Dagster's storage cannot be opened as {home / 'dagster.yaml'} describes it:"
+            f" {' '.join(str(reason).split())}"
+        ) from error
+    return instance
+
+
+def set_aside_damaged_databases(settings: Settings) -> bool:
+    """Set aside what is damaged of Dagster's databases, if they are this library's alone.
+
+    Returns whether anything was. What they held is made anew, but for the history of runs.
+    """
+    if settings.dagster_home is not None:
+        return False
+    warnings = set_aside_damaged(settings.data_dir / "dagster")
+    for warning in warnings:
+        log.warning("%s", warning)
+    return bool(warnings)
 
 
 def check_dagster_home(settings: Settings) -> None:

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from pipeline.cli import albums, photos, serving, snapshots, sync
+from pipeline.cli import albums, check, photos, serving, snapshots, sync
 from pipeline.cli.terminal import SayHandler, fail, fail_unexpectedly
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import load_settings
@@ -27,6 +27,7 @@ app = typer.Typer(
 for _command in (
     *(albums.albums, albums.add_folder, albums.remove_folder, sync.sync, albums.status),
     *(photos.images, photos.search, photos.exif, photos.describe, snapshots.snapshots),
+    check.check,
     *(serving.serve, serving.dagster, serving.demo),
 ):
     app.command()(_command)

@@ -19,6 +19,7 @@ from pipeline.cli.terminal import count, exit_if, print_json, print_rows, progre
 from pipeline.errors import AlbumError, SourceError
 
 if TYPE_CHECKING:
+    from pipeline.assets.sync import SyncReport
     from pipeline.library.library import Library
 
 
@@ -62,16 +63,9 @@ def sync(
         chosen(found_albums(library)[0], album_ids or [])
         for album_id in album_ids or []:
             remember(library.storage, Override(album=album_id, **given))
-    from pipeline.assets.instance import open_instance
-    from pipeline.assets.sync import sync as run_sync
-
     gc.freeze()
     gc.enable()  # a sync may take hours
-    with (
-        progress_bars() as (on_start, library.on_progress),
-        open_instance(library.settings, moved=moved) as instance,
-    ):
-        report = run_sync(library, instance, album_ids or [], on_start)
+    report = _sync(library, album_ids or [], moved=moved)
     warn(report.warnings)
     if as_json:
         print_json(asdict(report))
@@ -85,6 +79,26 @@ def sync(
     if report.photos_failed:
         say(f"{count(report.photos_failed, 'photo')} failed: `albumscope status` says why.")
     exit_if(report.failed)
+
+
+def _sync(library: "Library", album_ids: list[str], *, moved: bool) -> "SyncReport":
+    """Sync, and once more if that failed because a database of Dagster's was damaged."""
+    from pipeline.assets.instance import open_instance, set_aside_damaged_databases
+    from pipeline.assets.sync import sync as run_sync
+
+    def run() -> "SyncReport":
+        with (
+            progress_bars() as (on_start, library.on_progress),
+            open_instance(library.settings, moved=moved) as instance,
+        ):
+            return run_sync(library, instance, album_ids, on_start)
+
+    try:
+        return run()
+    except Exception:
+        if not set_aside_damaged_databases(library.settings):
+            raise
+        return run()
 
 
 def _print_what_is_to_do(library: "Library", album_ids: list[str], as_json: bool) -> None:

@@ -17,12 +17,20 @@ lies in its DATA_DIR::
 """
 
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline.storage import Storage
 from pipeline.storage.disk import TEMPORARY
 
 _LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
+
+
+def small_files(storage: Storage, folders: Iterable[str] = ("folders",)) -> Iterator[str]:
+    """The keys of the JSON files in these folders of the library."""
+    for folder in folders:
+        yield from [key for key in storage.walk(folder) if key.endswith(".json")]
 
 
 def sweep(library_dir: Path) -> None:

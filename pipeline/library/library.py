@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
+from pipeline.library import files
 from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
 from pipeline.library.stages.caption_embeddings import CaptionEmbeddings
 from pipeline.library.stages.exif_metadata import ExifMetadata
@@ -22,6 +24,7 @@ from pipeline.models.encoders.text_loading import text_producer
 from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.sources import Album, AlbumListing, Source
+from pipeline.storage import DAMAGED, sealed
 from pipeline.storage.opening import open_storage
 
 Progress = Callable[[str, str, int], object]
@@ -121,12 +124,30 @@ class Library:
                 return row
         raise AlbumscopeError(f"No album {album_id!r}: `albumscope albums` lists the ids")
 
+    def set_aside_damaged(self) -> list[str]:
+        """Set aside what is not as it was written; returns a warning for each file.
+
+        What was in it is work for the next sync, as if it had never been there.
+        """
+        damaged = self.tables.set_aside_damaged()
+        for key in files.small_files(self.storage):
+            if not sealed.is_as_written(self.storage.local(key)):
+                self.storage.set_aside(key)
+                damaged.append(key)
+        return [
+            f"{self.storage.where(key)} was damaged: it is set aside as {Path(key).name}{DAMAGED}"
+            for key in damaged
+        ]
+
     def drop_what_left(self) -> None:
         """Delete the files of albums that left the catalogue, and of photos that left an album.
 
         This waits until a snapshot is published, so that albums and photos that merely moved find
-        their rows and pictures again.
+        their rows and pictures again; and as long as a catalogue lies aside, from which the albums
+        may be missing.
         """
+        if any(name.endswith(DAMAGED) for name in self.storage.names("tables/albums")):
+            return
         albums = self.albums()
         for album in albums:
             if source := self.sources.get(album["source"]):
@@ -167,10 +188,10 @@ class Library:
         try:
             statuses = self._statuses.of(album)
         except AlbumError:  # its folder is away: what is known is what was there
-            files = {table: self.tables.contents(table, album["album_id"]) for table in self.stages}
+            found = {table: self.tables.contents(table, album["album_id"]) for table in self.stages}
             statuses = {
                 table: StageStatus(done=file.rows - file.failed, failed=file.failed)
-                for table, file in files.items()
+                for table, file in found.items()
             }
         return {
             table: {"done": each.done, "missing": each.missing, "failed": each.failed}

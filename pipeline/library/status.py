@@ -1,7 +1,6 @@
 """How far albums are: found out by comparing them with their tables, and remembered."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from pipeline.library.stages.raw_images import RawImages
 from pipeline.library.stages.stage import Stage
 from pipeline.library.tables import Tables
 from pipeline.sources import Album
+from pipeline.storage import sealed
 from pipeline.storage.disk import keep_text
 
 
@@ -61,18 +61,18 @@ class Statuses:
         """Keep for other processes what was found of these albums."""
         ids = [album["album_id"] for album in albums]
         known = {album_id: self._known[album_id] for album_id in ids if album_id in self._known}
-        keep_text(self._remembered, json.dumps(known))
+        keep_text(self._remembered, sealed.to_json(known))
 
     @cached_property
     def _known(self) -> dict[str, tuple[str, dict[str, StageStatus]]]:
         """By album, the state in which it was found, and what was found."""
         try:
-            known = json.loads(self._remembered.read_text())
+            known = sealed.from_json(self._remembered.read_bytes())
             return {
                 album_id: (state, {table: StageStatus(*each) for table, each in found.items()})
                 for album_id, (state, found) in known.items()
             }
-        except (OSError, ValueError, TypeError, AttributeError):  # nothing is lost: it is compared
+        except (OSError, ValueError, TypeError):  # nothing is lost: it is compared
             return {}
 
     def _state(self, album: Album) -> str:

@@ -1,7 +1,6 @@
 """The tables of the library: one Parquet file for each table and album, replaced as a whole."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,9 +13,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import AlbumscopeError, DamagedFileError
 from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
-from pipeline.storage import Storage
+from pipeline.storage import Storage, sealed
 from pipeline.storage.disk import YOURS, first_line, keep_text
 
 _SUFFIX = ".parquet"
@@ -85,11 +84,15 @@ class Tables:
             return _empty(schema)
 
     def contents(self, table: str, partition: str) -> Contents:
-        """What a file holds, which is looked at once for each version of it."""
+        """What a file holds, which is looked at once for each version of it.
+
+        Raises DamagedFileError if it is not as it was written.
+        """
         version = self.version(table, partition)
         name = f"{table}/{partition}"
         found = self._contents.get(name)
         if found is None or found.version != version:
+            self._require_whole(self.key(table, partition))
             rows, failed = self._counts(self.key(table, partition))
             found = Contents(version, rows, failed)
             if table == "raw_images":
@@ -124,27 +127,70 @@ class Tables:
             return
         known = {
             name: self._contents[name]
-            for table in ALBUM_TABLES
+            for table in SCHEMAS
             for partition in self.partitions(table)
             if (name := f"{table}/{partition}") in self._contents
         }
-        keep_text(self._remembered, json.dumps(known))
+        keep_text(self._remembered, sealed.to_json(known))
 
     @cached_property
     def _contents(self) -> dict[str, Contents]:
         if self._remembered is None:
             return {}
         try:
-            known = json.loads(self._remembered.read_text())
+            known = sealed.from_json(self._remembered.read_bytes())
             return {name: Contents(*fields) for name, fields in known.items()}
-        except (OSError, ValueError, TypeError, AttributeError):  # nothing is lost: files are read
+        except (OSError, ValueError, TypeError):  # nothing is lost: files are read
             return {}
+
+    def set_aside_damaged(self) -> list[str]:
+        """Set aside the files that are not as they were written; returns their keys.
+
+        Files whose version is remembered are not read once more.
+        """
+        damaged = []
+        for table in SCHEMAS:
+            for partition in self.partitions(table):
+                try:
+                    self.contents(table, partition)
+                except DamagedFileError:
+                    damaged.append(self.key(table, partition))
+                    self.storage.set_aside(damaged[-1])
+        return damaged
+
+    def missing(self) -> list[str]:
+        """The keys of the files that were there when their contents were last remembered."""
+        names = [name.partition("/") for name in self._contents]
+        keys = [self.key(table, partition) for table, _, partition in names]
+        return [key for key in keys if not self.storage.exists(key)]
+
+    def forget_contents(self) -> None:
+        """Have all files looked at once more, by whoever comes next too."""
+        if self._remembered is not None:
+            self._remembered.unlink(missing_ok=True)
+        self._contents.clear()
+
+    def _require_whole(self, key: str) -> None:
+        """Raise DamagedFileError if there is a file and it is not as it was written."""
+        with suppress(FileNotFoundError):
+            if not sealed.is_as_written(self.storage.local(key)):
+                raise self._damaged(key, "its checksum is another")
+
+    def _damaged(self, key: str, reason: str) -> DamagedFileError:
+        """What to raise for a file; all of them are looked at by the next sync."""
+        self.forget_contents()
+        return DamagedFileError(
+            f"{self.storage.where(key)} is damaged ({reason}): run `albumscope sync`, which sets it"
+            " aside and makes what was in it anew"
+        )
 
     def _counts(self, key: str) -> tuple[int, int]:
         """How many rows a file has and how many of them failed, from the file's own statistics."""
         rows = fine = 0
         with suppress(FileNotFoundError), self._parquet(key) as parquet:
             rows = parquet.metadata.num_rows
+            if "error" not in parquet.schema.names:  # albums never fail
+                return rows, 0
             at = parquet.schema.names.index("error")
             groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
             known = [group.column(at).statistics for group in groups]
@@ -189,14 +235,17 @@ class Tables:
     def write(self, table: str, partition: str, rows: pa.Table) -> None:
         """Replace one file with these rows. Raises AlbumscopeError if the disk does not let it."""
         rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
+        rows = rows.replace_schema_metadata({"checksum": sealed.UNSEALED})
         # no two vectors have a value in common
         repeated = [name for name in rows.column_names if name != "embedding"]
-        self.storage.replace(
-            self.key(table, partition),
-            lambda path: pq.write_table(
+
+        def write(path: Path) -> None:
+            pq.write_table(
                 rows, path, compression="zstd", use_dictionary=repeated, write_page_checksum=True
-            ),
-        )
+            )
+            sealed.seal(path)
+
+        self.storage.replace(self.key(table, partition), write)
         if table == "raw_images":
             self._note_pictures(partition)
 
@@ -212,11 +261,11 @@ class Tables:
 
     @contextmanager
     def _parquet(self, key: str) -> Iterator[pq.ParquetFile]:
-        """Open a file. Raises FileNotFoundError, and AlbumscopeError if it cannot be read.
+        """Open a file. Raises FileNotFoundError, and AlbumscopeError if it may not be read or is
+        damaged.
 
         One handle serves all reading, as the file may be replaced meanwhile.
         """
-        where = self.storage.where(key)
         try:
             # By Arrow itself: a thread of its own that still held a Python file when the
             # interpreter ends would abort (https://github.com/apache/arrow/issues/45017).
@@ -228,11 +277,10 @@ class Tables:
         except FileNotFoundError:
             raise
         except PermissionError as error:
+            where = self.storage.where(key)
             raise AlbumscopeError(f"No permission to read {where}: {YOURS}") from error
         except (pa.ArrowException, KeyError, OSError, ValueError) as error:
-            raise AlbumscopeError(
-                f"{where} cannot be read ({first_line(error)}); delete it and run `albumscope sync`"
-            ) from error
+            raise self._damaged(key, first_line(error)) from error
 
     def _opened(self, key: str) -> pa.OSFile:
         while True:

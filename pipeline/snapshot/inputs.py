@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.errors import AlbumscopeError
 from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
 from pipeline.snapshot.mirror import remote_snapshots
-from pipeline.snapshot.reading import FORMAT, current_name, names, read_manifest
+from pipeline.snapshot.reading import FORMAT, named_current, names, read_manifest
 
 if TYPE_CHECKING:
     from pipeline.library.library import Library
@@ -50,7 +50,7 @@ def is_due(library: "Library") -> bool:
     data_dir = library.settings.library_dir
     if remote := remote_snapshots(library.settings):
         remote.mirror()
-    current = current_name(data_dir)
+    current = named_current(data_dir)
     if current is None and not library.albums():
         return False
     now = fingerprint(library, input_files(library))

@@ -11,7 +11,6 @@ that another snapshot has too is neither uploaded nor downloaded again.
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from filelock import FileLock
 
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import Settings
+from pipeline.storage import sealed
 from pipeline.storage.bucket import Bucket, ConflictError, NoSuchObjectError, open_bucket
 from pipeline.storage.disk import explain_disk_errors, replace_file
 
@@ -61,8 +61,7 @@ class RemoteSnapshots:
             content, _ = self._bucket.read(f"snapshots/{name}/{_MANIFEST}")
         except NoSuchObjectError:
             raise self._unknown(name) from None
-        manifest: dict[str, Any] = json.loads(content)
-        return manifest
+        return _manifest(content, name)
 
     def current_name(self) -> str | None:
         """The name of the current snapshot; None if nothing was published yet."""
@@ -71,7 +70,7 @@ class RemoteSnapshots:
         except NoSuchObjectError:
             self._current = None
             return None
-        return name.decode().strip()
+        return name.decode(errors="replace").strip()
 
     def follow(self) -> None:
         """Bring the current snapshot here, unless it is, and make it current here."""
@@ -80,7 +79,7 @@ class RemoteSnapshots:
             return
         self.fetch(name)
         current = self._folder / "current"
-        if not current.exists() or current.read_text().strip() != name:
+        if not current.exists() or current.read_bytes() != f"{name}\n".encode():
             replace_file(current, lambda path: path.write_text(f"{name}\n"))
             self._drop_copies(self.names())
 
@@ -174,13 +173,13 @@ class RemoteSnapshots:
 
         A snapshot takes the large files of vectors over from the one before.
         """
-        places = [path.parent for path in self._folder.glob(f"*/{_MANIFEST}")]
-        return {
-            expected["sha256"]: f"{place.name}/{file}"
-            for place in places
-            if not place.name.startswith(".") and (among is None or place.name in among)
-            for file, expected in _files(place).items()
-        }
+        copies = {}
+        for place in [path.parent for path in self._folder.glob(f"*/{_MANIFEST}")]:
+            if not place.name.startswith(".") and (among is None or place.name in among):
+                with suppress(AlbumscopeError):  # a damaged one has nothing to give
+                    for file, expected in _files(place).items():
+                        copies[expected["sha256"]] = f"{place.name}/{file}"
+        return copies
 
     def _drop_copies(self, names: Sequence[str]) -> None:
         """Delete the copies of all others than these."""
@@ -190,6 +189,13 @@ class RemoteSnapshots:
 
 
 def _files(snapshot: Path) -> dict[str, dict[str, Any]]:
-    """The files of a snapshot with what its manifest says of each."""
-    files: dict[str, dict[str, Any]] = json.loads((snapshot / _MANIFEST).read_text())["files"]
-    return files
+    """The files of a snapshot with what its manifest says of each. Raises AlbumscopeError."""
+    manifest = _manifest((snapshot / _MANIFEST).read_bytes(), snapshot.name)
+    return dict(manifest["files"])
+
+
+def _manifest(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        return sealed.from_json(content)
+    except ValueError as error:
+        raise AlbumscopeError(f"Snapshot {name} is damaged ({_MANIFEST}: {error})") from error

@@ -1,6 +1,5 @@
 """Publishing: compiling the tables of the library into a new snapshot, and making one current."""
 
-import json
 import platform
 import shutil
 from collections.abc import Callable, Sequence
@@ -32,12 +31,13 @@ from pipeline.snapshot.reading import (
     MANIFEST,
     Snapshot,
     checked_manifest,
-    current_name,
+    named_current,
     names,
     read_manifest,
     sha256,
     snapshots_folder,
 )
+from pipeline.storage import sealed
 from pipeline.storage.disk import explain_disk_errors, flush_to_disk, replace_file
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def publish(
             files = input_files(library)
             inputs = fingerprint(library, files)
             if newest := newest_if_same(data_dir, inputs):
-                if not is_good(data_dir, current_name(data_dir)):
+                if not is_good(data_dir, named_current(data_dir)):
                     make_current(data_dir, newest[0], remote)
                 return Published(*newest, is_new=False)
             name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
@@ -133,7 +133,7 @@ def publish(
                 before = _to_start_from(library, connect)
                 manifest = _write(library, connect, unfinished, before, files, exact_up_to)
                 manifest |= {"name": name, "run_id": run_id, "inputs": inputs}
-                (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2))
+                (unfinished / MANIFEST).write_text(sealed.to_json(manifest, indent=2))
                 for file in unfinished.iterdir():
                     flush_to_disk(file)
                 _verify(unfinished)
@@ -190,7 +190,7 @@ def _write(
             for (name,) in tables
         }
         connection.execute("CHECKPOINT catalog; USE memory; DETACH catalog")
-    old = json.loads((before / MANIFEST).read_text()) if before else {}
+    old = sealed.from_json((before / MANIFEST).read_bytes()) if before else {}
     settings = library.settings
     return {
         "format": FORMAT,

@@ -15,7 +15,8 @@ the old snapshot or the new one, and needs no lock.
 """
 
 import hashlib
-import json
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pipeline.errors import AlbumscopeError
 from pipeline.photos.files import located
 from pipeline.settings import Settings
 from pipeline.snapshot.mirror import remote_snapshots
+from pipeline.storage import sealed
 
 FORMAT = 3
 """Goes up when the files of a snapshot change in a way that readers must know."""
@@ -109,11 +111,21 @@ def names(data_dir: Path) -> list[str]:
 
 
 def current_name(data_dir: Path) -> str | None:
-    """The name of the current snapshot; None if nothing was published yet."""
+    """The name of the current snapshot; None if nothing was published yet.
+
+    Where the file that says so is lost or damaged it is the newest.
+    """
+    named, known = named_current(data_dir), names(data_dir)
+    return known[-1] if known and named not in known else named
+
+
+def named_current(data_dir: Path) -> str | None:
+    """What the file says that names the current snapshot, even if there is no such snapshot."""
     try:
-        return (snapshots_folder(data_dir) / "current").read_text().strip() or None
+        text = (snapshots_folder(data_dir) / "current").read_text(errors="replace")
     except FileNotFoundError:
         return None
+    return text.strip() or None
 
 
 def published_name(settings: Settings) -> str | None:
@@ -167,19 +179,36 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
 
     Raises OSError, ValueError, KeyError or TypeError if something is not as it was written.
     """
-    manifest = _read_manifest(folder)
+    manifest = sealed.from_json((folder / MANIFEST).read_bytes())
     for name, expected in manifest["files"].items():
-        path = folder / name
-        if path.stat().st_size != expected["bytes"]:
-            raise ValueError(f"{name} has {path.stat().st_size} bytes, not {expected['bytes']}")
-        if expected["bytes"] <= _HASHED_UP_TO and sha256(path) != expected["sha256"]:
-            raise ValueError(f"{name} is not what was written")
+        _check(folder / name, expected, hashed_up_to=_HASHED_UP_TO)
     return manifest
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-    return manifest
+def damaged_files(data_dir: Path) -> Iterator[tuple[Path, str]]:
+    """Look at every byte of all snapshots: the files that are not as written, and what is wrong."""
+    for name in names(data_dir):
+        folder = snapshots_folder(data_dir) / name
+        try:
+            manifest = sealed.from_json((folder / MANIFEST).read_bytes())
+        except (OSError, ValueError) as error:
+            yield folder / MANIFEST, str(error)
+            continue
+        for file, expected in manifest["files"].items():
+            try:
+                _check(folder / file, expected, hashed_up_to=math.inf)
+            except (OSError, ValueError) as error:
+                yield folder / file, str(error)
+    if named_current(data_dir) != current_name(data_dir):
+        yield snapshots_folder(data_dir) / "current", "it names no snapshot that there is"
+
+
+def _check(path: Path, expected: Mapping[str, Any], *, hashed_up_to: float) -> None:
+    size = path.stat().st_size
+    if size != expected["bytes"]:
+        raise ValueError(f"{path.name} has {size} bytes, not {expected['bytes']}")
+    if size <= hashed_up_to and sha256(path) != expected["sha256"]:
+        raise ValueError(f"{path.name} is not what was written")
 
 
 def sha256(path: Path) -> str:

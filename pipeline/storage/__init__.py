@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+DAMAGED = ".damaged"
+"""How the names of files end that were damaged and set aside, for people to look at."""
+
 
 class Storage(Protocol):
     """Files by their keys: paths from the root on, with "/" (``tables/albums/folder.parquet``).
@@ -55,6 +58,10 @@ class Storage(Protocol):
 
     def delete(self, *keys: str) -> None:
         """Delete these files, if they are there."""
+        ...
+
+    def set_aside(self, key: str) -> None:
+        """Give a damaged file a name that ends in ``DAMAGED``, which nothing reads."""
         ...
 
     def delete_folder(self, folder: str) -> None:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from pipeline.storage import DAMAGED
 from pipeline.storage.bucket import Bucket, NoSuchObjectError
 from pipeline.storage.disk import TEMPORARY, explain_disk_errors, flush_to_disk
 
@@ -106,6 +107,13 @@ class BucketStorage:
                 self._copy(key).unlink(missing_ok=True)
             else:
                 shutil.rmtree(self._root / key, ignore_errors=True)
+
+    def set_aside(self, key: str) -> None:
+        """Rename a damaged file, unless only the copy here is damaged, which is replaced."""
+        damaged = self.read(key)
+        if self._fetch(key).read_bytes() == damaged:
+            self._bucket.copy(key, key + DAMAGED)
+            self.delete(key)
 
     def delete_folder(self, folder: str) -> None:
         """Delete what lies in a folder, and the copies."""

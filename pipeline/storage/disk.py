@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import AlbumscopeError
+from pipeline.storage import DAMAGED
 
 TEMPORARY = ".tmp"
 """How the names of files end that are being written; they start with a dot."""
@@ -79,6 +80,12 @@ class DiskStorage:
             with explain_disk_errors(path):
                 path.unlink(missing_ok=True)
 
+    def set_aside(self, key: str) -> None:
+        """Rename a damaged file, in place of one that was set aside before."""
+        path = self._path(key)
+        with explain_disk_errors(path):
+            path.replace(path.with_name(path.name + DAMAGED))
+
     def delete_folder(self, folder: str) -> None:
         """Delete what lies in a folder, and the folder."""
         path = self._path(folder)
@@ -116,7 +123,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 def keep_text(path: Path, text: str) -> None:
     """Write a text as ``replace_file`` does, unless the file has it already."""
-    if not path.exists() or path.read_text() != text:
+    if not path.exists() or path.read_bytes() != text.encode():
         replace_file(path, lambda temporary: temporary.write_text(text))
 
 

@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from pipeline.rows import utc_now
 from pipeline.sources import Album
 from pipeline.sources.flickr.parsing import FlickrPhoto
-from pipeline.storage import Storage
+from pipeline.storage import Storage, sealed
 
 LIST_AGAIN_AFTER = timedelta(days=7)
 """How old a listing of an album may grow. A picture that was replaced does not move the date of its
@@ -44,8 +44,8 @@ def listing_key(album_id: str) -> str:
 def read_listing(storage: Storage, album_id: str) -> Listing | None:
     """The last listing of an album; None if there is none, or if it is damaged."""
     try:
-        return Listing.model_validate_json(storage.read(listing_key(album_id)))
-    except (FileNotFoundError, ValidationError):
+        return Listing.model_validate(sealed.from_json(storage.read(listing_key(album_id))))
+    except (FileNotFoundError, ValueError):
         return None
 
 
@@ -57,4 +57,6 @@ def write_listing(storage: Storage, album: Album, photos: list[FlickrPhoto]) -> 
         listed_at=utc_now(),
         photos=photos,
     )
-    storage.write_text(listing_key(album["album_id"]), listing.model_dump_json())
+    storage.write_text(
+        listing_key(album["album_id"]), sealed.to_json(listing.model_dump(mode="json"))
+    )

@@ -9,7 +9,7 @@ from threading import Event
 from typing import ClassVar, NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from typing_extensions import override
 
 from pipeline.errors import AlbumError, PhotoError
@@ -30,6 +30,7 @@ from pipeline.sources.flickr.listings import listing_key, read_listing, write_li
 from pipeline.sources.flickr.parsing import FlickrAlbum, FlickrPhoto
 from pipeline.sources.flickr.pictures import PictureServer
 from pipeline.sources.flickr.transport import Transport
+from pipeline.storage import sealed
 
 _USERS = "flickr/users.json"
 # Of a photograph's picture of each size, for a library that has none yet; rough.
@@ -221,11 +222,11 @@ class Flickr(Source[AlbumPhoto]):
         """The user's id; a name is asked for only once."""
         given = self.settings.flickr_user_id or ""
         known = _Users()
-        with suppress(FileNotFoundError, ValidationError):
-            known = _Users.model_validate_json(self.storage.read(_USERS))
+        with suppress(FileNotFoundError, ValueError):
+            known = _Users.model_validate(sealed.from_json(self.storage.read(_USERS)))
         if given not in known.ids:
             known.ids[given] = self.api.user_id(given)
-            self.storage.write_text(_USERS, known.model_dump_json())
+            self.storage.write_text(_USERS, sealed.to_json(known.model_dump()))
         return known.ids[given]
 
 

@@ -1,17 +1,16 @@
 """The folders that were added: one small file for each, ``folders/<album id>.json``."""
 
 import hashlib
-import json
 import os
 import re
 import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import AlbumscopeError, DamagedFileError
 from pipeline.photos.files import printable
 from pipeline.sources.folder.walking import folders_with_photos
-from pipeline.storage import Storage
+from pipeline.storage import DAMAGED, Storage, sealed
 
 _FOLDER = "folders"
 
@@ -41,22 +40,28 @@ def register(storage: Storage, registration: Registration) -> None:
     if not any(folders_with_photos(folder, recursive=registration.recursive)):
         hint = "" if registration.recursive else "; with -r the folders below it are searched too"
         raise AlbumscopeError(f"{printable(folder)} holds no photos{hint}")
-    storage.write_text(_key(folder), json.dumps(asdict(registration), indent=2))
+    storage.write_text(_key(folder), sealed.to_json(asdict(registration), indent=2))
+    storage.delete(_key(folder) + DAMAGED)
 
 
 def unregister(storage: Storage, folder: str) -> None:
     """Forget a folder; the next sync drops its albums. Raises AlbumscopeError if unknown."""
     key = _key(Path(folder))
-    if not storage.exists(key):
+    if not storage.exists(key) and not is_set_aside(storage, folder):
         known = ", ".join(printable(each.folder) for each in registrations(storage)) or "none"
         raise AlbumscopeError(f"{printable(folder)} was not added; added folders: {known}")
-    storage.delete(key)
+    storage.delete(key, key + DAMAGED)
+
+
+def is_set_aside(storage: Storage, folder: str) -> bool:
+    """Whether a folder was added, and what was remembered of it is damaged and set aside."""
+    return storage.exists(_key(Path(folder)) + DAMAGED)
 
 
 def registrations(storage: Storage) -> list[Registration]:
     """The folders that were added, recursive ones first, so that single ones can overrule them.
 
-    Raises AlbumscopeError if a file is damaged.
+    Raises DamagedFileError if a file is damaged.
     """
     added = []
     for name in sorted(storage.names(_FOLDER)):
@@ -64,10 +69,10 @@ def registrations(storage: Storage) -> list[Registration]:
             continue
         key = f"{_FOLDER}/{name}"
         try:
-            added.append(Registration(**json.loads(storage.read(key))))
+            added.append(Registration(**sealed.from_json(storage.read(key))))
         except (ValueError, TypeError) as error:
-            raise AlbumscopeError(
-                f"{storage.where(key)} is damaged: delete it and add the folder again"
+            raise DamagedFileError(
+                f"{storage.where(key)} is damaged: run `albumscope sync`, which sets it aside"
             ) from error
     return sorted(added, key=lambda each: (not each.recursive, each.folder))
 

@@ -16,7 +16,12 @@ from pipeline.rows import utc_now
 from pipeline.sources import Album, AlbumListing, KnownRows, PhotoRow, Source
 from pipeline.sources.events import overrides, with_event
 from pipeline.sources.folder.files import PhotoFile, read_photos
-from pipeline.sources.folder.registrations import Registration, album_id, registrations
+from pipeline.sources.folder.registrations import (
+    Registration,
+    album_id,
+    is_set_aside,
+    registrations,
+)
 from pipeline.sources.folder.walking import folders_with_photos, is_shut
 
 
@@ -58,6 +63,15 @@ class Folder(Source[PhotoFile]):
                 if album["album_id"] in before:
                     album["created_at"] = before[album["album_id"]]["created_at"]
                 albums[album["album_id"]] = album
+        for added in sorted({album["root"] for album in before.values()}):
+            if is_set_aside(self.storage, os.fsdecode(added)):
+                kept = {key: each for key, each in before.items() if each["root"] == added}
+                albums = kept | albums
+                warnings.append(
+                    f"What was said of {printable(os.fsdecode(added))} when it was added is lost;"
+                    f" its {len(kept)} albums are kept as they were: run `albumscope add-folder`"
+                    " again"
+                )
         in_order = sorted(albums.values(), key=lambda each: (each["created_at"], each["folder"]))
         return AlbumListing(self.name, in_order, warnings)
 

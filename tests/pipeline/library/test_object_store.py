@@ -22,6 +22,7 @@ from pipeline import settings as settings_module
 from pipeline.settings import Settings, load_settings
 from pipeline.snapshot import publishing
 from pipeline.snapshot.mirror import RemoteSnapshots
+from pipeline.storage import sealed
 from pipeline.storage.bucket import Bucket
 from search_app.page import routes
 from search_app.search import current as current_module
@@ -361,7 +362,7 @@ def test_files_that_did_not_change_are_sent_once(
         sums = {
             file: {"sha256": hashlib.sha256(content).hexdigest()} for file, content in files.items()
         }
-        (written / "manifest.json").write_text(json.dumps({"files": sums}))
+        (written / "manifest.json").write_text(sealed.to_json({"files": sums}))
         changed = {"catalog.duckdb", "manifest.json", *(["images.faiss"] if name == "1" else [])}
         writer.mirror()
         writer.push(written, name, keep=5)

@@ -541,5 +541,5 @@ def test_a_damaged_registration_says_which(library: SyncedLibrary, album: Path) 
     add(library, album)
     (file,) = (library.settings.data_dir / "folders").iterdir()
     file.write_text(file.read_text()[:20])
-    with pytest.raises(AlbumscopeError, match=rf"{file} is damaged: delete it and add"):
+    with pytest.raises(AlbumscopeError, match=rf"{file} is damaged: run `albumscope sync`"):
         library.find_albums("folder")

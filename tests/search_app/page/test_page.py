@@ -1,6 +1,5 @@
 """The search page in a real browser: what a person does, and what a person then sees."""
 
-import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing, reading
+from pipeline.storage import sealed
 from search_app.page import components
 from tests.search_app.browser import (
     MEGABYTE,
@@ -544,9 +544,9 @@ def test_failures_while_searching_are_told_in_words(
 ) -> None:
     """A model that cannot be loaded says why; what nobody foresaw is in the log by its id."""
     folder = reading.snapshots_folder(demo_copy) / reading.names(demo_copy)[0]
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = reading.read_manifest(demo_copy, folder.name)
     manifest["models"] = {"embedding": "no/such-model"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(sealed.to_json(manifest))
     with serving(demo_copy, tmp_path / "log") as server:
         page.goto(server.url)
         choose_mode(page, "Visual")
