@@ -126,10 +126,9 @@ class Tables:
         if self._remembered is None:
             return
         known = {
-            name: self._contents[name]
+            f"{table}/{partition}": self.contents(table, partition)
             for table in SCHEMAS
             for partition in self.partitions(table)
-            if (name := f"{table}/{partition}") in self._contents
         }
         keep_text(self._remembered, sealed.to_json(known))
 

@@ -145,8 +145,11 @@ def publish(
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
             flush_to_disk(folder)
+            *kept, _ = names(data_dir)
+            replaced = {named_current(data_dir), *kept[-1:]}.intersection(kept)
             _point_at(data_dir, name)
-            for old in names(data_dir)[:-KEPT]:
+            damaged = [each for each in replaced if not is_good(data_dir, each)]
+            for old in [*names(data_dir)[:-KEPT], *damaged]:
                 shutil.rmtree(folder / old, ignore_errors=True)
     return Published(name, manifest, is_new=True)
 
