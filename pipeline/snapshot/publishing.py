@@ -146,7 +146,7 @@ def publish(
                 raise
             flush_to_disk(folder)
             *kept, _ = names(data_dir)
-            replaced = {named_current(data_dir), *kept[-1:]}.intersection(kept)
+            replaced = [each for each in kept if each in {named_current(data_dir), kept[-1]}]
             _point_at(data_dir, name)
             damaged = [each for each in replaced if not is_good(data_dir, each)]
             for old in [*names(data_dir)[:-KEPT], *damaged]:

@@ -108,7 +108,7 @@ def mend(data_dir: Path) -> list[str]:
     for stage in library.stages.values():
         for album in library.albums():
             stage.refresh(album)
-    publishing.publish(library, lambda: duckdb.connect(), "run")
+    publishing.publish(library, duckdb.connect, "run")
     library.remember()
     return [*warnings, *listing.warnings]
 
