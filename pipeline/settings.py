@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     sync_timezone: str = "UTC"
     dagster_url: str = "http://127.0.0.1:3000"
     base_path: str = ""
+    admins: Annotated[tuple[str, ...], NoDecode] = ()
 
     def is_image_host(self, host: str) -> bool:
         """Whether pictures may come from a host, in small letters."""
@@ -107,9 +108,9 @@ class Settings(BaseSettings):
     def _base_path(cls, value: str) -> str:
         return read_base_path(value)
 
-    @field_validator("flickr_image_hosts", mode="before")
+    @field_validator("flickr_image_hosts", "admins", mode="before")
     @classmethod
-    def _hosts(cls, value: object) -> object:
+    def _several(cls, value: object) -> object:
         return value.replace(",", " ").split() if isinstance(value, str) else value
 
     @field_validator("data_dir", "dagster_home")

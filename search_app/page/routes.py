@@ -10,6 +10,7 @@ import hmac
 import io
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -38,6 +39,7 @@ Size = Literal["grid", "large"]
 # pages lie directly below the base path.
 _ROOT = "/app/static"
 _SIDES: dict[Size, int] = {"grid": 640, "large": 1024}  # pixels, of what other servers give
+_DAY = 24 * 3600
 MAX_PHOTOS = 200
 """In one archive."""
 _UNCHANGING = "private, max-age=31536000, immutable"
@@ -106,24 +108,31 @@ def _version(photo: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _signed(path: str, query: Mapping[str, str]) -> str:
-    """The address of a path below ``_ROOT``."""
-    key = _key(path, query)
-    return f"{_ROOT}{path}?{urlencode(dict(query) | ({'key': key} if key else {}))}"
+    """The address of a path below ``_ROOT``.
+
+    Where one has to sign in, only the page of who did so gives addresses that work, for a day or
+    two: they stay the same for a day, so that browsers need not ask again for what they have.
+    """
+    query = dict(query)
+    if secret := sign_in_secret():
+        query["until"] = str((int(time.time()) // _DAY + 2) * _DAY)
+        query["key"] = _key(secret, path, query)
+    return f"{_ROOT}{path}?{urlencode(query)}"
 
 
-def _key(path: str, query: Mapping[str, str]) -> str | None:
-    """Where one has to sign in, only the page of who did so gives addresses that work."""
-    secret = sign_in_secret()
-    if secret is None:
-        return None
-    told = f"{path}?{query.get('ids', '')}".encode()
+def _key(secret: str, path: str, query: Mapping[str, str]) -> str:
+    told = f"{path}?{query.get('ids', '')}&{query.get('until', '')}".encode()
     return hmac.new(secret.encode(), told, hashlib.sha256).hexdigest()[:32]
 
 
 def _is_allowed(request: Request) -> bool:
-    path = request.url.path.removeprefix(request.scope["root_path"])
-    key = _key(path, request.query_params)
-    return key is None or hmac.compare_digest(key, request.query_params.get("key", ""))
+    secret = sign_in_secret()
+    if secret is None:
+        return True
+    query = request.query_params
+    key = _key(secret, request.url.path.removeprefix(request.scope["root_path"]), query)
+    is_ours = hmac.compare_digest(key.encode(), query.get("key", "").encode())
+    return is_ours and time.time() < int(query["until"])
 
 
 def _photo(request: Request) -> Response:

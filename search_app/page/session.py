@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -16,6 +17,7 @@ from search_app.page.wording import with_code
 from search_app.search.current import CurrentSnapshot
 
 _log = logging.getLogger("albumscope.page")
+_OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
 
 
 @st.cache_resource(show_spinner=False)
@@ -42,6 +44,26 @@ def sign_in_secret() -> str | None:
         return str(st.secrets["auth"]["cookie_secret"])
     except (KeyError, FileNotFoundError):
         return None
+
+
+def may_change() -> bool:
+    """Whether whoever looks may change what others see.
+
+    Where one has to sign in, these are the addresses in ADMINS; else only those who sit at the
+    machine itself. A proxy on it is at the machine too, but tells for whom it asks, or for which
+    host.
+    """
+    if sign_in_secret() is not None:
+        email = str(st.user.get("email") or "").lower()
+        is_verified = st.user.get("email_verified") is not False
+        return is_verified and email in map(str.lower, load_settings().admins)
+    headers = st.context.headers
+    host = urlsplit(f"//{headers.get('Host', '')}").hostname
+    return (
+        st.context.ip_address is None
+        and host in {"localhost", "127.0.0.1", "::1"}
+        and not any(name in headers for name in _OF_PROXIES)
+    )
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from pipeline.snapshot.reading import Snapshot
 from search_app.page import library_report, routes
 from search_app.page.language import moment, number, t, tn
 from search_app.page.library_report import AlbumReport, Changes, KeptSnapshot
-from search_app.page.session import current_snapshot, errors_shown
+from search_app.page.session import current_snapshot, errors_shown, may_change
 from search_app.page.views import library_charts, library_tables
 from search_app.page.views.library_tables import megabytes, percentage, table
-from search_app.page.wording import literal, title_of
+from search_app.page.wording import literal, title_of, with_code
 from search_app.search.filters import Filters
 from search_app.search.provenance import run_url
 from search_app.search.searcher import Searcher
@@ -146,6 +146,16 @@ def _kept_snapshots(settings: Settings, kept: Sequence[KeptSnapshot]) -> None:
             t("The search uses the snapshot of {when} from now on.", when=literal(published)),
             icon=":material/check:",
         )
+    is_admin = may_change()
+    if not is_admin:
+        st.caption(
+            with_code(
+                t(
+                    "An older one is published by administrators (`ADMINS`), or on the machine"
+                    " itself: `albumscope snapshots --publish NAME`."
+                )
+            )
+        )
     current = reading.current_name(settings.library_dir)
     for one in kept:
         with (
@@ -161,7 +171,7 @@ def _kept_snapshots(settings: Settings, kept: Sequence[KeptSnapshot]) -> None:
                 st.caption(literal(_contents(one)))
             if one.name == current:
                 st.badge(t("Current"), icon=":material/check:", color="green")
-            elif one.manifest and st.button(t("Publish"), key=f"publish-{one.name}"):
+            elif one.manifest and is_admin and st.button(t("Publish"), key=f"publish-{one.name}"):
                 st.dialog(t("Publish this snapshot?"))(_confirm)(settings, one)
 
 
@@ -174,7 +184,7 @@ def _confirm(settings: Settings, one: KeptSnapshot) -> None:
         )
     )
     with errors_shown():
-        if st.button(t("Publish"), type="primary", key="publish"):
+        if st.button(t("Publish"), type="primary", key="publish") and may_change():
             remote = remote_snapshots(settings)
             publishing.make_current(settings.library_dir, one.name, remote)
             st.session_state.published = _title(one)

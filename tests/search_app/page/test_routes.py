@@ -1,7 +1,9 @@
 """The addresses of pictures: what is served, to whom, and how long a browser may keep it."""
 
 import io
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,14 @@ def test_where_one_has_to_sign_in_an_address_needs_a_key(
     given = routes.picture(drum, "grid")
     assert client.get(given).status_code == 200
     assert client.get(given.replace("/grid", "/large")).status_code == 403
+    until = re.findall("until=([0-9]+)", given)[0]
+    later = given.replace(until, str(int(until) + 86400))
+    assert client.get(later).status_code == 403
+    now = time.time()
+    for hours, status in ((23, 200), (48, 403)):
+        with monkeypatch.context() as later_on:
+            later_on.setattr(time, "time", lambda hours=hours: now + hours * 3600)
+            assert client.get(given).status_code == status
     archive = routes.archive([drum["image_id"]])
     assert client.get(archive).status_code == 200
     assert client.get(archive.replace("ids=", "ids=1%2C")).status_code == 403
