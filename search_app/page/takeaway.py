@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 
 from pipeline.errors import PhotoError
 from pipeline.photos.files import printable
-from search_app.page.wording import photographer
+from search_app.page.wording import no_formula, photographer
 
 COLUMNS = (
     *("file", "title", "album", "taken", "photographer", "license", "link", "caption", "missing"),
@@ -41,7 +41,7 @@ def archive(photos: Iterable[Photo], find: Callable[[Photo], str]) -> Iterator[b
                 row["file"] = _free_name(path, photo["image_id"], taken)
                 zipped.writestr(row["file"], content)
                 yield pieces.take()
-            rows.writerow({name: _harmless(value) for name, value in row.items()})
+            rows.writerow({name: no_formula(value) for name, value in row.items()})
         zipped.writestr("photos.csv", "\ufeff" + table.getvalue(), zipfile.ZIP_DEFLATED)
     yield pieces.take()
 
@@ -70,11 +70,6 @@ def _free_name(path: Path, image_id: int, taken: set[str]) -> str:
         name = printable(f"{path.stem}-{image_id}{path.suffix}")
     taken.add(name.lower())
     return name
-
-
-def _harmless(value: str) -> str:
-    """Spreadsheets take what begins like this for a formula (OWASP, CSV injection)."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 class _Pieces:

@@ -13,7 +13,9 @@ from search_app.search.provenance import Provenance
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # What Streamlit turns into a symbol even where it is escaped: ->, --, >= and the like.
 _SHORTHAND = re.compile(r"(?<=[<>=~-])(?=[<>=~-])|(?<=:)(?=streamlit:)")
-_WORD_JOINER = "\u2060"  # it has no width
+WORD_JOINER = "\u2060"
+"""A character that has no width."""
+_FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")  # East Asian forms
 _COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
@@ -26,6 +28,14 @@ def with_code(text: str) -> str:
     """Like ``literal``, but what stands between backticks is shown as code."""
     parts = " ".join(text.split()).split("`")
     return "`".join(part if at % 2 else _escape(part) for at, part in enumerate(parts))
+
+
+def no_formula(text: str, mark: str = "'") -> str:
+    """A text for a table: with a mark before it, if a spreadsheet would take it for a formula.
+
+    What begins like that is listed by OWASP, CSV injection.
+    """
+    return mark + text if text.startswith(_FORMULA) else text
 
 
 def title_of(photo: Mapping[str, Any]) -> str:
@@ -141,7 +151,7 @@ def map_link(exif: Mapping[str, Any]) -> str | None:
 
 
 def _escape(text: str) -> str:
-    return _PUNCTUATION.sub(r"\\\1", _SHORTHAND.sub(_WORD_JOINER, text))
+    return _PUNCTUATION.sub(r"\\\1", _SHORTHAND.sub(WORD_JOINER, text))
 
 
 def _settings(exif: Mapping[str, Any]) -> str:

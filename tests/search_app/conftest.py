@@ -18,7 +18,7 @@ from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, built_once
 from tests.search_app.browser import CHROMIUM, LOCALHOST, Server, serving
 
-ODD_ALBUM = "$x$ :red[hi] <i>"
+ODD_ALBUM = "=$x$ :red[hi] <img src=x onerror=alert(1)>"
 ODD_TITLE = "*a* [x](y) <b> >= :streamlit:"
 
 
@@ -87,12 +87,15 @@ def demo_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def page(browser: BrowserContext) -> Iterator[Page]:
-    """A tab of its own; it may talk to nothing but the page's server."""
+    """A tab of its own; it may talk to nothing but the page's server, and no photo's text runs."""
     tab = browser.new_page()
     elsewhere: list[str] = []
+    alerts: list[str] = []
     tab.on("request", lambda request: elsewhere.append(request.url))
+    tab.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     yield tab
     tab.close()
+    assert alerts == []
     local = re.compile(rf"(https?://{re.escape(LOCALHOST)}:|data:|blob:)")
     assert [url for url in elsewhere if not local.match(url)] == []
 

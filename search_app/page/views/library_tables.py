@@ -8,6 +8,7 @@ import streamlit as st
 
 from search_app.page.language import number, t, tn
 from search_app.page.library_report import AlbumReport
+from search_app.page.wording import WORD_JOINER, no_formula
 
 
 def albums(albums: Sequence[AlbumReport]) -> None:
@@ -89,8 +90,13 @@ def table(title: str, columns: Mapping[str, Sequence[Any]]) -> None:
         for name, values in columns.items()
         if isinstance(values[0], int)
     }
-    rows = pa.table({name: list(values) for name, values in columns.items()})
+    # Streamlit lets people download the table as CSV.
+    rows = pa.table({name: list(map(_inert, values)) for name, values in columns.items()})
     st.dataframe(rows, hide_index=True, column_config=localized, alt=title)
+
+
+def _inert(value: object) -> object:
+    return no_formula(value, WORD_JOINER) if isinstance(value, str) else value
 
 
 def stage_names() -> dict[str, str]:

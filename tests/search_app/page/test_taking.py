@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from pipeline.errors import PhotoError
 from search_app.page import takeaway
+from search_app.page.wording import no_formula
 from tests.search_app.browser import loaded, photos, search, settled
 from tests.search_app.conftest import DEMO_PHOTOS
 
@@ -75,6 +76,7 @@ def test_a_table_that_no_spreadsheet_runs(tmp_path: Path) -> None:
         assert archive.read("a.jpg") == b"first"
         assert archive.read("A-2.jpg") == b"second"
         table = archive.read("photos.csv").decode("utf-8-sig")
+    assert all(no_formula(f"{sign}cmd|' /C calc'!A0")[0] == "'" for sign in "=+-@＝")
     first, _, third = csv.DictReader(io.StringIO(table))
     assert first["title"].startswith("'=")
     assert (first["license"], first["photographer"]) == ("CC BY 4.0", "Ann")
