@@ -12,6 +12,7 @@ from pipeline.assets.partitions import groups, run_tags
 from pipeline.assets.resources import Listings
 from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
+from pipeline.library import files
 from pipeline.library.library import Library
 from pipeline.snapshot import inputs, reading
 from pipeline.snapshot.mirror import remote_snapshots
@@ -64,6 +65,7 @@ def sync(
     end_killed_runs(instance)
     if remote := remote_snapshots(library.settings):
         remote.mirror()
+    files.sweep(library.settings.library_dir, ["folders", "tables"])
     before = _newest_snapshot(library)
     discovered = find_albums(library, instance)
     report = SyncReport(failed=discovered.failed, warnings=discovered.warnings)

@@ -16,15 +16,12 @@ lies in its DATA_DIR::
     dagster/       Dagster's own storage
 """
 
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from pipeline.storage import Storage
-from pipeline.storage.disk import TEMPORARY
-
-_LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
+from pipeline.storage.disk import TEMPORARY, is_left_over
 
 
 def small_files(storage: Storage, folders: Iterable[str] = ("folders",)) -> Iterator[str]:
@@ -33,10 +30,10 @@ def small_files(storage: Storage, folders: Iterable[str] = ("folders",)) -> Iter
         yield from [key for key in storage.walk(folder) if key.endswith(".json")]
 
 
-def sweep(library_dir: Path) -> None:
-    """Delete the temporary files that killed writers left behind."""
-    for folder in ("tables", "photos", "flickr"):
-        for file in (library_dir / folder).rglob(f".*{TEMPORARY}"):
-            with suppress(FileNotFoundError):
-                if time.time() - file.stat().st_ctime > _LEFTOVER_AGE:
-                    file.unlink()
+def sweep(library_dir: Path, folders: Iterable[str] = ("tables", "photos", "flickr")) -> None:
+    """Delete the temporary files that killed writers left behind, here and in these folders."""
+    here = library_dir.glob(f".*{TEMPORARY}")
+    below = ((library_dir / folder).rglob(f".*{TEMPORARY}") for folder in folders)
+    for file in chain(here, *below):
+        if is_left_over(file):
+            file.unlink(missing_ok=True)

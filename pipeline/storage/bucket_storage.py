@@ -14,7 +14,6 @@ The copies may be deleted at any time.
 import hashlib
 import shutil
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,12 @@ from urllib.parse import quote
 
 from pipeline.storage import DAMAGED
 from pipeline.storage.bucket import Bucket, NoSuchObjectError
-from pipeline.storage.disk import TEMPORARY, explain_disk_errors, flush_to_disk
+from pipeline.storage.disk import (
+    TEMPORARY,
+    explain_disk_errors,
+    flush_to_disk,
+    temporary_name,
+)
 
 _NAMED = "photos/"
 """How the keys start of files that people open: their copies keep the names."""
@@ -153,7 +157,7 @@ class BucketStorage:
     def _temporary(self, key: str) -> Iterator[Path]:
         folder = self._copy(key).parent
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{uuid.uuid4().hex}{TEMPORARY}"
+        temporary = folder / temporary_name()
         try:
             yield temporary
         finally:

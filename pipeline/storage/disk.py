@@ -2,17 +2,24 @@
 
 import errno
 import os
+import re
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from pipeline.errors import AlbumscopeError
 from pipeline.storage import DAMAGED
 
 TEMPORARY = ".tmp"
 """How the names of files end that are being written; they start with a dot."""
+_WRITER = re.compile(r"\.(\d+)@(.+)" + re.escape(TEMPORARY))
+_LEFTOVER_AGE = 24 * 3600.0  # seconds; no writer works on one file that long
 
 
 _FULL_DISK = ("no space left on device", "disk is full", "disk quota exceeded", "disk i/o error")
@@ -109,7 +116,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     Readers see the old file or the new one, never a part. Raises AlbumscopeError if the disk is
     full or the folder cannot be written to; the old file is then still there.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
+    temporary = path.with_name(temporary_name(path.name))
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -119,6 +126,24 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
             flush_to_disk(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def temporary_name(name: str = "") -> str:
+    """A name for a file that is being written; it tells which process of which machine does so."""
+    writer = f"{os.getpid()}@{socket.gethostname()}"
+    return f".{name}.{uuid.uuid4().hex}.{writer}{TEMPORARY}"
+
+
+def is_left_over(temporary: Path) -> bool:
+    """Whether the process that wrote a temporary file is gone, or has had a day for it."""
+    try:
+        is_old = time.time() - temporary.stat().st_ctime > _LEFTOVER_AGE
+    except FileNotFoundError:
+        return False
+    writer = _WRITER.search(temporary.name)
+    if is_old or writer is None or writer[2] != socket.gethostname():
+        return is_old
+    return not psutil.pid_exists(int(writer[1]))
 
 
 def keep_text(path: Path, text: str) -> None:
