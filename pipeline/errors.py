@@ -32,5 +32,9 @@ class CaptionerError(AlbumscopeError):
     """No photo can be described now; captions stay pending, and everything else goes on."""
 
 
+class AwayError(AlbumError):
+    """The photos of an album cannot be seen, and nobody has said that they are gone."""
+
+
 class SourceError(AlbumscopeError):
     """Something that concerns one source of albums; what it brought before, and others, go on."""

@@ -1,5 +1,7 @@
 """What runs in one go, and what runs by itself: jobs, the nightly schedule, the sensor."""
 
+import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,7 +18,7 @@ from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot.inputs import fingerprint, input_files, is_due
-from pipeline.sources import Album
+from pipeline.sources import Album, AlbumListing
 
 sync_album = dg.define_asset_job(
     "sync_album",
@@ -134,6 +136,53 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=_SENSOR_SECONDS,
         default_status=dg.DefaultSensorStatus("RUNNING" if is_on else "STOPPED"),
     )(evaluate)
+
+
+def folder_changes(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that looks at what lies on this machine; it runs where `SYNC_SCHEDULE` is set.
+
+    What changed is brought in once it is found the same twice: files may still be copied.
+    """
+
+    def evaluate(
+        context: dg.SensorEvaluationContext, library: LibraryResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        """Find the albums of a source on this machine anew when its photos changed."""
+        library.storage.refresh()
+        changed = [
+            listing
+            for name, source in library.sources.items()
+            if not source.is_remote
+            and not library.is_catalogued(listing := library.find_albums(name))
+        ]
+        if not changed:
+            return dg.SkipReason("Nothing changed")
+        state = _digest(changed)
+        if state != context.cursor:
+            return dg.SensorResult(skip_reason="Photos are changing", cursor=state)
+        assets = [asset_of(listing.partition) for listing in changed]
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=f"folders {state}", asset_selection=assets)],
+            cursor=state,
+        )
+
+    is_on = settings.sync_schedule is not None
+    return dg.sensor(
+        name="folder_changes",
+        job=find_albums,
+        minimum_interval_seconds=_SENSOR_SECONDS,
+        default_status=dg.DefaultSensorStatus("RUNNING" if is_on else "STOPPED"),
+    )(evaluate)
+
+
+def _digest(listings: Sequence[AlbumListing]) -> str:
+    """What is another whenever a photo came, went or changed."""
+    albums = [
+        (album["album_id"], album["photo_count"], album["updated_at"], album.get("is_away"))
+        for listing in listings
+        for album in listing.albums
+    ]
+    return hashlib.sha256(repr(albums).encode()).hexdigest()
 
 
 class _Cursor(BaseModel):

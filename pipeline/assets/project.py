@@ -4,7 +4,13 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from pipeline.assets.automation import album_changes, find_albums, nightly_sync, sync_album
+from pipeline.assets.automation import (
+    album_changes,
+    find_albums,
+    folder_changes,
+    nightly_sync,
+    sync_album,
+)
 from pipeline.assets.caption_embeddings import caption_embeddings
 from pipeline.assets.checks import ASSET_CHECKS
 from pipeline.assets.exif_metadata import exif_metadata
@@ -39,7 +45,7 @@ def definitions(library: Library, listings: Listings = MappingProxyType({})) -> 
         asset_checks=ASSET_CHECKS,
         jobs=[sync_album, find_albums],
         schedules=[nightly_sync(library.settings)],
-        sensors=[album_changes(library.settings)],
+        sensors=[album_changes(library.settings), folder_changes(library.settings)],
         resources=resources(library, listings),
         # In one process, so that a model is loaded once for all steps and albums of a run.
         executor=dg.in_process_executor,

@@ -11,7 +11,7 @@ from pipeline.assets.instance import end_killed_runs, process_tag
 from pipeline.assets.partitions import groups, run_tags
 from pipeline.assets.resources import Listings
 from pipeline.assets.source_albums import asset_of
-from pipeline.errors import AlbumError, AlbumscopeError, SourceError
+from pipeline.errors import AlbumError, AlbumscopeError, AwayError, SourceError
 from pipeline.library import files
 from pipeline.library.library import Library
 from pipeline.snapshot import inputs, reading
@@ -83,7 +83,8 @@ def sync(
             if work:
                 pending.append(album_id)
         except (AlbumError, SourceError) as error:
-            report.failed[album_id] = str(error)
+            if album_ids or not isinstance(error, AwayError):  # of which the source has warned
+                report.failed[album_id] = str(error)
 
     library.remember()
     on_start(sum(albums[album_id]["photo_count"] for album_id in pending))

@@ -8,33 +8,47 @@ import typer
 
 from pipeline.cli.options import NO_ALBUMS, JsonFlag, UserOption, found_albums, open_library
 from pipeline.cli.terminal import count, exit_if, print_json, print_rows, say, warn
-from pipeline.errors import AlbumError
+from pipeline.errors import AlbumError, AwayError
 from pipeline.rows import Row
 
 _ALBUM_COLUMNS = (
     *("album_id", "source", "title", "event_name", "event_year", "event_type", "photo_count"),
     *("updated_at", "url"),
 )
+_NOT_TAKEN = {"film": "video_count", "document": "document_count", "other file": "other_count"}
+"""The kinds of files that are no photos, by the column of table ``albums`` that counts them."""
 
 
 def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
-    """List the albums of all sources, with photo counts, what is synced and what is new."""
+    """List the albums of all sources, with photo counts, what is synced and what is new.
+
+    With --json also what is left out, and why.
+    """
     library = open_library(user_id)
-    found, failed = found_albums(library)
+    found, failed, left_out = found_albums(library)
     rows = []
     for album in found.values():
         row: Row = album
+        reason = None
         try:
             state, new = library.state(album)
         except AlbumError as error:
-            warn([str(error)])
-            state, new = "away", 0
+            if not isinstance(error, AwayError):  # of which the source has warned
+                warn([str(error)])
+            state, new, reason = "away", 0, str(error)
         rows.append(
             {name: row[name] for name in _ALBUM_COLUMNS}
             | {"synced": library.synced(album["album_id"]), "new": new, "state": state}
+            | {"reason": reason}
         )
     if rows:
         library.remember()
+    if as_json:
+        none = dict.fromkeys((*_ALBUM_COLUMNS, "synced", "new"))
+        rows += [
+            {**none, "title": path, "state": "left out", "reason": reason}
+            for path, reason in left_out.items()
+        ]
     columns = ("album_id", "title", "event_name", "event_year", "photo_count", "synced")
     if rows or as_json or not failed:
         print_rows(rows, as_json=as_json, columns=(*columns, "new", "state"), empty=NO_ALBUMS)
@@ -50,6 +64,14 @@ def add_folder(
     event: Annotated[str | None, typer.Option(help="The event's name.")] = None,
     year: Annotated[int | None, typer.Option(help="The event's year.", min=1800, max=2999)] = None,
     event_type: Annotated[str | None, typer.Option(help="Conference, trip, meeting, …")] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Leave out what matches, as in a .gitignore (may be repeated). A file .albumignore"
+            " in any folder does the same.",
+        ),
+    ] = None,
 ) -> None:
     """Register DIR as an album. Photos stay where they are; `sync` then brings them in."""
     from pipeline.sources.folder import Registration, register
@@ -59,7 +81,8 @@ def add_folder(
         raise typer.BadParameter("--title names one album; with -r they go by their folders' names")
     library = open_library()
     path = str(folder.expanduser().resolve())
-    register(library.storage, Registration(path, recursive, title, event, year, event_type))
+    given = Registration(path, recursive, title, event, year, event_type, exclude or [])
+    register(library.storage, given)
     albums = library.find_albums(Folder.name).albums
     added = [album for album in albums if album["root"] == os.fsencode(path)]
     photos = sum(album["photo_count"] for album in added)
@@ -79,6 +102,14 @@ def remove_folder(
     say("Removed. `albumscope sync` takes its photos out of the search.")
 
 
+def forget(
+    album_id: Annotated[str, typer.Argument(help="An album that is away.")],
+) -> None:
+    """Say that an album which is away is gone: the next `sync` drops what is known of it."""
+    album = open_library().forget(album_id)
+    say(f"Forgot {album['title']}. `albumscope sync` takes its photos out of the search.")
+
+
 def status(as_json: JsonFlag = False) -> None:
     """Show, for each album and stage, what is done, missing and failed; snapshot and models."""
     from pipeline.snapshot import reading
@@ -86,9 +117,19 @@ def status(as_json: JsonFlag = False) -> None:
     library = open_library()
     settings = library.settings
     rows: list[dict[str, Any]] = [
-        {"album_id": album["album_id"], "title": album["title"], "stages": library.status(album)}
+        {
+            "album_id": album["album_id"],
+            "title": album["title"],
+            "stages": library.status(album),
+            "is_away": bool(album.get("is_away")),
+        }
         for album in library.albums()
     ]
+    catalogue: list[Row] = list(library.albums())
+    not_taken = {
+        kind: sum(album.get(column) or 0 for album in catalogue)
+        for kind, column in _NOT_TAKEN.items()
+    }
     failed = [failure for album in library.albums() for failure in library.failures(album)]
     if rows:
         library.remember()
@@ -99,12 +140,29 @@ def status(as_json: JsonFlag = False) -> None:
     }
     current = reading.published_name(settings)
     if as_json:
-        print_json({"albums": rows, "failed": failed, "snapshot": current, "models": models})
+        print_json(
+            {
+                "albums": rows,
+                "failed": failed,
+                "not_taken": not_taken,
+                "snapshot": current,
+                "models": models,
+            }
+        )
         return
-    table = [{"album": row["title"], **_in_words(row["stages"])} for row in rows]
+    table = [
+        {
+            "album": f"{row['title']} (away)" if row["is_away"] else row["title"],
+            **_in_words(row["stages"]),
+        }
+        for row in rows
+    ]
     print_rows(table, as_json=False, empty=NO_ALBUMS)
     if failed:
         print_rows(failed, as_json=False, empty="")
+    if any(not_taken.values()):
+        counts = [count(files, kind) for kind, files in not_taken.items() if files]
+        say("Not taken: " + ", ".join(counts))
     say(f"Snapshot: {current or 'none published yet'}")
     say("Models: " + ", ".join(f"{use} {name}" for use, name in models.items()))
 

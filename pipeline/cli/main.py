@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from pipeline.cli import albums, check, photos, serving, snapshots, sync
+from pipeline.cli import albums, check, photos, serving, snapshots, sync, watching
 from pipeline.cli.terminal import SayHandler, fail, fail_unexpectedly
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import load_settings
@@ -25,7 +25,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
-    *(albums.albums, albums.add_folder, albums.remove_folder, sync.sync, albums.status),
+    *(
+        albums.albums,
+        albums.add_folder,
+        albums.remove_folder,
+        albums.forget,
+        *(sync.sync, watching.watch),
+        albums.status,
+    ),
     *(photos.images, photos.search, photos.exif, photos.describe, snapshots.snapshots),
     check.check,
     *(serving.serve, serving.dagster, serving.demo),

@@ -1,7 +1,7 @@
 """Options that several commands take, and the library that they are about."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, NamedTuple, get_args
 
 import typer
 
@@ -67,8 +67,17 @@ def open_library(user_id: str | None = None, size: str | None = None) -> "Librar
     return Library(load_settings().model_copy(update=update))
 
 
-def found_albums(library: "Library") -> tuple[dict[str, "Album"], dict[str, str]]:
-    """The albums that there are now by id, and the reason for each source that cannot be asked."""
+class FoundAlbums(NamedTuple):
+    """The albums that there are now by id, the reason for each source that cannot be asked, and
+    that for each file or folder that is left out."""
+
+    albums: dict[str, "Album"]
+    failed: dict[str, str]
+    left_out: dict[str, str]
+
+
+def found_albums(library: "Library") -> FoundAlbums:
+    """Ask all sources for their albums; those of a source that cannot be asked are as they were."""
     albums: dict[str, Album] = {}
     not_asked = set(library.tables.partitions("albums"))
     listings, failed = library.ask_sources()
@@ -79,7 +88,8 @@ def found_albums(library: "Library") -> tuple[dict[str, "Album"], dict[str, str]
     for partition in sorted(not_asked):
         rows = library.tables.read("albums", partition).to_pylist()
         albums |= {row["album_id"]: row for row in rows}
-    return albums, failed
+    left_out = {path: why for each in listings.values() for path, why in each.left_out.items()}
+    return FoundAlbums(albums, failed, left_out)
 
 
 def chosen(albums: dict[str, "Album"], album_ids: Sequence[str]) -> list["Album"]:

@@ -60,7 +60,7 @@ def sync(
         _print_what_is_to_do(library, album_ids or [], as_json)
         return
     if overrides:
-        chosen(found_albums(library)[0], album_ids or [])
+        chosen(found_albums(library).albums, album_ids or [])
         for album_id in album_ids or []:
             remember(library.storage, Override(album=album_id, **given))
     gc.freeze()
@@ -102,7 +102,7 @@ def _sync(library: "Library", album_ids: list[str], *, moved: bool) -> "SyncRepo
 
 
 def _print_what_is_to_do(library: "Library", album_ids: list[str], as_json: bool) -> None:
-    albums, failed = found_albums(library)
+    albums, failed, _ = found_albums(library)
     rows = []
     for album in chosen(albums, album_ids):
         try:

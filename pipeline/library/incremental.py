@@ -181,11 +181,13 @@ def refresh(
         pending = len(missing)
         try:
             saved_at, save_took = time.perf_counter(), _FIRST_SAVE
-            for item, result in make(missing) if missing else ():
-                attempt = attempts.get(item.image_id, 0) + 1
-                batch.append(_row(item, origin(item), result, attempt, run_id))
-                pending -= 1
-                progress(1)
+            alike = _alike(table, missing, origin)
+            for made, result in make([each[0] for each in alike.values()]) if missing else ():
+                for item in alike[made.image_id]:
+                    attempt = attempts.get(item.image_id, 0) + 1
+                    batch.append(_row(item, origin(item), result, attempt, run_id))
+                    pending -= 1
+                    progress(1)
                 now = time.perf_counter()
                 if now - saved_at >= WORK_A_SAVE * save_took:
                     save()
@@ -284,6 +286,21 @@ def _made_before(
             ids = pa.array([image_id for ids in found.values() for image_id in ids], pa.int64())
             copies = pa.concat_tables([copies, rows.set_column(0, "image_id", ids)])
     return copies
+
+
+def _alike(
+    table: str, items: Sequence[Item], origin: Callable[[Item], Row]
+) -> dict[int, list[Item]]:
+    """The items that one row does for, which is made from the first, by the image_id of that.
+
+    Derived rows of the same origin are the same, as of copies of one photo in an album.
+    """
+    if "producer" not in SCHEMAS[table].names:
+        return {item.image_id: [item] for item in items}
+    by_origin: dict[tuple[Any, ...], list[Item]] = {}
+    for item in items:
+        by_origin.setdefault(tuple(origin(item).values()), []).append(item)
+    return {alike[0].image_id: alike for alike in by_origin.values()}
 
 
 def _row(

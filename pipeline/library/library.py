@@ -90,6 +90,24 @@ class Library:
                 failed[name] = str(error)
         return listings, failed
 
+    def forget(self, album_id: str) -> Album:
+        """Take the album that is away out of the catalogue; the next publication drops its rows.
+
+        Returns it. Raises AlbumscopeError for one that is not away.
+        """
+        album = self.album(album_id)
+        if not album.get("is_away"):
+            raise AlbumscopeError(
+                f"{album['title']} ({album_id}) is not away: delete it where it is, leave it out by"
+                " a file .albumignore, or `albumscope remove-folder`"
+            )
+        for partition in self.tables.partitions("albums"):
+            rows: list[Album] = self.tables.read("albums", partition).to_pylist()
+            kept = [row for row in rows if row["album_id"] != album_id]
+            if len(kept) < len(rows):
+                self.catalogue(AlbumListing(partition, kept))
+        return album
+
     def is_catalogued(self, listing: AlbumListing) -> bool:
         """Whether table ``albums`` says the same as a source."""
         columns = SCHEMAS["albums"].names

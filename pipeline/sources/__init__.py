@@ -5,7 +5,7 @@ photos, storage, rows, settings and errors, never tables: what a source needs to
 exist it is handed.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol, TypedDict, TypeVar
@@ -37,13 +37,18 @@ class Album(_AlbumOfAnySource, total=False):
     of others.
     """
 
-    # Of Flickr: the user's id, and how many videos, which are left out.
-    owner: str
-    video_count: int
+    owner: str  # of Flickr: the user's id
+    video_count: int  # which are left out
     # Of folders: where the photos lie, and the registered folder that relative paths start from.
     # Bytes, because a file name need not be text.
     folder: bytes
     root: bytes
+    # The number of their device; whether they are away, which is not known to be for good; and the
+    # files in them that are not taken.
+    device: int
+    is_away: bool
+    document_count: int
+    other_count: int
 
 
 class PhotoRow(Outcome, total=False):
@@ -96,6 +101,8 @@ class AlbumListing:
     partition: str
     albums: Sequence[Album]
     warnings: Sequence[str] = field(default_factory=list)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """By path, as people are told it, why a file or folder is left out."""
 
 
 class SourcePhoto(Protocol):

@@ -31,6 +31,8 @@ from pipeline.storage import Storage
 
 KEY = "events.toml"
 _YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20\d\d)(?!\d)")
+_NO_BRACKET = r"[^()\[\]{}（）【】]*"
+_BRACKETS = re.compile(rf"[(\[{{（【]{_NO_BRACKET}{_YEAR.pattern}{_NO_BRACKET}[)\]}}）】]")
 
 Year = Annotated[int, Field(ge=1800, le=2999)]
 
@@ -51,7 +53,12 @@ def event_of_title(title: str) -> Event:
     Event(name='2019 Summer Trip', year=2019)
     >>> event_of_title("Things and Places")
     Event(name='Things and Places', year=None)
+    >>> event_of_title("Summer Trip (2019) Day 1")
+    Event(name='Summer Trip', year=2019)
     """
+    if in_brackets := _BRACKETS.search(title):
+        before, after = title[: in_brackets.start()], title[in_brackets.end() :]
+        return Event(before.strip() or after.strip() or title, int(in_brackets.group(1)))
     match = _YEAR.search(title)
     if not match:
         return Event(title, None)
@@ -72,9 +79,8 @@ class Override(BaseModel):
 
     def matches(self, album: Album) -> bool:
         """Whether an album is meant, by its id or its title in any case."""
-        return self.album == album["album_id"] or fnmatchcase(
-            album["title"].casefold(), self.album.casefold()
-        )
+        pattern = self.album.casefold().replace("[", "[[]")  # which means itself
+        return self.album == album["album_id"] or fnmatchcase(album["title"].casefold(), pattern)
 
 
 class _File(BaseModel):

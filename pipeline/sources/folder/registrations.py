@@ -4,12 +4,14 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import AlbumscopeError, DamagedFileError
 from pipeline.photos.files import printable
-from pipeline.sources.folder.walking import folders_with_photos
+from pipeline.sources.folder.exclusions import Exclusions
+from pipeline.sources.folder.walking import FolderOfPhotos, Walk, folders_with_photos
 from pipeline.storage import DAMAGED, Storage, sealed
 
 _FOLDER = "folders"
@@ -25,6 +27,19 @@ class Registration:
     event_name: str | None = None
     event_year: int | None = None
     event_type: str | None = None
+    exclude: Sequence[str] = ()
+    """Patterns, as in a .gitignore, of what to leave out."""
+
+    @property
+    def exclusions(self) -> Exclusions:
+        """What is left out below it. Raises AlbumscopeError for a pattern that is none."""
+        return Exclusions(Path(self.folder), self.exclude)
+
+    def folders(self, walk: Walk | None = None) -> Iterator[FolderOfPhotos]:
+        """The folders of photos in it; what is left out is noted in ``walk``."""
+        return folders_with_photos(
+            Path(self.folder), recursive=self.recursive, exclusions=self.exclusions, walk=walk
+        )
 
 
 def register(storage: Storage, registration: Registration) -> None:
@@ -37,7 +52,7 @@ def register(storage: Storage, registration: Registration) -> None:
         raise AlbumscopeError(f"{printable(folder)} is not a folder: give the path of one")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise AlbumscopeError(f"{printable(folder)} cannot be read: check its permissions")
-    if not any(folders_with_photos(folder, recursive=registration.recursive)):
+    if not any(registration.folders()):
         hint = "" if registration.recursive else "; with -r the folders below it are searched too"
         raise AlbumscopeError(f"{printable(folder)} holds no photos{hint}")
     storage.write_text(_key(folder), sealed.to_json(asdict(registration), indent=2))
@@ -63,18 +78,26 @@ def registrations(storage: Storage) -> list[Registration]:
 
     Raises DamagedFileError if a file is damaged.
     """
-    added = []
-    for name in sorted(storage.names(_FOLDER)):
-        if not name.endswith(".json"):
-            continue
-        key = f"{_FOLDER}/{name}"
-        try:
-            added.append(Registration(**sealed.from_json(storage.read(key))))
-        except (ValueError, TypeError) as error:
-            raise DamagedFileError(
-                f"{storage.where(key)} is damaged: run `albumscope sync`, which sets it aside"
-            ) from error
+    names = (name for name in sorted(storage.names(_FOLDER)) if name.endswith(".json"))
+    added = [_read(storage, f"{_FOLDER}/{name}") for name in names]
     return sorted(added, key=lambda each: (not each.recursive, each.folder))
+
+
+def registration(storage: Storage, folder: Path) -> Registration | None:
+    """The one of a folder; None if it was not added. Raises DamagedFileError."""
+    try:
+        return _read(storage, _key(folder))
+    except FileNotFoundError:
+        return None
+
+
+def _read(storage: Storage, key: str) -> Registration:
+    try:
+        return Registration(**sealed.from_json(storage.read(key)))
+    except (ValueError, TypeError) as error:
+        raise DamagedFileError(
+            f"{storage.where(key)} is damaged: run `albumscope sync`, which sets it aside"
+        ) from error
 
 
 def album_id(folder: Path) -> str:

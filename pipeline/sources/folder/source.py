@@ -6,23 +6,27 @@ import stat
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from typing_extensions import override
 
-from pipeline.errors import AlbumError, PhotoError
-from pipeline.photos.files import is_photo_name, printable
+from pipeline.errors import AlbumError, AwayError, PhotoError
+from pipeline.photos.files import printable
 from pipeline.rows import utc_now
 from pipeline.sources import Album, AlbumListing, KnownRows, PhotoRow, Source
 from pipeline.sources.events import overrides, with_event
+from pipeline.sources.folder.exclusions import Exclusions, is_photo_library
 from pipeline.sources.folder.files import PhotoFile, read_photos
 from pipeline.sources.folder.registrations import (
     Registration,
     album_id,
     is_set_aside,
+    registration,
     registrations,
 )
-from pipeline.sources.folder.walking import folders_with_photos, is_shut
+from pipeline.sources.folder.walking import FolderOfPhotos, Walk, is_shut, photos_in
+
+_MOST_WARNINGS = 5  # of one registered folder
 
 
 class Folder(Source[PhotoFile]):
@@ -34,72 +38,79 @@ class Folder(Source[PhotoFile]):
     def find_albums(self, known: Sequence[Album]) -> AlbumListing:
         """Look for albums in the registered folders.
 
-        A registered folder that is missing or holds no photo at all may be a disk that is not
-        mounted: its albums are kept as they were, with a warning.
+        What had photos and cannot be seen any more may be a disk that is not mounted: such albums
+        are kept as they were, marked as away, with a warning. Gone are those whose folder was
+        deleted from among others, those that are left out, and those of a folder that was removed.
         """
         before = {album["album_id"]: album for album in known}
         albums: dict[str, Album] = {}
         warnings: list[str] = []
+        walk = Walk()
         events = overrides(self.storage)
-        for registration in registrations(self.storage):
-            root = Path(registration.folder)
-            folders = dict(folders_with_photos(root, recursive=registration.recursive))
-            below = {key: each for key, each in before.items() if each["root"] == os.fsencode(root)}
-            if not folders:
-                albums |= below
-                warnings.append(
-                    f"{printable(root)} is missing or empty; its {len(below)} albums are kept as"
-                    " they were. Is its disk mounted? `albumscope remove-folder` takes them out."
-                )
-            for key, album in below.items():
-                path = os.fsdecode(album["folder"])
-                if is_shut(path):
-                    albums[key] = album
-                    warnings.append(
-                        f"{printable(path)} cannot be read; its album is kept as it was"
-                    )
-            for folder, names in folders.items():
-                album = with_event(_album(registration, root, folder, names), events)
+        for added in registrations(self.storage):
+            root = Path(added.folder)
+            folders = list(added.folders(walk))
+            expected = [
+                album
+                for album in known
+                if album["root"] == os.fsencode(root) and _is_expected(added, album, walk)
+            ]
+            away = _away(root, folders, expected)
+            albums |= {each.album["album_id"]: each.album for each in away}
+            warnings += _warnings(root, away)
+            for folder in folders:
+                album = with_event(_album(added, root, folder), events)
                 if album["album_id"] in before:
                     album["created_at"] = before[album["album_id"]]["created_at"]
                 albums[album["album_id"]] = album
-        for added in sorted({album["root"] for album in before.values()}):
-            if is_set_aside(self.storage, os.fsdecode(added)):
-                kept = {key: each for key, each in before.items() if each["root"] == added}
+        for path in sorted({album["root"] for album in before.values()}):
+            if is_set_aside(self.storage, os.fsdecode(path)):
+                kept = {key: each for key, each in before.items() if each["root"] == path}
                 albums = kept | albums
                 warnings.append(
-                    f"What was said of {printable(os.fsdecode(added))} when it was added is lost;"
+                    f"What was said of {printable(os.fsdecode(path))} when it was added is lost;"
                     f" its {len(kept)} albums are kept as they were: run `albumscope add-folder`"
                     " again"
                 )
         in_order = sorted(albums.values(), key=lambda each: (each["created_at"], each["folder"]))
-        return AlbumListing(self.name, in_order, warnings)
+        left_out = {printable(path): reason for path, reason in walk.left_out.items()}
+        return AlbumListing(self.name, in_order, warnings, left_out)
 
     @override
     def photos(self, album: Album) -> list[PhotoFile]:
         """List the photos of an album, by name. Raises AlbumError if the folder is gone."""
-        folder = os.fsdecode(album["folder"])
+        folder = Path(os.fsdecode(album["folder"]))
+        root = Path(os.fsdecode(album["root"]))
+        if album.get("is_away"):
+            raise AwayError(
+                f"The photos of album {album['title']!r} ({printable(folder)}) are away; all that"
+                f" is known of them is kept. `albumscope forget {album['album_id']}` says that they"
+                " are gone"
+            )
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            entries = photos_in(folder, self._exclusions(root))
             photos = [(entry, status) for entry in entries if (status := _stat_of_photo(entry))]
         except OSError as error:
             raise AlbumError(
                 f"The folder {printable(folder)} of album {album['title']!r} cannot be read"
                 f" ({error.strerror}): is its disk mounted?"
             ) from error
-        below = os.path.normpath(Path(folder).relative_to(os.fsdecode(album["root"])))
-        prefix = "" if below == "." else f"{below}/"
         return [
             PhotoFile(
-                image_id=_image_id(album["album_id"], entry.name),
+                image_id=_image_id(album["album_id"], os.path.relpath(entry.path, folder)),
                 path=entry.path,
-                relative_path=printable(prefix + entry.name),
+                relative_path=printable(os.path.relpath(entry.path, root)),
                 size=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 ctime_ns=status.st_ctime_ns,
             )
             for entry, status in photos
         ]
+
+    def _exclusions(self, root: Path) -> Exclusions:
+        """What is left out below a registered folder."""
+        added = registration(self.storage, root)
+        return added.exclusions if added else Exclusions(root)
 
     @override
     def fetch(
@@ -108,22 +119,90 @@ class Folder(Source[PhotoFile]):
         return read_photos(photos)
 
 
-def _album(registration: Registration, root: Path, folder: Path, names: Sequence[str]) -> Album:
-    newest = max(_modified(f"{folder}/{name}") for name in names)
+class _Away(NamedTuple):
+    """An album that cannot be seen, as it was, and what is the matter."""
+
+    album: Album
+    reason: str
+
+
+def _is_expected(registration: Registration, album: Album, walk: Walk) -> bool:
+    """Whether an album that was found before should be found again."""
+    folder = Path(os.fsdecode(album["folder"]))
+    if not registration.recursive and folder != Path(registration.folder):
+        return False
+    return not any(path in walk.left_out for path in (folder, *folder.parents))
+
+
+def _away(root: Path, folders: Sequence[FolderOfPhotos], expected: Sequence[Album]) -> list[_Away]:
+    """The albums that are missing and may come back."""
+    found = {os.fsencode(folder.path) for folder in folders}
+    photos = sum(len(folder.names) for folder in folders)
+    has_shrunk = 2 * photos < sum(album["photo_count"] for album in expected)
+    away = []
+    for album in expected:
+        if album["folder"] in found:
+            continue
+        reason = _why_away(album)
+        if reason is None and has_shrunk:
+            reason = f"is missing, like most of {printable(root)}"
+        if reason:
+            away.append(_Away({**album, "is_away": True}, reason))
+    return away
+
+
+def _why_away(album: Album) -> str | None:
+    """Why an album's folder may be there again; None if it was deleted from among others."""
+    folder = Path(os.fsdecode(album["folder"]))
+    if is_shut(os.fspath(folder)):
+        return "cannot be read"
+    if folder.is_dir():
+        return "holds no photos any more"
+    above = next(each for each in folder.parents if each.is_dir())
+    try:
+        if album.get("device") not in {None, above.stat().st_dev}:
+            return "lies on a disk that is not there"
+        return None if any(above.iterdir()) else f"is missing, and {printable(above)} is empty"
+    except OSError:
+        return "cannot be read"
+
+
+def _warnings(root: Path, away: Sequence[_Away]) -> list[str]:
+    """What people are told of the albums in a registered folder that are away."""
+    if len(away) > _MOST_WARNINGS:
+        return [
+            f"{len(away)} albums in {printable(root)} are away and kept as they were. Is its disk"
+            " mounted? `albumscope remove-folder` takes them out."
+        ]
+    return [
+        f"{printable(os.fsdecode(album['folder']))} {reason}; its album is kept as it was. Is its"
+        f" disk mounted? `albumscope forget {album['album_id']}` takes it out."
+        for album, reason in away
+    ]
+
+
+def _album(registration: Registration, root: Path, folder: FolderOfPhotos) -> Album:
+    newest = max(_modified(f"{folder.path}/{name}") for name in folder.names)
+    title = folder.path.stem if is_photo_library(folder.path) else folder.path.name
     return {
-        "album_id": album_id(folder),
+        "album_id": album_id(folder.path),
         "source": Folder.name,
-        "title": registration.title or printable(folder.name),
+        "title": registration.title or printable(title),
         "description": "",
         "url": None,
-        "photo_count": len(names),
+        "photo_count": len(folder.names),
         "event_name": registration.event_name,
         "event_year": registration.event_year,
         "event_type": registration.event_type,
         "created_at": utc_now(),
         "updated_at": datetime.fromtimestamp(newest, UTC).replace(tzinfo=None),
-        "folder": os.fsencode(folder),
+        "folder": os.fsencode(folder.path),
         "root": os.fsencode(root),
+        "device": folder.device,
+        "is_away": False,
+        "video_count": folder.others["film"],
+        "document_count": folder.others["document"],
+        "other_count": folder.others["other"],
     }
 
 
@@ -134,8 +213,6 @@ def _image_id(album_id: str, name: str) -> int:
 
 
 def _stat_of_photo(entry: os.DirEntry[str]) -> os.stat_result | None:
-    if not is_photo_name(entry.name):
-        return None
     try:
         status = entry.stat()
     except OSError:  # it vanished between listing and looking, or is a loop of links

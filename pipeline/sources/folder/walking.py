@@ -1,19 +1,57 @@
 """Which folders hold photos, as far as permissions let us see."""
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.photos.files import is_photo_name
+from pipeline.sources.folder.exclusions import Exclusions, is_photo_library
+
+_FILMS = frozenset(
+    {".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mpeg", ".mts", ".webm"}
+    | {".wmv"}
+)
+_DOCUMENTS = frozenset(
+    {".doc", ".docx", ".html", ".key", ".md", ".odp", ".odt", ".pdf", ".pptx", ".ppt", ".rtf"}
+    | {".txt", ".xls", ".xlsx"}
+)
+# What programs put beside photos, and says something of them or of the folder.
+_BESIDE = frozenset({".aae", ".db", ".ini", ".json", ".thm", ".xmp"})
 
 
-def folders_with_photos(root: Path, *, recursive: bool) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder that holds photos with their names; a folder is visited only once.
+@dataclass
+class Walk:
+    """What was seen on a walk, besides folders of photos: what was left out, with the reason."""
+
+    left_out: dict[Path, str] = field(default_factory=dict)
+
+
+@dataclass
+class FolderOfPhotos:
+    """A folder, or a photo library of Apple's, with the photos in it.
+
+    ``names`` are relative to it. ``others`` counts the files that are not taken, by kind: film,
+    document, other.
+    """
+
+    path: Path
+    device: int
+    names: list[str] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+
+
+def folders_with_photos(
+    root: Path, *, recursive: bool, exclusions: Exclusions | None = None, walk: Walk | None = None
+) -> Iterator[FolderOfPhotos]:
+    """Yield each folder that holds photos; a folder is visited only once.
 
     Links to folders are followed after all else, so that a folder inside ``root`` goes by its own
-    name rather than a link's, and a loop of links ends.
+    name rather than a link's, and a loop of links ends. What is left out is noted in ``walk``.
     """
+    exclusions = exclusions or Exclusions(root)
+    walk = walk or Walk()
     waiting = deque([root])
     links: deque[Path] = deque()
     seen: set[tuple[int, int]] = set()
@@ -27,13 +65,50 @@ def folders_with_photos(root: Path, *, recursive: bool) -> Iterator[tuple[Path, 
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        names = [entry.name for entry in entries if _is_photo(entry)]
-        if names:
-            yield folder, names
-        if recursive:
+        found = FolderOfPhotos(folder, status.st_dev)
+        if is_photo_library(folder):
+            found.names = [
+                os.path.relpath(each.path, folder) for each in photos_in(folder, exclusions, walk)
+            ]
+        else:
             for entry in entries:
-                if not entry.name.startswith(".") and _is_folder(entry):
+                if _is_photo(entry) and _is_wanted(
+                    folder, entry, exclusions, walk, is_folder=False
+                ):
+                    found.names.append(entry.name)
+                elif kind := _kind_of_other(entry):
+                    found.others[kind] += 1
+                elif (
+                    recursive
+                    and not entry.name.startswith(".")
+                    and _is_folder(entry)
+                    and _is_wanted(folder, entry, exclusions, walk, is_folder=True)
+                ):
                     (links if entry.is_symlink() else waiting).append(Path(entry.path))
+        if found.names:
+            yield found
+
+
+def photos_in(
+    folder: Path, exclusions: Exclusions, walk: Walk | None = None
+) -> list[os.DirEntry[str]]:
+    """The photos in a folder, by name, or in all of a photo library. Raises OSError."""
+    walk = walk or Walk()
+    found: list[os.DirEntry[str]] = []
+    waiting = [folder]
+    while waiting:
+        within = waiting.pop(0)
+        for entry in sorted(os.scandir(within), key=lambda entry: entry.name):
+            if _is_photo(entry) and _is_wanted(within, entry, exclusions, walk, is_folder=False):
+                found.append(entry)
+            elif (
+                is_photo_library(folder)
+                and not entry.is_symlink()
+                and _is_folder(entry)
+                and _is_wanted(within, entry, exclusions, walk, is_folder=True)
+            ):
+                waiting.append(Path(entry.path))
+    return found
 
 
 def is_shut(folder: str) -> bool:
@@ -44,9 +119,30 @@ def is_shut(folder: str) -> bool:
         return True
 
 
+def _is_wanted(
+    folder: Path, entry: os.DirEntry[str], exclusions: Exclusions, walk: Walk, *, is_folder: bool
+) -> bool:
+    reason = exclusions.reason(folder, entry.name, is_folder=is_folder)
+    if reason:
+        walk.left_out[folder / entry.name] = reason
+    return reason is None
+
+
+def _kind_of_other(entry: os.DirEntry[str]) -> str | None:
+    """The kind of a file that is not taken; None for what belongs to others, and for folders."""
+    suffix = Path(entry.name).suffix.lower()
+    if entry.name.startswith(".") or suffix in _BESIDE or not _is_file(entry):
+        return None
+    return "film" if suffix in _FILMS else "document" if suffix in _DOCUMENTS else "other"
+
+
 def _is_photo(entry: os.DirEntry[str]) -> bool:
+    return is_photo_name(entry.name) and _is_file(entry)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
-        return is_photo_name(entry.name) and entry.is_file()
+        return entry.is_file()
     except OSError:  # a loop of links
         return False
 

@@ -138,6 +138,11 @@ def test_events_toml_with_a_pattern_and_with_a_mistake(
         ("PyCon JP 2024年9月27日", "PyCon JP 2024", 2024),
         ("Things and Places", "Things and Places", None),
         ("Photo 20240927", "Photo 20240927", None),
+        ("Summer Trip (2019) Day 1", "Summer Trip", 2019),
+        ("(2019) Harvest", "Harvest", 2019),
+        ("Meetup [2021]", "Meetup", 2021),
+        ("花見（2018年）上野", "花見", 2018),
+        ("(2019)", "(2019)", 2019),
         ("", "", None),
     ],
 )

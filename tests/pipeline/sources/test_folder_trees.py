@@ -1,0 +1,283 @@
+"""Folders as people really have them: system folders, mounts that go away, copies, moves."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from PIL import Image
+
+from pipeline.assets.automation import folder_changes
+from pipeline.library.library import Library
+from pipeline.settings import Settings
+from pipeline.sources.folder.exclusions import IGNORE_FILE
+from pipeline.sources.folder.registrations import Registration
+from tests.pipeline.command_line import Run
+from tests.pipeline.quick_model import QuickModel, use_quick_models
+
+NAS = (
+    *("Trip/a.jpg", "Trip/@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "#recycle/old.jpg"),
+    *("@Recycle/x.jpg", "$RECYCLE.BIN/S-1-5/y.jpg", "lost+found/z.jpg", ".stversions/a~1.jpg"),
+    *("Mac.photoslibrary/originals/0/p.jpg", "Mac.photoslibrary/resources/derivatives/p_thumb.jpg"),
+    "Trip/drafts/d.jpg",
+)
+
+_shades = iter(range(1, 10**6))
+
+
+def make_photo(path: Path) -> Path:
+    """Write a photo unlike any other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shade = (next(_shades) * 12_345_677) % 0xFFFFFF
+    Image.new("RGB", (32, 24), f"#{shade:06x}").save(path)
+    return path
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> QuickModel:
+    """Describes and embeds, and counts that."""
+    return use_quick_models(monkeypatch)
+
+
+def albums(run: Run) -> dict[str, dict[str, Any]]:
+    """What `albumscope albums --json` says, by title."""
+    return {row["title"]: row for row in json.loads(run("albums", "--json").out)}
+
+
+def paths(run: Run, root: Path) -> set[str]:
+    return {str(Path(row["path"]).relative_to(root)) for row in run("images", "--json").json}
+
+
+def test_system_folders_and_what_is_excluded_are_no_albums(
+    run: Run, tmp_path: Path, model: QuickModel
+) -> None:
+    root = tmp_path / "nas"
+    for name in NAS:
+        make_photo(root / name)
+    make_photo(root / "Private" / "s.jpg")
+    (root / "Trip" / IGNORE_FILE).write_text("drafts/\n")
+    run("add-folder", "-r", root, "--exclude", "Priv*")
+    run("sync")
+    assert paths(run, root) == {"Trip/a.jpg", "Mac.photoslibrary/originals/0/p.jpg"}
+    found = albums(run)
+    assert {title for title, row in found.items() if row["album_id"]} == {"Trip", "Mac"}
+    left_out = {
+        str(Path(title).relative_to(root)): row["reason"]
+        for title, row in found.items()
+        if row["state"] == "left out"
+    }
+    assert left_out["Trip/@eaDir"] == left_out["lost+found"] == "a system folder"
+    assert left_out["Private"] == f"excluded when {root} was added"
+    assert left_out["Trip/drafts"].endswith(f"{IGNORE_FILE} leaves it out")
+    assert left_out["Mac.photoslibrary/resources"] == "not the originals of a photo library"
+
+
+def test_a_pattern_may_take_back_what_another_leaves_out(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    for name in ("a.jpg", "raw/b.jpg", "raw/keep/c.jpg"):
+        make_photo(root / name)
+    (root / IGNORE_FILE).write_text("*.jpg\n")
+    (root / "raw" / "keep" / IGNORE_FILE).write_text("!*.jpg\n")
+    run("add-folder", "-r", root)
+    assert {title for title, row in albums(run).items() if row["album_id"]} == {"keep"}
+
+
+def test_what_is_no_photo_is_counted_by_kind(run: Run, tmp_path: Path, model: QuickModel) -> None:
+    root = tmp_path / "photos"
+    make_photo(root / "a.jpg")
+    for name in ("film.MP4", "b.mov", "notes.pdf", "a.xmp", ".hidden", "music.flac"):
+        (root / name).touch()
+    run("add-folder", root)
+    run("sync")
+    assert run("status", "--json").json["not_taken"] == {
+        "film": 2,
+        "document": 1,
+        "other file": 1,
+    }
+    assert "Not taken: 2 films, 1 document, 1 other file" in run("status").err
+
+
+@pytest.fixture
+def nas(run: Run, tmp_path: Path, model: QuickModel) -> Path:
+    """A registered root with an album of its own and a mount below it, synced."""
+    root = tmp_path / "root"
+    for name in ("Home/a.jpg", "Home/b.jpg", "nas/c.jpg", "nas/Deep/d.jpg"):
+        make_photo(root / name)
+    run("add-folder", "-r", root)
+    run("sync")
+    assert model.embedded == 4
+    return root
+
+
+def away_titles(run: Run) -> set[str]:
+    return {title for title, row in albums(run).items() if row["state"] == "away"}
+
+
+def test_an_empty_mount_point_is_away_and_back_without_work(
+    run: Run, nas: Path, tmp_path: Path, model: QuickModel
+) -> None:
+    everything = paths(run, nas)
+    (nas / "nas").rename(tmp_path / "unmounted")
+    (nas / "nas").mkdir()
+    synced = run("sync")
+    assert synced.code == 0
+    assert "holds no photos any more; its album is kept as it was" in synced.err
+    assert away_titles(run) == {"nas", "Deep"}
+    assert paths(run, nas) == everything
+    status = run("status", "--json").json
+    assert {row["title"] for row in status["albums"] if row["is_away"]} == {"nas", "Deep"}
+    assert "nas (away)" in run("status").out
+    by_id = run("sync", albums(run)["nas"]["album_id"])
+    assert (by_id.code, "are away" in by_id.err) == (1, True)
+
+    shutil.rmtree(nas / "nas")
+    (tmp_path / "unmounted").rename(nas / "nas")
+    assert run("sync").code == 0
+    assert away_titles(run) == set()
+    assert paths(run, nas) == everything
+    assert (model.embedded, model.described) == (4, 4)
+
+
+def test_most_of_a_root_that_is_missing_is_away(run: Run, nas: Path, tmp_path: Path) -> None:
+    make_photo(nas / "a.jpg")
+    run("sync")
+    for name in ("Home", "nas"):
+        (nas / name).rename(tmp_path / f"{name} elsewhere")
+    assert "like most of" in run("sync").err
+    assert away_titles(run) == {"Home", "nas", "Deep"}
+
+
+def test_another_device_where_the_folder_was_is_away(
+    run: Run, nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the disk that the folder above lay on was another one by now."""
+    library = Library(Settings())
+    rows = [album | {"device": 1} for album in library.albums() if album["title"] == "Deep"]
+    others = [album for album in library.albums() if album["title"] != "Deep"]
+    listing = library.find_albums("folder")
+    library.catalogue(type(listing)(listing.partition, [*others, *rows]))  # type: ignore[list-item]
+    (nas / "nas" / "Deep").rename(tmp_path / "Deep elsewhere")
+    assert "lies on a disk that is not there" in run("sync").err
+    assert away_titles(run) == {"Deep"}
+
+
+def test_a_folder_that_was_deleted_from_among_others_is_gone(run: Run, nas: Path) -> None:
+    shutil.rmtree(nas / "nas" / "Deep")
+    assert run("sync").code == 0
+    assert {"Home", "nas"} == set(albums(run))
+    assert "nas/Deep/d.jpg" not in paths(run, nas)
+
+
+def test_what_is_away_is_gone_once_somebody_says_so(run: Run, nas: Path) -> None:
+    shutil.rmtree(nas / "nas")
+    (nas / "nas").mkdir()
+    run("sync")
+    gone = albums(run)["nas"]["album_id"]
+    kept = albums(run)["Home"]["album_id"]
+    assert "Forgot nas" in run("forget", gone).err
+    assert "is not away" in run("forget", kept).error
+    assert "No album" in run("forget", "unknown").error
+    assert run("sync").code == 0
+    assert set(albums(run)) == {"Home", "Deep"}
+    assert paths(run, nas) == {"Home/a.jpg", "Home/b.jpg", "nas/Deep/d.jpg"}
+    assert not list(Settings().data_dir.glob(f"tables/*/**/{gone}.parquet"))
+
+
+def test_copies_are_described_and_embedded_once(
+    run: Run, tmp_path: Path, model: QuickModel
+) -> None:
+    first = make_photo(tmp_path / "photos" / "a.jpg")
+    for number in range(7):
+        shutil.copy(first, tmp_path / "photos" / f"copy {number}.jpg")
+    run("add-folder", tmp_path / "photos")
+    run("sync")
+    assert (model.embedded, model.described) == (1, 1)
+    assert len({row["image_id"] for row in run("images", "--json").json}) == 8
+
+
+@pytest.mark.parametrize("how", ["renamed", "moved", "added elsewhere"])
+def test_a_folder_that_moved_costs_no_model(
+    run: Run, nas: Path, tmp_path: Path, model: QuickModel, how: str
+) -> None:
+    match how:
+        case "renamed":
+            (nas / "Home").rename(nas / "House")
+        case "moved":
+            (nas / "Home").rename(nas / "nas" / "Home")
+        case _:
+            shutil.copytree(nas / "Home", tmp_path / "other" / "Home")
+            run("remove-folder", nas)
+            run("add-folder", "-r", tmp_path / "other")
+    assert run("sync").code == 0
+    assert (model.embedded, model.described) == (4, 4)
+
+
+def test_a_pattern_that_is_none_is_told(run: Run, tmp_path: Path) -> None:
+    make_photo(tmp_path / "photos" / "a.jpg")
+    (tmp_path / "photos" / IGNORE_FILE).write_text("!\n")
+    assert IGNORE_FILE in run("add-folder", tmp_path / "photos").error
+
+
+def test_registrations_keep_what_they_exclude(run: Run, tmp_path: Path) -> None:
+    make_photo(tmp_path / "photos" / "a.jpg")
+    run("add-folder", tmp_path / "photos", "--exclude", "*.png", "--exclude", "old/")
+    (file,) = (Settings().data_dir / "folders").iterdir()
+    assert Registration(**json.loads(file.read_text())).exclude == ["*.png", "old/"]
+
+
+def test_what_changes_is_brought_in_once_it_has_stopped_changing(nas: Path, tmp_path: Path) -> None:
+    """Dagster's sensor, tick by tick."""
+    library = Library(Settings())
+    sensor = folder_changes(library.settings)
+    cursor = None
+
+    def tick() -> dg.SensorResult | dg.SkipReason:
+        nonlocal cursor
+        with dg.build_sensor_context(cursor=cursor) as context:
+            result = sensor(context, library=Library(Settings()))
+        if isinstance(result, dg.SensorResult):
+            cursor = result.cursor
+        assert isinstance(result, dg.SensorResult | dg.SkipReason)
+        return result
+
+    assert isinstance(tick(), dg.SkipReason)
+    for number in range(2):  # still being copied
+        make_photo(nas / "Home" / f"new {number}.jpg")
+        result = tick()
+        assert isinstance(result, dg.SensorResult) and not result.run_requests
+    settled = tick()
+    assert isinstance(settled, dg.SensorResult) and settled.run_requests
+    (request,) = settled.run_requests
+    assert request.asset_selection == [dg.AssetKey("folder_albums")]
+
+
+def test_watch_brings_in_what_changes(run: Run, tmp_path: Path) -> None:
+    root, said = tmp_path / "root", tmp_path / "said"
+    make_photo(root / "Home" / "a.jpg")
+    run("add-folder", "-r", root)
+
+    def wait_for(text: str) -> None:
+        deadline = time.monotonic() + 60
+        while text not in said.read_text():
+            assert process.poll() is None and time.monotonic() < deadline, said.read_text()
+            time.sleep(0.1)
+
+    with said.open("w") as file:
+        command = [sys.executable, "-m", "pipeline.cli", "watch"]
+        process = subprocess.Popen(command, stderr=file, env=os.environ | {"CAPTION_MODEL": "none"})
+    try:
+        wait_for("Watching")
+        make_photo(root / "Home" / "new.jpg")
+        wait_for("in the folders.\n1 album brought up to date")
+        assert "Home/new.jpg" in paths(run, root)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
