@@ -18,7 +18,7 @@ from pipeline.assets.automation import folder_changes
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources.folder.exclusions import IGNORE_FILE
-from pipeline.sources.folder.registrations import Registration
+from pipeline.sources.folder.registrations import registrations
 from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import QuickModel, use_quick_models
 
@@ -228,8 +228,8 @@ def test_a_pattern_that_is_none_is_told(run: Run, tmp_path: Path) -> None:
 def test_registrations_keep_what_they_exclude(run: Run, tmp_path: Path) -> None:
     make_photo(tmp_path / "photos" / "a.jpg")
     run("add-folder", tmp_path / "photos", "--exclude", "*.png", "--exclude", "old/")
-    (file,) = (Settings().data_dir / "folders").iterdir()
-    assert Registration(**json.loads(file.read_text())).exclude == ["*.png", "old/"]
+    (added,) = registrations(Library(Settings()).storage)
+    assert added.exclude == ["*.png", "old/"]
 
 
 def test_what_changes_is_brought_in_once_it_has_stopped_changing(nas: Path, tmp_path: Path) -> None:
