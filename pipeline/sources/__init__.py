@@ -65,6 +65,8 @@ class PhotoRow(Outcome, total=False):
     page_url: str | None
     relative_path: str
     local_filename: str | None
+    companions: list[str]
+    """The names of files beside it that are the same photo: its RAW, its film, what was edited."""
     source: str
     title: str | None
     description: str | None

@@ -21,6 +21,9 @@ Photo = Mapping[str, Any]
 def archive(photos: Iterable[Photo], find: Callable[[Photo], str]) -> Iterator[bytes]:
     """Yield a zip of the photos' files and ``photos.csv``, in pieces, as it is made.
 
+    With a photo come the files that belong to it: its RAW, its film, the picture before it was
+    edited.
+
     ``find`` gives the path of a photo's file or raises PhotoError; why one is missing is in the
     table.
     """
@@ -41,9 +44,19 @@ def archive(photos: Iterable[Photo], find: Callable[[Photo], str]) -> Iterator[b
                 row["file"] = _free_name(path, photo["image_id"], taken)
                 zipped.writestr(row["file"], content)
                 yield pieces.take()
+                for companion in _companions(photo, path):
+                    zipped.write(companion, _free_name(companion, photo["image_id"], taken))
+                    yield pieces.take()
             rows.writerow({name: no_formula(value) for name, value in row.items()})
         zipped.writestr("photos.csv", "\ufeff" + table.getvalue(), zipfile.ZIP_DEFLATED)
     yield pieces.take()
+
+
+def _companions(photo: Photo, path: Path) -> list[Path]:
+    """The files that are one photo with this one, as far as they lie beside it."""
+    beside = (path.with_name(name) for name in photo["companions"] or () if "/" not in name)
+    folder = path.resolve().parent
+    return [file for file in beside if file.is_file() and file.resolve().parent == folder]
 
 
 def link(photo: Photo) -> str | None:

@@ -1,7 +1,7 @@
 """Photos that are files on this machine, indexed where they lie."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class PhotoFile:
     size: int
     mtime_ns: int
     ctime_ns: int
+    companions: Sequence[str] = ()
 
     def origin(self) -> Row:
         """What its row is made from: a change of any of it makes a new row.
@@ -38,6 +39,7 @@ class PhotoFile:
             "file_size_bytes": self.size,
             "mtime_ns": self.mtime_ns,
             "ctime_ns": self.ctime_ns,
+            "companions": list(self.companions),
         }
 
 

@@ -89,7 +89,11 @@ class Folder(Source[PhotoFile]):
             )
         try:
             entries = photos_in(folder, self._exclusions(root))
-            photos = [(entry, status) for entry in entries if (status := _stat_of_photo(entry))]
+            photos = [
+                (entry, status, names)
+                for entry, names in entries
+                if (status := _stat_of_photo(entry))
+            ]
         except OSError as error:
             raise AlbumError(
                 f"The folder {printable(folder)} of album {album['title']!r} cannot be read"
@@ -103,8 +107,9 @@ class Folder(Source[PhotoFile]):
                 size=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 ctime_ns=status.st_ctime_ns,
+                companions=[printable(name) for name in names],
             )
-            for entry, status in photos
+            for entry, status, names in photos
         ]
 
     def _exclusions(self, root: Path) -> Exclusions:

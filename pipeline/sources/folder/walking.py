@@ -2,11 +2,13 @@
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.photos.files import is_photo_name
+from pipeline.sources.folder.companions import companions
 from pipeline.sources.folder.exclusions import Exclusions, is_photo_library
 
 _FILMS = frozenset(
@@ -66,17 +68,9 @@ def folders_with_photos(
             continue
         seen.add((status.st_dev, status.st_ino))
         found = FolderOfPhotos(folder, status.st_dev)
-        if is_photo_library(folder):
-            found.names = [
-                os.path.relpath(each.path, folder) for each in photos_in(folder, exclusions, walk)
-            ]
-        else:
+        if not is_photo_library(folder):
             for entry in entries:
-                if _is_photo(entry) and _is_wanted(
-                    folder, entry, exclusions, walk, is_folder=False
-                ):
-                    found.names.append(entry.name)
-                elif kind := _kind_of_other(entry):
+                if kind := _kind_of_other(entry):
                     found.others[kind] += 1
                 elif (
                     recursive
@@ -85,29 +79,61 @@ def folders_with_photos(
                     and _is_wanted(folder, entry, exclusions, walk, is_folder=True)
                 ):
                     (links if entry.is_symlink() else waiting).append(Path(entry.path))
+        try:
+            photos = photos_in(folder, exclusions, walk, entries)
+        except OSError:  # a part of a photo library is not ours to read
+            continue
+        found.names = [os.path.relpath(each.entry.path, folder) for each in photos]
+        found.others["film"] -= sum(len(each.films) for each in photos)
         if found.names:
             yield found
 
 
+class PhotoEntry(NamedTuple):
+    """A photo in a folder, and the names of the other files that are the same photo."""
+
+    entry: os.DirEntry[str]
+    companions: list[str]
+
+    @property
+    def films(self) -> list[str]:
+        """Those of them that are films."""
+        return [name for name in self.companions if not is_photo_name(name)]
+
+
 def photos_in(
-    folder: Path, exclusions: Exclusions, walk: Walk | None = None
-) -> list[os.DirEntry[str]]:
-    """The photos in a folder, by name, or in all of a photo library. Raises OSError."""
+    folder: Path,
+    exclusions: Exclusions,
+    walk: Walk | None = None,
+    entries: Sequence[os.DirEntry[str]] | None = None,
+) -> list[PhotoEntry]:
+    """The photos in a folder, by name, or in all of a photo library. Raises OSError.
+
+    ``entries`` are those of the folder, if they are known already.
+    """
     walk = walk or Walk()
-    found: list[os.DirEntry[str]] = []
+    found: list[PhotoEntry] = []
     waiting = [folder]
     while waiting:
         within = waiting.pop(0)
-        for entry in sorted(os.scandir(within), key=lambda entry: entry.name):
-            if _is_photo(entry) and _is_wanted(within, entry, exclusions, walk, is_folder=False):
-                found.append(entry)
-            elif (
-                is_photo_library(folder)
-                and not entry.is_symlink()
-                and _is_folder(entry)
-                and _is_wanted(within, entry, exclusions, walk, is_folder=True)
-            ):
-                waiting.append(Path(entry.path))
+        if entries is None or within != folder:
+            entries = sorted(os.scandir(within), key=lambda entry: entry.name)
+        photos = {
+            entry.name: entry
+            for entry in entries
+            if _is_photo(entry) and _is_wanted(within, entry, exclusions, walk, is_folder=False)
+        }
+        films = (entry.name for entry in entries if _kind_of_other(entry) == "film")
+        together = companions(photos, films)
+        found += [PhotoEntry(photos[name], others) for name, others in together.items()]
+        waiting += [
+            Path(entry.path)
+            for entry in entries
+            if is_photo_library(folder)
+            and not entry.is_symlink()
+            and _is_folder(entry)
+            and _is_wanted(within, entry, exclusions, walk, is_folder=True)
+        ]
     return found
 
 
@@ -131,7 +157,9 @@ def _is_wanted(
 def _kind_of_other(entry: os.DirEntry[str]) -> str | None:
     """The kind of a file that is not taken; None for what belongs to others, and for folders."""
     suffix = Path(entry.name).suffix.lower()
-    if entry.name.startswith(".") or suffix in _BESIDE or not _is_file(entry):
+    if entry.name.startswith(".") or suffix in _BESIDE or is_photo_name(entry.name):
+        return None
+    if not _is_file(entry):
         return None
     return "film" if suffix in _FILMS else "document" if suffix in _DOCUMENTS else "other"
 

@@ -20,6 +20,7 @@ from pipeline.settings import Settings
 from pipeline.sources.folder.exclusions import IGNORE_FILE
 from pipeline.sources.folder.registrations import registrations
 from tests.pipeline.command_line import Run
+from tests.pipeline.photos.camera_raw import write_dng
 from tests.pipeline.quick_model import QuickModel, use_quick_models
 
 NAS = (
@@ -217,6 +218,38 @@ def test_a_folder_that_moved_costs_no_model(
             run("add-folder", "-r", tmp_path / "other")
     assert run("sync").code == 0
     assert (model.embedded, model.described) == (4, 4)
+
+
+def test_files_that_are_one_photo_are_one_tile(run: Run, tmp_path: Path, model: QuickModel) -> None:
+    root = tmp_path / "photos"
+    for name in (
+        "IMG_1.JPG",
+        "IMG_2.JPG",
+        "IMG_1234.jpg",
+        "IMG_E1234.jpg",
+        "b.jpg",
+        "b-edited.jpg",
+    ):
+        make_photo(root / name)
+    write_dng(root / "IMG_1.DNG")
+    write_dng(root / "IMG_3.DNG")
+    for film in ("IMG_2.MOV", "party.mp4"):
+        (root / film).write_bytes(b"film")
+    run("add-folder", root)
+    run("sync")
+    shown = {row["local_filename"]: row["companions"] for row in run("images", "--json").json}
+    assert shown == {
+        "IMG_1.JPG": ["IMG_1.DNG"],
+        "IMG_2.JPG": ["IMG_2.MOV"],
+        "IMG_E1234.jpg": ["IMG_1234.jpg"],
+        "b-edited.jpg": ["b.jpg"],
+        "IMG_3.DNG": [],
+    }
+    assert run("status", "--json").json["not_taken"]["film"] == 1
+    (root / "IMG_2.MOV").unlink()  # which costs no model
+    run("sync")
+    assert (model.embedded, model.described) == (5, 5)
+    assert run("albums", "--json").json[0]["photo_count"] == 5
 
 
 def test_a_pattern_that_is_none_is_told(run: Run, tmp_path: Path) -> None:

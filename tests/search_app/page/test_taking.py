@@ -50,6 +50,7 @@ def test_a_table_that_no_spreadsheet_runs(tmp_path: Path) -> None:
     """Titles come from whoever wrote them; two files of a name, and a lost one, are no trouble."""
     photo = {
         "image_id": 1,
+        "companions": ["a.cr2", "gone.mov", "../secret"],
         "title": '=HYPERLINK("http://evil")',
         "albums": "A",
         "taken_at": None,
@@ -61,6 +62,8 @@ def test_a_table_that_no_spreadsheet_runs(tmp_path: Path) -> None:
         "caption": None,
     }
     (tmp_path / "a.jpg").write_bytes(b"first")
+    (tmp_path / "a.cr2").write_bytes(b"raw")
+    (tmp_path.parent / "secret").write_bytes(b"of somebody else")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "A.jpg").write_bytes(b"second")
 
@@ -75,6 +78,8 @@ def test_a_table_that_no_spreadsheet_runs(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
         assert archive.read("a.jpg") == b"first"
         assert archive.read("A-2.jpg") == b"second"
+        assert archive.read("a.cr2") == b"raw"
+        assert set(archive.namelist()) == {"a.jpg", "a.cr2", "A-2.jpg", "photos.csv"}
         table = archive.read("photos.csv").decode("utf-8-sig")
     assert all(no_formula(f"{sign}cmd|' /C calc'!A0")[0] == "'" for sign in "=+-@＝")
     first, _, third = csv.DictReader(io.StringIO(table))

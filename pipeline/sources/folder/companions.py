@@ -1,0 +1,56 @@
+"""Files that are one photo: a RAW beside its JPEG, an edited copy, the film of a live photo."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.photos.files import is_raw_name
+
+FILMS = frozenset({".mov", ".mp4"})
+"""What the film of a live photo or moving picture is."""
+
+# As Google Takeout in some languages, iPhones and programs name them.
+_EDITED = re.compile(
+    r"[-_ ]\(?(edited|edit|bearbeitet|modifié|editado|編集済み|изменено)\)?(\(\d+\))?$",
+    re.IGNORECASE,
+)
+_EDITED_BY_APPLE = re.compile(r"^IMG_E(\d{4})$", re.IGNORECASE)
+
+
+def companions(photos: Iterable[str], films: Iterable[str] = ()) -> dict[str, list[str]]:
+    """By the photo that is shown, the other files of it. ``photos`` and ``films`` are names in one
+    folder; the result has the photos that are shown, in their order.
+
+    Shown is the edited copy, else the picture that the camera made, else the RAW.
+
+    >>> companions(["IMG_1.CR2", "IMG_1.JPG", "IMG_2.HEIC"], ["IMG_2.MOV", "party.mp4"])
+    {'IMG_1.JPG': ['IMG_1.CR2'], 'IMG_2.HEIC': ['IMG_2.MOV']}
+    """
+    photos = list(photos)
+    pictures = {_stem(name): name for name in reversed(photos) if not is_raw_name(name)}
+    edited = {_original(stem): name for stem, name in pictures.items() if _original(stem) != stem}
+
+    def shown(name: str) -> str:
+        """The photo that is shown in place of a file: itself, if there is no other."""
+        stem = _stem(name)
+        if stem in edited:
+            return edited[stem]
+        is_picture = name in photos and not is_raw_name(name)
+        return name if is_picture else pictures.get(stem, name)
+
+    found: dict[str, list[str]] = {name: [] for name in photos if shown(name) == name}
+    for name in (*photos, *(each for each in films if Path(each).suffix.lower() in FILMS)):
+        if (instead := shown(name)) != name:
+            found[instead].append(name)
+    return found
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem.casefold()
+
+
+def _original(stem: str) -> str:
+    """The stem of the photo that one of this stem is an edited copy of; the same if it is none."""
+    if apple := _EDITED_BY_APPLE.match(stem):
+        return f"img_{apple[1]}"
+    return _EDITED.sub("", stem)
