@@ -112,18 +112,22 @@ def search(
 
 
 def exif(file: PhotoFile, as_json: JsonFlag = False) -> None:
-    """Print the EXIF data of one file; nothing is stored."""
-    from pipeline.photos.exif import read_exif
+    """Print what one file, and the sidecars beside it, say of the photo; nothing is stored."""
+    from pipeline.photos.metadata import read_metadata
+    from pipeline.photos.sidecars import Sidecars
 
     with _about(file):
-        values = read_exif(file)
+        values = read_metadata(file, Sidecars().of(str(file)))
+    in_json: dict[str, Any] = dict(values)
+    for name in ("raw", "regions", "said"):
+        in_json[name] = json.loads(in_json[name]) if in_json[name] else None
     if as_json:
-        print_json(values | {"raw": json.loads(values["raw"]) if values["raw"] else None})
+        print_json(in_json)
     else:
-        known = {name: value for name, value in values.items() if value is not None}
+        known = {name: value for name, value in in_json.items() if value is not None}
         print_fields({name: value for name, value in known.items() if name != "raw"})
         if not known:
-            say("No EXIF data")
+            say("The file says nothing of the photo")
 
 
 def describe(file: PhotoFile, as_json: JsonFlag = False) -> None:
@@ -131,8 +135,9 @@ def describe(file: PhotoFile, as_json: JsonFlag = False) -> None:
     from pipeline.models.captioners import PhotoContext
     from pipeline.models.captioners.loading import load_captioner
     from pipeline.photos.decoding import open_photo
-    from pipeline.photos.exif import read_exif
     from pipeline.photos.files import title_of_file
+    from pipeline.photos.metadata import read_metadata
+    from pipeline.photos.sidecars import Sidecars
 
     settings = load_settings()
     captioner = load_captioner(
@@ -142,9 +147,9 @@ def describe(file: PhotoFile, as_json: JsonFlag = False) -> None:
         raise AlbumscopeError("CAPTION_MODEL is 'none': set it to 'embedded' to describe photos")
     with _about(file):
         photo = open_photo(file, captioner.image_size)
-        exif_data = read_exif(file)
-        title, album = title_of_file(file.name), file.resolve().parent.name
-        context = PhotoContext(title, album, exif_data)
+        metadata = read_metadata(file, Sidecars().of(str(file)))
+        title = metadata["title"] or title_of_file(file.name)
+        context = PhotoContext(title, file.resolve().parent.name, metadata)
         with nullcontext() if as_json else _aloud(captioner):
             values = asdict(captioner.describe(photo, context))
     print_json(values) if as_json else print_fields(values)

@@ -225,7 +225,7 @@ class Library:
         tables = [each for each in ALBUM_TABLES if self.tables.contents(each, album_id).failed]
         if not tables and not self.tables.contents("raw_images", album_id).cut:
             return []
-        columns = ["image_id", "relative_path", "page_url", "title", "is_cut"]
+        columns = ["image_id", "relative_path", "page_url", "title", "file_title", "is_cut"]
         photos = {
             row["image_id"]: row
             for row in self.tables.read("raw_images", album_id, columns).to_pylist()
@@ -234,7 +234,7 @@ class Library:
         def name(image_id: int) -> dict[str, str | None]:
             photo = photos.get(image_id, {})
             where = photo.get("relative_path") or photo.get("page_url") or str(image_id)
-            return {"photo": where, "title": photo.get("title")}
+            return {"photo": where, "title": photo.get("title") or photo.get("file_title")}
 
         cut = [
             {**name(image_id), "stage": "raw_images", "reason": _CUT, "attempts": 1}

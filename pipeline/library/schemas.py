@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.models.captioners import Caption
-from pipeline.photos.exif import Exif
+from pipeline.photos.metadata import Metadata
 from pipeline.rows import Outcome
 from pipeline.sources import Album, PhotoRow
 
@@ -35,6 +35,12 @@ class OfPhoto(TypedDict):
     image_id: int
     sha256: str
     producer: str
+
+
+class OfFiles(OfPhoto):
+    """The columns of a row that is made from a photo and the sidecars beside it."""
+
+    sidecars: str | None
 
 
 class OfCaption(TypedDict):
@@ -77,7 +83,7 @@ def _arrow_type(hint: Any) -> pa.DataType:
 SCHEMAS: dict[str, pa.Schema] = {
     "albums": _schema(Album),
     "raw_images": _schema(PhotoRow),
-    "exif_metadata": _schema(OfPhoto, Exif, Outcome),
+    "exif_metadata": _schema(OfFiles, Metadata, Outcome),
     "llm_captions": _schema(OfPhoto, ByModel, Caption, Outcome),
     "siglip_embeddings": _schema(OfPhoto, Embedding, Outcome),
     "caption_embeddings": _schema(OfCaption, Embedding, Outcome),

@@ -231,6 +231,8 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "JXL":
         return 1  # its decoder turns it; EXIF still says how it was (ISO/IEC 18181-2)
     try:
+        if profile := image.info.get("Raw profile type APP1"):  # as some programs call it in a PNG
+            image.info.setdefault("Raw profile type exif", profile)
         exif = Image.Image.getexif(image)  # a PNG's own getexif decodes the photo
         return int(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:  # a damaged EXIF block must not cost the photo

@@ -1,49 +1,40 @@
-"""What a photo's EXIF block says: the camera, the exposure, when and where.
+"""What a photo's EXIF block says: the camera, the exposure, when and where, and people's words.
 
-ExifRead parses the block. Here the block is found, and every value is doubted: cameras and editors
-write zero denominators, blank dates and texts in place of numbers, and files get damaged.
+ExifRead parses the block. Here every value is doubted: cameras and editors write zero denominators,
+blank dates and texts in place of numbers, and files get damaged.
 """
 
-import io
 import json
 import logging
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
 import exifread
 from exifread.tags.fields import FieldType
-from PIL import ExifTags, Image
 
-import pipeline.photos.pillow  # noqa: F401
-from pipeline.photos.files import unreadable
+from pipeline.photos import words
+from pipeline.photos.blocks import damage_forgiven
+from pipeline.photos.dates import Moment, read_date
+from pipeline.photos.words import Position, Said
 from pipeline.rows import Int8, Int32
 
-CODE_VERSION = "1"
-_TIFF_START = re.compile(rb"II\*\x00|MM\x00\*")
-_PNG_START = b"\x89PNG"
-_WRAPPED_FORMATS = ("JPEG", "WEBP", "HEIF", "AVIF", "JXL")
 _SECTIONS = ("Image ", "EXIF ", "GPS ", "MakerNote ")
 _ISO_TAGS = ("ISOSpeedRatings", "RecommendedExposureIndex", "ISOSpeed", "Tag 0x8831")
-_CLOCKS = (  # the best first
-    ("DateTimeOriginal", "SubSecTimeOriginal", "OffsetTimeOriginal"),
-    ("DateTimeDigitized", "SubSecTimeDigitized", "OffsetTimeDigitized"),
-    ("DateTime", "SubSecTime", "OffsetTime"),
-)
-_DATE = re.compile(
-    r"([12]\d{3})[:/.-]\s*(\d{1,2})[:/.-]\s*(\d{1,2})[T\s]\s*"
-    r"(\d{1,2}):\s*(\d{1,2})(?::\s*(\d{1,2})(?:[.,](\d+))?)?\s*(Z|[+-]\d{1,2}:?\d{2})?",
-    re.ASCII,
-)
-_OFFSET = re.compile(r"([+-])(\d{1,2}):?([0-5]\d)", re.ASCII)
+_TAKEN = ("DateTimeOriginal", "SubSecTimeOriginal", "OffsetTimeOriginal")
+_DIGITIZED = ("DateTimeDigitized", "SubSecTimeDigitized", "OffsetTimeDigitized")
+_CHANGED = ("DateTime", "SubSecTime", "OffsetTime")
 _BYTE_TYPES = frozenset({FieldType.BYTE, FieldType.UNDEFINED})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _NO_TEXTS = frozenset({"unknown", "none", "null", "n/a"})
+# What cameras and programs describe each photo with.
+_NO_DESCRIPTION = re.compile(
+    r"(?i)(olympus|(konica )?minolta|kodak|pentax|nikon|samsung|casio|vivitar)?\s*"
+    r"(digital (still )?camera|sony dsc|dcim\\.*|exif_jpeg_.*|untitled|screenshot|default"
+    r"|created with (the )?gimp|jpeg|dav|cof|hdr|sdr|mde|ptr|bst|oznor\w*)?"
+)
 
 _MAX_READS = 400_000  # ExifRead reads value by value; a long maker note takes 100,000
 _MAX_BYTES = 65_536  # in one of these reads
@@ -57,11 +48,10 @@ logging.getLogger("exifread").addHandler(logging.NullHandler())
 
 
 class Exif(TypedDict):
-    """What a photo's EXIF block says, None where it does not: the columns of table ``exif``.
+    """What the camera wrote into a photo's EXIF block, None where it did not.
 
-    ``taken_at`` is naive: what the camera's clock said. Degrees are decimal, south and west
-    negative. ``raw`` is a JSON object of all tags but binary values, maker note, user comment and
-    thumbnail; None where there are none.
+    ``raw`` is a JSON object of all tags but binary values, maker note, user comment and thumbnail;
+    None where there are none.
     """
 
     camera_make: str | None
@@ -76,10 +66,6 @@ class Exif(TypedDict):
     flash: bool | None
     orientation: Int8 | None
     """What decoded pixels still need, 1 to 8: 1 for HEIC and JPEG XL, whose decoders turn them."""
-    taken_at: datetime | None
-    taken_at_offset: str | None
-    latitude: float | None
-    longitude: float | None
     altitude: float | None
     """Metres."""
     direction: float | None
@@ -90,40 +76,24 @@ class Exif(TypedDict):
     raw: str | None
 
 
-EXIF_COLUMNS = tuple(Exif.__annotations__)
+def read_exif(block: BinaryIO | None) -> tuple[Exif, Said]:
+    """Read an EXIF block: what the camera says, and what counts beside what others say.
 
-
-def read_exif(path: str | os.PathLike[str]) -> Exif:
-    """Read a photo's EXIF block.
-
-    What damage hides is None: PhotoError is raised only when the file itself cannot be read.
+    What damage hides is None.
     """
-    try:
-        with Path(path).open("rb") as file:
-            block = _find_block(file)
-            tags = _parse(block)
-            lens_model = tags.text("LensModel") or _lens_of_maker(block, tags)
-    except OSError as error:
-        raise unreadable(error) from error
-
-    taken_at, taken_at_offset = _taken(tags)
-    latitude, longitude = _place(tags)
+    tags = _parse(block)
     flash = tags.number("Flash", low=0, high=0xFFFF)
     orientation = tags.number("Orientation", low=1, high=8)
-    return {
+    exif: Exif = {
         "camera_make": tags.text("Make"),
         "camera_model": tags.text("Model"),
-        "lens_model": lens_model,
+        "lens_model": tags.text("LensModel") or _lens_of_maker(block, tags),
         "exposure_time": _exposure_time(tags),
         "f_number": _f_number(tags),
         "iso": _iso(tags),
         "focal_length": tags.number("FocalLength", low=0.01, high=100_000),
         "flash": None if flash is None else bool(int(flash) & 1),
         "orientation": None if orientation is None else int(orientation),
-        "taken_at": taken_at,
-        "taken_at_offset": taken_at_offset,
-        "latitude": latitude,
-        "longitude": longitude,
         "altitude": _altitude(tags),
         "direction": tags.number("GPSImgDirection", low=0, high=360),
         "software": tags.text("Software"),
@@ -131,6 +101,33 @@ def read_exif(path: str | os.PathLike[str]) -> Exif:
         "copyright": tags.text("Copyright"),
         "raw": tags.as_json(),
     }
+    return exif, _said(tags, exif)
+
+
+def _said(tags: "_Tags", exif: Exif) -> Said:
+    """Windows Explorer writes people's words into fields of its own."""
+    title = words.line(tags.said("XPTitle"))
+    written = ("ImageDescription", "XPComment", "XPSubject")
+    descriptions = (words.text(tags.said(name)) for name in written)
+    return words.said(
+        title=title,
+        # Windows Explorer repeats the title in the description
+        description=next(
+            (each for each in descriptions if each not in {None, title} and _is_by_people(each)),
+            None,
+        ),
+        tags=words.lines((tags.said("XPKeywords") or "").split(";")),
+        rating=words.rating(tags.number("Rating", low=1, high=5)),
+        creator=words.line(exif["artist"] or tags.said("XPAuthor")),
+        rights=words.line(exif["copyright"]),
+        taken=_moment(tags, _TAKEN),
+        digitized=_moment(tags, _DIGITIZED, _CHANGED),
+        position=_position(tags, exif["altitude"]),
+    )
+
+
+def _is_by_people(description: str) -> bool:
+    return not _NO_DESCRIPTION.fullmatch(description)
 
 
 class _Tags:
@@ -138,6 +135,12 @@ class _Tags:
 
     def __init__(self, tags: Mapping[str, Any]) -> None:
         self._tags = tags
+        self._by_name = {
+            name.removeprefix(section): tag
+            for section in reversed(_SECTIONS)
+            for name, tag in tags.items()
+            if name.startswith(section)
+        }
 
     def text(self, name: str) -> str | None:
         tag = self._find(name)
@@ -146,6 +149,15 @@ class _Tags:
         is_data = tag.field_type in _BYTE_TYPES
         text = _clean(bytes(tag.values).split(b"\0")[0] if is_data else tag.values)
         return None if text is None or text.lower() in _NO_TEXTS else text
+
+    def said(self, name: str) -> str | None:
+        """What people wrote, with its line breaks; None if they wrote nothing."""
+        tag = self._find(name)
+        if tag is None:
+            return None
+        if name.startswith("XP") and isinstance(tag.values, list):
+            return bytes(tag.values).decode("utf-16-le", "replace").split("\0")[0]
+        return tag.values if isinstance(tag.values, str) else None
 
     def values(self, name: str) -> list[float | None]:
         tag = self._find(name)
@@ -157,8 +169,7 @@ class _Tags:
         return next((number for number in numbers if low <= number <= high), None)
 
     def _find(self, name: str) -> Any:
-        found = (self._tags.get(section + name) for section in _SECTIONS)
-        return next((tag for tag in found if tag is not None), None)
+        return self._by_name.get(name)
 
     def as_json(self) -> str | None:
         values = (
@@ -193,46 +204,14 @@ class _Reader:
         return self._file.read(min(size, _MAX_BYTES))
 
 
-def _find_block(file: BinaryIO) -> BinaryIO | None:
-    """Return what ExifRead can read the EXIF block from.
-
-    In a TIFF or PNG it finds the block itself, reading little; Pillow would have to decode a PNG
-    to see a block that follows the pixels. Elsewhere Pillow finds it: ExifRead misses blocks after
-    4 KB of other JPEG segments and most of those in WebP and HEIC, and its HEIC parser shares
-    state between files.
-    """
-    start = file.read(4)
-    if _TIFF_START.match(start) or start == _PNG_START:
-        return file
-    block = b""
-    with _damage_forgiven(), Image.open(file, formats=_WRAPPED_FORMATS) as image:
-        block = image.info.get("exif") or b""
-        if image.format == "JXL" and block:
-            exif = image.getexif()
-            exif[ExifTags.Base.Orientation] = 1  # as of a HEIC
-            block = exif.tobytes()
-    tiff = _TIFF_START.search(block[:64])  # a prefix may come before it
-    return io.BytesIO(block[tiff.start() :]) if tiff else None
-
-
 def _parse(block: BinaryIO | None, *, maker_note: bool = False) -> _Tags:
     tags: dict[str, Any] = {}
     if block is not None:
-        with _damage_forgiven():
+        with damage_forgiven():
             tags = exifread.process_file(
                 _Reader(block), details=maker_note, extract_thumbnail=False
             )
     return _Tags(tags)
-
-
-@contextmanager
-def _damage_forgiven() -> Iterator[None]:
-    """Pass over what parsers raise on damaged data, but not a disk that failed."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
 
 
 def _lens_of_maker(block: BinaryIO | None, tags: _Tags) -> str | None:
@@ -281,43 +260,28 @@ def _iso(tags: _Tags) -> int | None:
     return next(plausible, None)
 
 
-def _taken(tags: _Tags) -> tuple[datetime | None, str | None]:
-    """Return when the photo was taken, by the camera's clock, and that clock's offset from UTC."""
-    for date_tag, fraction_tag, offset_tag in _CLOCKS:
-        match = _DATE.fullmatch(tags.text(date_tag) or "")
-        if match is None:
-            continue
-        *date_and_time, fraction, offset = match.groups(default="")
-        fraction = fraction or tags.text(fraction_tag) or ""
-        microseconds = fraction[:6].ljust(6, "0") if re.fullmatch("[0-9]+", fraction) else "0"
-        try:
-            year, month, day, hour, minute, second = (int(n or 0) for n in date_and_time)
-            taken_at = datetime(year, month, day, hour, minute, second, int(microseconds))
-        except ValueError:  # such as 0000:00:00 00:00:00
-            continue
-        return taken_at, _offset(tags.text(offset_tag) or "") or _offset(offset)
-    return None, None
+def _moment(tags: _Tags, *clocks: tuple[str, str, str]) -> Moment | None:
+    """When a photo was taken, by the first of these clocks that says so."""
+    moments = (
+        read_date(
+            tags.text(date) or "",
+            fraction=tags.text(fraction) or "",
+            offset=tags.text(offset) or "",
+        )
+        for date, fraction, offset in clocks
+    )
+    return next((moment for moment in moments if moment), None)
 
 
-def _offset(text: str) -> str | None:
-    if text == "Z":
-        return "+00:00"
-    match = _OFFSET.fullmatch(text)
-    if match is None or int(match[2]) > 14:
+def _position(tags: _Tags, altitude: float | None) -> Position | None:
+    """One coordinate without the other is no place, nor is what the receiver calls void."""
+    if (tags.text("GPSStatus") or "").upper().startswith("V"):
         return None
-    return f"{match[1]}{match[2]:0>2}:{match[3]}"
-
-
-def _place(tags: _Tags) -> tuple[float | None, float | None]:
-    """Return latitude and longitude; one without the other is no place."""
-    latitude = _degrees(tags, "GPSLatitude", negative="S", limit=90)
-    longitude = _degrees(tags, "GPSLongitude", negative="W", limit=180)
-    if latitude is None or longitude is None:
-        return None, None
-    said = tags.text("GPSLatitudeRef") or tags.text("GPSLongitudeRef")
-    if latitude == longitude == 0 and not said:  # zeros written where there was no fix
-        return None, None
-    return latitude, longitude
+    return words.position(
+        _degrees(tags, "GPSLatitude", negative="S", limit=90),
+        _degrees(tags, "GPSLongitude", negative="W", limit=180),
+        altitude,
+    )
 
 
 def _degrees(tags: _Tags, name: str, *, negative: str, limit: float) -> float | None:
@@ -357,10 +321,7 @@ def _number(value: Any) -> float | None:
 def _clean(value: Any) -> str | None:
     """Return a text, or bytes that should be one, without controls; None if it says nothing."""
     if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError:
-            value = value.decode("cp1252", errors="replace")  # as Windows programs write
+        value = words.decoded(value)
     if not isinstance(value, str):
         return None
     text = _CONTROLS.sub(" ", value[:_MAX_TEXT]).strip()

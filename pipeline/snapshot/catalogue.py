@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from pipeline.library.precedence import TIME_AND_PLACE, WORDS
 from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
-from pipeline.library.time_and_place import TIME_AND_PLACE
 from pipeline.models.captioners import Caption
-from pipeline.photos.exif import Exif
+from pipeline.photos.metadata import METADATA_COLUMNS
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.inputs import InputFile
 from pipeline.sources import Album, PhotoRow
@@ -35,24 +35,52 @@ _IMAGES = [
     not in {
         *("error", "attempts", "retryable", "run_id"),
         *("mtime_ns", "ctime_ns", "secret", "last_update"),
-        *("taken_at", "latitude", "longitude", "views"),
+        *("taken_at", "taken_precision", "latitude", "longitude", "views"),
+        *("sidecars", "file_title"),
     }
 ]
-_EXIF = ["image_id", *Exif.__annotations__]
+_WORDS = ("title", "description", "tags")  # are told in images, where a source's count too
+_EXIF = ["image_id", *(name for name in METADATA_COLUMNS if name not in _WORDS)]
 _CAPTIONS = ["image_id", "model_name", *(field.name for field in fields(Caption)), "created_at"]
 
 _OTHER_TABLES = f"""
+    ALTER TABLE exif ALTER raw TYPE JSON;
+    ALTER TABLE exif ALTER regions TYPE JSON;
+    ALTER TABLE exif ALTER said TYPE JSON;
+    ALTER TABLE exif ADD taken_instant TIMESTAMP;
     CREATE TABLE album_images (album_id VARCHAR, image_id BIGINT, position INTEGER);
     CREATE TABLE provenance (
         image_id BIGINT, asset VARCHAR, album_id VARCHAR, producer VARCHAR, model_name VARCHAR,
         run_id VARCHAR, created_at TIMESTAMP
     );
     CREATE TABLE {fulltext.TABLE} (
-        row BIGINT, image_id BIGINT, title VARCHAR, description VARCHAR, tags VARCHAR,
-        caption VARCHAR
+        row BIGINT, image_id BIGINT, {" VARCHAR, ".join(fulltext.COLUMNS)} VARCHAR
     );
     CREATE SCHEMA internal;
     CREATE TABLE internal.inputs (table_name VARCHAR, partition VARCHAR, version VARCHAR);
+"""
+# The instant at which a photo was taken, in UTC. A clock whose offset is not known is taken to have
+# that of the photo before it whose offset is: most cameras know none, telephones do.
+_TAKEN_INSTANTS = """
+    UPDATE exif SET taken_instant = known.instant FROM (
+        SELECT image_id, taken_at - to_minutes(coalesce(
+            minutes,
+            last_value(minutes IGNORE NULLS) OVER (
+                ORDER BY taken_at, image_id ROWS UNBOUNDED PRECEDING
+            ),
+            first_value(minutes IGNORE NULLS) OVER (
+                ORDER BY taken_at, image_id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+            ),
+            0
+        )) AS instant
+        FROM (
+            SELECT image_id, taken_at,
+                   if(taken_at_offset[1] = '-', -1, 1)
+                   * (60 * taken_at_offset[2:3]::INTEGER + taken_at_offset[5:6]::INTEGER) AS minutes
+            FROM exif WHERE taken_at IS NOT NULL
+        )
+    ) known
+    WHERE known.image_id = exif.image_id AND taken_instant IS DISTINCT FROM known.instant
 """
 _OF_PHOTOS = ("images", "exif", "captions", "provenance", fulltext.TABLE)
 
@@ -88,7 +116,7 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.register("source", SCHEMAS[table].empty_table())
         connection.execute(f"CREATE TABLE {name} AS SELECT {', '.join(columns)} FROM source")
         connection.unregister("source")
-    connection.execute(f"ALTER TABLE exif ALTER raw TYPE JSON; {_OTHER_TABLES}")
+    connection.execute(_OTHER_TABLES)
 
 
 def same_order(connection: duckdb.DuckDBPyConnection, library: "Library") -> bool:
@@ -187,10 +215,19 @@ def _add_photos(
         [changed],
     )
     _trace(connection, "raw_images", "memory.chosen")
+    _stream(connection, library, "exif_metadata", reading, ["image_id", *_WORDS, "error"])
     # The order of the photos is that of the albums, whatever was there before.
     connection.execute(
         f"""
-        INSERT INTO images SELECT {", ".join(_IMAGES)} FROM memory.chosen;
+        INSERT INTO images
+        SELECT {", ".join(_IMAGES)} FROM (
+            SELECT photo.* REPLACE ({WORDS})
+            FROM memory.chosen photo
+            LEFT JOIN (
+                FROM source WHERE error IS NULL
+                QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY album_id) = 1
+            ) exif USING (image_id)
+        );
 
         CREATE OR REPLACE TABLE images AS
         SELECT images.*
@@ -201,6 +238,7 @@ def _add_photos(
         ORDER BY albums.rowid, album_images.position;
         """
     )
+    connection.unregister("source")
 
 
 def _add_exif_and_captions(
@@ -209,14 +247,18 @@ def _add_exif_and_captions(
     _choose(connection, library, "exif_metadata", reading)
     connection.execute(
         f"""
-        INSERT INTO exif
+        INSERT INTO exif BY NAME
         SELECT {", ".join(_EXIF)}
         FROM (
-            SELECT exif.* REPLACE ({TIME_AND_PLACE}, exif.raw::JSON AS raw)
+            SELECT exif.* REPLACE (
+                {TIME_AND_PLACE}, exif.raw::JSON AS raw, regions::JSON AS regions,
+                said::JSON AS said
+            )
             FROM memory.made exif JOIN memory.chosen photo USING (image_id)
         ) ORDER BY row
         """
     )
+    connection.execute(_TAKEN_INSTANTS)
     _choose(connection, library, "llm_captions", reading)
     connection.execute(
         f"INSERT INTO captions SELECT {', '.join(_CAPTIONS)} FROM memory.made ORDER BY row"
@@ -274,13 +316,18 @@ def _trace(connection: duckdb.DuckDBPyConnection, asset: str, rows: str) -> None
 
 def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
     """Take the texts of the affected photos apart and index the words of all."""
+    separator = fulltext.SEPARATOR
     with connection.cursor() as reader:
         reader.execute(
             f"""
             SELECT image_id, title, description,
-                   array_to_string(list_concat(images.tags, captions.tags), '{fulltext.SEPARATOR}'),
-                   concat_ws('{fulltext.SEPARATOR}', caption, visible_text)
+                   array_to_string(images.tags, '{separator}'),
+                   concat_ws('{separator}', array_to_string(people, '{separator}'),
+                             array_to_string(place_names, '{separator}'), creator),
+                   concat_ws('{separator}', caption, visible_text,
+                             array_to_string(captions.tags, '{separator}'))
             FROM catalog.images SEMI JOIN memory.affected USING (image_id)
+                 LEFT JOIN catalog.exif USING (image_id)
                  LEFT JOIN catalog.captions USING (image_id)
             """
         )
@@ -291,7 +338,7 @@ def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
                     pa.array(ids, pa.int64()),
                     *(pa.array([fulltext.words(text) for text in column]) for column in texts),
                 ],
-                names=["image_id", "title", "description", "tags", "caption"],
+                names=["image_id", *fulltext.COLUMNS],
             )
             connection.register("block", block)
             connection.execute(f"INSERT INTO {fulltext.TABLE} BY NAME FROM block")

@@ -3,7 +3,8 @@
 Texts and queries go through the same ``words``: compatibility forms folded (NFKC), lower case,
 accents dropped from Latin letters, English and Russian words cut to their stem (Snowball), and
 runs of Chinese, Japanese and Korean characters, which have no spaces, cut to overlapping pairs
-(the usual bigram index for these scripts), so that a word is found inside a longer title.
+(the usual bigram index for these scripts), so that a word is found inside a longer title. An emoji
+is a word of its own, whatever its color.
 """
 
 import re
@@ -16,17 +17,24 @@ import duckdb
 import duckdb_extension_fts
 import snowballstemmer
 
+from pipeline import emoji
+
 TABLE = "search_words"
 INDEX = f"fts_main_{TABLE}"
 """The schema in which DuckDB keeps the index of that table."""
 SEPARATOR = "\x1f"
 """Stands between texts that have nothing to do with each other, such as tags."""
 _MARK = " | "  # is looked for by no query
-_COLUMNS = ("title", "description", "tags", "caption")
+COLUMNS = ("title", "description", "tags", "names", "caption")
+"""What of a photo is indexed. ``names`` are of people and places; ``caption`` is all that models
+say, their tags and the text that they read in the picture; the rest is what people say."""
+BY_PEOPLE = COLUMNS[:-1]
+MODELS_WORD = 0.5
+"""How much a word that only a model says counts, where one that a person says counts 1."""
 
 _CJK = "\u2e80-\u2fdf\u3005-\u3007\u3031-\u3035\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _CJK += "\U00020000-\U0003ffff"
-_RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_RUNS = re.compile(rf"{emoji.PATTERN}|[{_CJK}]+|[^\W_{_CJK}]+")
 _IS_CJK = re.compile(rf"[{_CJK}]")
 _IS_CYRILLIC = re.compile("[\u0400-\u04ff]")
 _FUNCTION_WORDS = frozenset(
@@ -51,7 +59,7 @@ def _runs(text: str) -> list[str]:
     plain = unicodedata.normalize(
         "NFC", _LATIN_ACCENTS.sub("", unicodedata.normalize("NFD", folded))
     )
-    return _RUNS.findall(plain)
+    return [emoji.plain(run) for run in _RUNS.findall(plain)]
 
 
 def query_words(text: str) -> str:
@@ -93,8 +101,8 @@ def load_extension(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def create_index(connection: duckdb.DuckDBPyConnection) -> None:
-    """Index the table ``search_words``: image_id, title, description, tags, caption."""
-    columns = ", ".join(f"'{column}'" for column in _COLUMNS)
+    """Index the table ``search_words``: image_id and ``COLUMNS``."""
+    columns = ", ".join(f"'{column}'" for column in COLUMNS)
     connection.execute(
         f"PRAGMA create_fts_index('{TABLE}', 'image_id', {columns}, stemmer='none',"
         " stopwords='none', ignore='(\\s)+', strip_accents=0, lower=0, overwrite=1)"
@@ -110,7 +118,7 @@ def update_index(connection: duckdb.DuckDBPyConnection, photos: str) -> None:
     tokens = " UNION ALL ".join(
         f"SELECT image_id, {number} AS fieldid, unnest(string_split({column}, ' ')) AS term"
         f" FROM {TABLE} SEMI JOIN {photos} USING (image_id)"
-        for number, column in enumerate(_COLUMNS)
+        for number, column in enumerate(COLUMNS)
     )
     connection.execute(
         f"""

@@ -21,6 +21,8 @@ class _AlbumOfAnySource(TypedDict):
     source: str
     title: str
     description: str
+    links: list[str]
+    """What its description links to."""
     url: str | None
     photo_count: int
     event_name: str | None
@@ -69,7 +71,12 @@ class PhotoRow(Outcome, total=False):
     """The names of files beside it that are the same photo: its RAW, its film, what was edited."""
     source: str
     title: str | None
+    """As its source says; a folder says none."""
+    file_title: str | None
+    """What the file's name says, for want of another title."""
     description: str | None
+    links: list[str]
+    """What its description links to."""
     tags: list[str]
     owner: str | None
     license: str | None
@@ -84,12 +91,16 @@ class PhotoRow(Outcome, total=False):
     downloaded_at: datetime | None
     # What the source knows that the file may not: when and where (degrees), how often looked at.
     taken_at: datetime | None
+    taken_precision: str | None
+    """How exactly, see ``photos.dates.Precision``; None without a time."""
     latitude: float | None
     longitude: float | None
     views: int | None
     # What says that a photo changed. Of files:
     mtime_ns: int | None
     ctime_ns: int | None
+    sidecars: str | None
+    """See ``photos.sidecars``."""
     # Of Flickr:
     flickr_photo_id: str | None
     secret: str | None

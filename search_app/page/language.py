@@ -65,6 +65,20 @@ def moment(value: datetime) -> str:
     return f"{day(value)}, {value:%H:%M}"
 
 
+def partial_moment(value: datetime, precision: str | None) -> str:
+    """Like ``moment``, with no more than is known: "9 April 2014", "April 2014", "circa 1924"."""
+    match precision:
+        case "day":
+            return day(value)
+        case "month":
+            return dates.format_skeleton("yMMMM", value, locale=_locale())
+        case "year" | "circa":
+            year = dates.format_skeleton("y", value, locale=_locale())
+            return t("circa {year}", year=year) if precision == "circa" else year
+        case _:
+            return moment(value)
+
+
 def _locale() -> Locale:
     code = language()
     return Locale.parse("en_GB" if code == "en" else code)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from pipeline.errors import PhotoError
+from pipeline.photos.dates import written
 from pipeline.photos.files import printable
 from search_app.page.wording import no_formula, photographer
 
@@ -69,7 +70,7 @@ def _row(photo: Photo) -> dict[str, str]:
     return {
         "title": photo["title"] or "",
         "album": photo["albums"] or "",
-        "taken": str(photo["taken_at"] or ""),
+        "taken": written(photo["taken_at"], photo["taken_precision"]) if photo["taken_at"] else "",
         "photographer": photographer(photo) or "",
         "license": photo["license"] or "",
         "link": link(photo) or "",

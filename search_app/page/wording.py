@@ -1,12 +1,12 @@
 """What the page says about a photo, in words for people."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from pipeline.photos.camera_name import camera_name
-from search_app.page.language import moment, number, t
+from search_app.page.language import number, partial_moment, t
 from search_app.search.hits import Hit
 from search_app.search.provenance import Provenance
 
@@ -45,8 +45,8 @@ def title_of(photo: Mapping[str, Any]) -> str:
 
 def photographer(photo: Mapping[str, Any]) -> str | None:
     """Who took a photo, as far as its file or Flickr tells."""
-    artist: str | None = photo.get("artist") or (photo.get("exif") or {}).get("artist")
-    return artist or photo.get("owner")
+    creator: str | None = photo.get("creator") or (photo.get("exif") or {}).get("creator")
+    return creator or photo.get("owner")
 
 
 def about(photo: Mapping[str, Any]) -> dict[str, str]:
@@ -57,6 +57,8 @@ def about(photo: Mapping[str, Any]) -> dict[str, str]:
         t("Description"): photo["description"],
         t("Text in it"): caption.get("visible_text"),
         t("Tags"): ", ".join(tags),
+        t("People"): ", ".join(photo["exif"].get("people") or ()),
+        t("Rating"): _stars(photo["exif"]),
     }
     facts |= exif_facts(photo["exif"]) | album_facts(photo["albums"])
     facts |= {t("Photographer"): photographer(photo), t("License"): photo["license"]}
@@ -70,9 +72,9 @@ def exif_facts(exif: Mapping[str, Any]) -> dict[str, str]:
         t("Lens"): exif.get("lens_model"),
         t("Settings"): _settings(exif),
         t("Flash"): t("fired") if exif.get("flash") else None,
-        t("Taken"): _taken(exif.get("taken_at"), exif.get("taken_at_offset")),
+        t("Taken"): _taken(exif),
         t("Place"): _place(exif),
-        t("Copyright"): exif.get("copyright"),
+        t("Copyright"): exif.get("rights"),
     }
     return {name: fact for name, fact in facts.items() if fact}
 
@@ -121,6 +123,35 @@ def came_from(origin: Provenance) -> str:
     return t("From {albums}", albums=albums) + page
 
 
+def said_by(photo: Mapping[str, Any]) -> str | None:
+    """Who says what of a photo, of those whose words are beside or within its file."""
+    names = {
+        "sidecar": t("a sidecar"),
+        "xmp": "XMP",
+        "iptc": "IPTC",
+        "exif": "EXIF",
+        "takeout": "Google Takeout",
+    }
+    fields = {
+        "title": t("Title"),
+        "description": t("Description"),
+        "tags": t("Tags"),
+        "people": t("People"),
+        "rating": t("Rating"),
+        "creator": t("Photographer"),
+        "rights": t("Copyright"),
+        "place_names": t("Place"),
+    }
+    said = json.loads(photo["exif"].get("said") or "{}")
+    told = {
+        source: [name for field, name in fields.items() if field in said[source]]
+        for source in names
+        if source in said
+    }
+    parts = [f"{names[source]} ({', '.join(each)})" for source, each in told.items() if each]
+    return t("Said by {sources}", sources=", ".join(parts)) if parts else None
+
+
 def made_by(origin: Provenance) -> str:
     """A Markdown table of what made a photo's rows, with links to Dagster's UI."""
     lines = [f"| {t('asset')} | {t('by')} | {t('run')} | {t('when')} |", "|---|---|---|---|"]
@@ -166,16 +197,23 @@ def _settings(exif: Mapping[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _taken(at: datetime | None, offset: str | None) -> str | None:
+def _stars(exif: Mapping[str, Any]) -> str:
+    rating, favourite = exif.get("rating"), exif.get("favourite")
+    stars = t("rejected") if rating == -1 else "★" * (rating or 0)
+    return ", ".join(filter(None, [stars, t("a favourite") if favourite else None]))
+
+
+def _taken(exif: Mapping[str, Any]) -> str | None:
+    at, offset = exif.get("taken_at"), exif.get("taken_at_offset")
     if at is None:
         return None
-    return moment(at) + (f" (UTC{offset})" if offset else "")
+    return partial_moment(at, exif.get("taken_precision")) + (f" (UTC{offset})" if offset else "")
 
 
 def _place(exif: Mapping[str, Any]) -> str:
     latitude, longitude = exif.get("latitude"), exif.get("longitude")
     altitude, direction = exif.get("altitude"), exif.get("direction")
-    parts = []
+    parts = list(exif.get("place_names") or ())
     if latitude is not None and longitude is not None:
         parts.append(f"{abs(latitude):.4f}° {'S' if latitude < 0 else 'N'}")
         parts.append(f"{abs(longitude):.4f}° {'W' if longitude < 0 else 'E'}")

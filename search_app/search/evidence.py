@@ -13,7 +13,7 @@ text's words the photo has. Logistic regression on judged queries turns the sum 
 this with other ways.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -60,11 +60,11 @@ class Evidence(NamedTuple):
 # Fitted to tests/search_app/search/judged_queries.json, by which of visual and caption a photo has.
 WEIGHTS = {
     (True, True): Weights(0.73, 0.73, 1.46),
-    (True, False): Weights(1.24, 0.0, 5.96),
-    (False, True): Weights(0.0, 1.03, 1.88),
-    (False, False): Weights(0.0, 0.0, 8.29),
+    (True, False): Weights(1.25, 0.0, 6.45),
+    (False, True): Weights(0.0, 1.04, 1.91),
+    (False, False): Weights(0.0, 0.0, 8.39),
 }
-PRIOR = -1.96
+PRIOR = -1.97
 """Log odds of a match before anything is known, for a library of one photo. They fall by half the
 logarithm of the number of photos, as if of n photos the square root of n matched a query: more than
 one, as large libraries have many of a kind, and fewer than a fixed share."""
@@ -130,10 +130,11 @@ def _median(values: NDArray[Any]) -> float:
     return float(np.median(values)) if len(values) else 0.0
 
 
-def word_share(snapshot: Snapshot, text: str, photos: Sequence[frozenset[str]]) -> Values:
+def word_share(snapshot: Snapshot, text: str, photos: Sequence[Mapping[str, float]]) -> Values:
     """How much of a text's words each photo has among its own, 0 to 1, rare words counting more.
 
-    A word counts by its inverse document frequency, as in BM25 (Robertson and Zaragoza, 2009).
+    A word counts by its inverse document frequency, as in BM25 (Robertson and Zaragoza, 2009), and
+    by who says it of the photo.
     """
     wanted = sorted(set(fulltext.query_words(text).split()))
     if not wanted:
@@ -153,19 +154,23 @@ def word_share(snapshot: Snapshot, text: str, photos: Sequence[frozenset[str]]) 
     }
     total = sum(weight.values())
     return np.asarray(
-        [sum(weight[word] for word in wanted if word in has) / total for has in photos]
+        [sum(weight[word] * has.get(word, 0.0) for word in wanted) / total for has in photos]
     )
 
 
-def words_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> dict[int, frozenset[str]]:
-    """By row of ``images``, the words of its title, description, tags and caption."""
+def words_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> dict[int, dict[str, float]]:
+    """By row of ``images``, the words of its texts, and how much each counts, 0 to 1."""
     texts = snapshot.cursor().execute(
         f"""
-        SELECT row, concat_ws(' ', title, description, tags, caption)
+        SELECT row, concat_ws(' ', {", ".join(fulltext.BY_PEOPLE)}), coalesce(caption, '')
         FROM {fulltext.TABLE} WHERE row {in_rows(rows)}
         """
     )
-    return {row: frozenset(text.split()) for row, text in texts.fetchall()}
+    return {
+        row: dict.fromkeys(by_models.split(), fulltext.MODELS_WORD)
+        | dict.fromkeys(by_people.split(), 1.0)
+        for row, by_people, by_models in texts.fetchall()
+    }
 
 
 def log_odds(kinds: Evidence) -> Values:

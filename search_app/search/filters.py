@@ -25,6 +25,17 @@ _HAVERSINE = """
 """  # of the angle between two places
 
 
+# The last that a photo may have been taken at, of one that is known to the day or less.
+_TAKEN_LAST = """
+    taken_at + CASE
+        WHEN taken_precision = 'day' THEN INTERVAL 1 DAY - INTERVAL 1 MICROSECOND
+        WHEN taken_precision = 'month' THEN INTERVAL 1 MONTH - INTERVAL 1 MICROSECOND
+        WHEN taken_precision IN ('year', 'circa') THEN INTERVAL 1 YEAR - INTERVAL 1 MICROSECOND
+        ELSE INTERVAL 0 DAY
+    END
+"""
+
+
 @dataclass(frozen=True)
 class Filters:
     """Photos that have one of the values of each of these; an empty one lets every photo through.
@@ -174,14 +185,14 @@ def _in_albums(albums: Iterable[str]) -> Condition:
 
 def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition]]:
     """For each field that is given, a condition for each of its values."""
-    camera = "contains(lower(concat_ws(' ', camera_make, camera_model)), ?)"
+    camera = "concat_ws(' ', camera_make, camera_model)"
     by_field: list[list[Condition]] = [
-        [(camera, [wanted.lower()]) for wanted in fields.cameras],
-        [("contains(lower(lens_model), ?)", [wanted.lower()]) for wanted in fields.lenses],
+        [_contains(camera, wanted) for wanted in fields.cameras],
+        [_contains("lens_model", wanted) for wanted in fields.lenses],
         [_has_tag(snapshot, fields.tags)] if fields.tags else [],
         [
             (
-                "taken_at >= coalesce(?, taken_at) AND (taken_at < ? OR ? IS NULL)",
+                f"taken_at >= coalesce(?, taken_at) AND ({_TAKEN_LAST} < ? OR ? IS NULL)",
                 [interval.start, interval.before, interval.before],
             )
             for interval in fields.taken
@@ -193,8 +204,25 @@ def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition
             )
             for place in fields.near
         ],
+        [_contains(_joined("people"), wanted) for wanted in fields.people],
+        [_contains("coalesce(creator, owner)", wanted) for wanted in fields.creators],
+        [_contains(_joined("place_names"), wanted) for wanted in fields.places],
+        [
+            ("rating BETWEEN coalesce(?, 1) AND coalesce(?, 5)", [first, last])
+            for first, last in fields.ratings
+        ],
     ]
     return [choices for choices in by_field if choices]
+
+
+def _contains(text: str, wanted: str) -> Condition:
+    """Whether a text, given as SQL, has a part in any case."""
+    return f"contains(lower({text}), ?)", [wanted.lower()]
+
+
+def _joined(texts: str) -> str:
+    """SQL for a list of texts as one, which nothing that is wanted goes across."""
+    return f"array_to_string({texts}, '{fulltext.SEPARATOR}')"
 
 
 def _has_tag(snapshot: Snapshot, wanted: Iterable[str]) -> Condition:
@@ -229,11 +257,10 @@ def _any(choices: Iterable[Condition]) -> Condition:
 def _has_words(phrase: str) -> Condition:
     """Words one after the other in one of the texts of a photo."""
     pieces = fulltext.phrase(phrase)
-    columns = ("title", "description", "tags", "caption")
     tests = (
         " AND ".join(f"contains(' ' || words.{column} || ' ', ?)" for _ in pieces)
-        for column in columns
+        for column in fulltext.COLUMNS
     )
     return " OR ".join(f"({test})" for test in tests), [
-        f" {piece} " for _ in columns for piece in pieces
+        f" {piece} " for _ in fulltext.COLUMNS for piece in pieces
     ]

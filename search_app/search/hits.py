@@ -50,6 +50,7 @@ class Hit:
     words: Sequence[str]
     sha256: str | None = None
     taken_at: datetime | None = None
+    taken_precision: str | None = None
     latitude: float | None = None
     longitude: float | None = None
     near_duplicates: Sequence["Hit"] = ()
@@ -70,7 +71,7 @@ def of_ranking(
     fold: bool,
     text: str = "",
     by_part: Mapping[str, Ranking] | None = None,
-    words: Mapping[int, frozenset[str]] | None = None,
+    words: Mapping[int, Mapping[str, float]] | None = None,
     album_order: str = FIRST_ALBUM,
 ) -> list[Hit]:
     """The first ``k`` of a ranking; with ``fold`` those that are nearly the same count as one.
@@ -99,7 +100,7 @@ def _hits(
     scope: Scope,
     text: str,
     by_part: Mapping[str, Ranking],
-    words: Mapping[int, frozenset[str]],
+    words: Mapping[int, Mapping[str, float]],
     album_order: str,
 ) -> Iterator[Hit]:
     """A hit for each row of a ranking, in its order."""
@@ -129,7 +130,7 @@ def _hits(
             words=[
                 word
                 for word in dict.fromkeys(text.split())
-                if telling & words[row].intersection(fulltext.words(word).split())
+                if telling & words[row].keys() & set(fulltext.words(word).split())
             ],
             **columns[row],
         )

@@ -54,14 +54,14 @@ def details(snapshot: Snapshot, image_id: int) -> Columns:
 
 
 def to_take_along(snapshot: Snapshot, image_ids: Sequence[int]) -> list[Columns]:
-    """The columns of ``images``, with ``albums`` (titles), ``taken_at``, ``artist``, ``caption``.
+    """The columns of ``images``, with ``albums`` (titles), ``caption``, when taken and by whom.
 
     They are in the order of the ids; unknown ones are left out.
     """
     found = _rows(
         snapshot.cursor(),
         """
-        SELECT images.*, taken_at, artist, caption,
+        SELECT images.*, taken_at, taken_precision, creator, caption,
                (SELECT string_agg(albums.title, ', ' ORDER BY albums.rowid)
                 FROM album_images JOIN albums USING (album_id)
                 WHERE album_images.image_id = images.image_id) AS albums
@@ -80,8 +80,11 @@ def of_albums(snapshot: Snapshot, albums: Sequence[str] | None) -> list[Columns]
     found = _rows(
         snapshot.cursor(),
         f"""
-        SELECT images.*, album_id, albums.title AS album_title, event_name, event_year, event_type
+        SELECT images.*, album_id, albums.title AS album_title, event_name, event_year, event_type,
+               taken_at, taken_precision, taken_at_offset, people, rating, favourite, creator,
+               rights, place_names
         FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
+             LEFT JOIN exif USING (image_id)
         WHERE {condition} ORDER BY albums.rowid, position
         """,
         *values,
@@ -103,7 +106,7 @@ def of_rows(
         f"""
         SELECT images.rowid AS row, image_id, path, album_id, albums.title AS album_title,
                event_name, event_year, images.title, caption, image_url, page_url, sha256,
-               taken_at, latitude, longitude
+               taken_at, taken_precision, latitude, longitude
         FROM images JOIN album_images USING (image_id) JOIN albums USING (album_id)
              LEFT JOIN captions USING (image_id) LEFT JOIN exif USING (image_id)
         WHERE images.rowid {in_rows(rows)} AND {condition}

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from pipeline import emoji
+
 _QUOTES = (('"“”„‟＂', '"“”‟＂'), ("«»", "«»"), ("「", "」"), ("『", "』"))
 _CLOSING = {opening: closing for openings, closing in _QUOTES for opening in openings}
 _QUOTED = "|".join(rf"[{opening}][^{closing}]*(?:[{closing}]|\Z)" for opening, closing in _QUOTES)
@@ -22,7 +24,7 @@ _WEIGHT = r"[\^＾][^\s\^＾]+(?!\S)"  # neither ^^ nor ^_^ is one
 _TOKEN = re.compile(
     rf"""
     (?P<space>\s*)(?=\S)
-    (?P<minus>(?<!\S)(?:NOT\s+[-－−]?|[-－−])(?=[^\W_]|[{"".join(_CLOSING)}]))?
+    (?P<minus>(?<!\S)(?:NOT\s+[-－−]?|[-－−])(?=[^\W_]|[{"".join(_CLOSING)}]|{emoji.PATTERN}))?
     (?:
         (?P<name>[^\W\d_]+)[:：](?P<value>{_QUOTED}|(?:(?!{_WEIGHT})\S)+)
       | (?P<quoted>{_QUOTED})
@@ -95,7 +97,8 @@ class Place:
 class Fields:
     """Values for fields of a photo; a field without any lets every photo through.
 
-    ``years`` are pairs of the first and the last year, None being no limit. Words are NFKC-folded.
+    ``years`` and ``ratings`` are pairs of the first and the last, None being no limit. Words are
+    NFKC-folded.
     """
 
     cameras: tuple[str, ...] = ()
@@ -106,6 +109,10 @@ class Fields:
     years: tuple[tuple[int | None, int | None], ...] = ()
     taken: tuple[Interval, ...] = ()
     near: tuple[Place, ...] = ()
+    people: tuple[str, ...] = ()
+    creators: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    ratings: tuple[tuple[int | None, int | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,8 +120,9 @@ class ParsedQuery:
     """A query taken apart.
 
     ``texts`` has those that push away last. ``phrases`` must occur in the words of a photo, what is
-    in ``without`` must not; each has a letter or a digit. A photo fits if it has, of every field in
-    ``only``, one of the values, and none in ``never``. ``problems`` are sentences for people.
+    in ``without`` must not; each has a letter, a digit or an emoji. A photo fits if it has, of
+    every field in ``only``, one of the values, and none in ``never``. ``problems`` are sentences
+    for people.
     """
 
     texts: tuple[Text, ...] = ()
@@ -182,7 +190,7 @@ class _Reader:
         else:
             words = self._words(token)
             if minus:
-                if _has(words, "L", "N"):
+                if _has_words(words):
                     self.unwanted.append(Text(words.rstrip(",;"), -(weight or 1.0)))
                 return
             self._text += (" " if token["space"] else "") + words
@@ -197,7 +205,7 @@ class _Reader:
         while words and words[0] in {"AND", "OR"}:
             words.pop(0)
         text = " ".join(words)
-        if _has(text, "L", "N", "So"):  # punctuation says nothing, an emoji does
+        if _has(text, "L", "N", "So"):  # punctuation says nothing, a symbol does
             self.wanted.append(Text(text, weight or 1.0))
         elif weight is not None:
             self.problems.append("A weight belongs behind a text or a photo, such as a dog ^2")
@@ -230,7 +238,7 @@ class _Reader:
         name, value = token["name"], token["value"]
         if token["quoted"]:
             phrase = " ".join(self._unquoted(token["quoted"]).split())
-            if not token["minus"] and _has(phrase, "L", "N"):
+            if not token["minus"] and _has_words(phrase):
                 self.phrases.append(phrase)
             return phrase
         if name is None:
@@ -263,13 +271,18 @@ def _has(text: str, *categories: str) -> bool:
     return any(unicodedata.category(character).startswith(categories) for character in folded)
 
 
+def _has_words(text: str) -> bool:
+    """Whether a text has anything that full text search looks for."""
+    return _has(text, "L", "N") or emoji.has_emoji(text)
+
+
 def _shown(typed: str) -> str:
     typed = " ".join(typed.split())
     return typed if len(typed) <= _MAX_SHOWN else typed[: _MAX_SHOWN - 1] + "…"
 
 
 def _name(value: str) -> str:
-    if not _has(value, "L", "N"):
+    if not _has_words(value):
         raise ValueError(value)
     return " ".join(value.split())
 
@@ -298,7 +311,20 @@ def _photo(value: str) -> tuple[int, Part | None]:
 
 
 def _years(value: str) -> tuple[int | None, int | None]:
-    first, last = (datetime.strptime(end, "%Y").year if end else None for end in _ends(value))
+    return _range(value, lambda end: datetime.strptime(end, "%Y").year)
+
+
+def _stars(value: str) -> tuple[int | None, int | None]:
+    def read(end: str) -> int:
+        if end not in {"1", "2", "3", "4", "5"}:
+            raise ValueError(end)
+        return int(end)
+
+    return _range(value, read)
+
+
+def _range(value: str, read: Callable[[str], int]) -> tuple[int | None, int | None]:
+    first, last = (read(end) if end else None for end in _ends(value))
     if first and last and first > last:
         raise ValueError(value)
     return first, last
@@ -371,4 +397,8 @@ _FIELDS = {
     "event": _Field("events", _name, 'a part of its name, such as event:"PyCon JP"'),
     "year": _Field("years", _years, "a year, or from..to, such as year:2015 or year:2013..2016"),
     "tag": _Field("tags", _name, "a word, such as tag:harbour"),
+    "person": _Field("people", _name, 'a part of a name, such as person:"Ada Lovelace"'),
+    "creator": _Field("creators", _name, 'a part of a name, such as creator:"Ansel Adams"'),
+    "place": _Field("places", _name, "a part of a place's name, such as place:Aarhus"),
+    "rating": _Field("ratings", _stars, "stars, or from..to, such as rating:4 or rating:3..5"),
 }

@@ -15,6 +15,7 @@ from search_app.search.evidence import Evidence, Values
 from search_app.search.spaces import VectorSpaces
 
 Mode = Literal["visual", "caption", "text", "hybrid"]
+_K1, _B = 1.2, 0.75  # BM25's usual parameters
 MODES: tuple[Mode, ...] = ("visual", "caption", "text", "hybrid")
 """The three parts of a search, and all of them together."""
 
@@ -103,7 +104,7 @@ def evidence_for(
     terms: Sequence[Term],
     mode: Mode,
     rows: NDArray[np.int64],
-    words: Mapping[int, frozenset[str]],
+    words: Mapping[int, Mapping[str, float]],
 ) -> Iterator[Evidence]:
     """For each term, the evidence of the kinds that the mode looks at.
 
@@ -144,17 +145,37 @@ def _mixed(terms: Sequence[Term], part: str) -> Vectors | None:
 def _full_text(
     snapshot: Snapshot, text: str, depth: int, allowed: NDArray[np.bool_] | None
 ) -> Ranking:
-    """Rank by Okapi BM25 over title, description, tags and caption, with DuckDB's index."""
+    """Rank by BM25F over what people and models say, with the tables of DuckDB's index.
+
+    That is Okapi BM25 with an occurrence of a word counting by where it stands (Robertson, Zaragoza
+    and Taylor, 2004, doi 10.1145/1031171.1031181), which the extension does not know.
+    """
+    index = fulltext.INDEX
     found = (
         snapshot.cursor()
         .execute(
             f"""
-            SELECT row, score FROM (
-                SELECT row, {fulltext.INDEX}.match_bm25(image_id, ?) AS score
-                FROM {fulltext.TABLE}
-            ) WHERE score IS NOT NULL ORDER BY score DESC, row
+            WITH wanted AS (
+                SELECT termid, log10((num_docs - df + 0.5) / (df + 0.5) + 1) AS idf
+                FROM {index}.dict, {index}.stats WHERE list_contains(?, term)
+            ), occurring AS (
+                SELECT docid, termid, sum(if(field = 'caption', {fulltext.MODELS_WORD}, 1)) AS tf
+                FROM {index}.terms SEMI JOIN wanted USING (termid)
+                     JOIN {index}.fields USING (fieldid)
+                GROUP BY ALL
+            ), scored AS (
+                SELECT docid, sum(
+                    idf * tf * ({_K1} + 1) / (tf + {_K1} * (1 - {_B} + {_B} * len / avgdl))
+                ) AS score
+                FROM occurring JOIN wanted USING (termid) JOIN {index}.docs USING (docid),
+                     {index}.stats
+                GROUP BY docid
+            )
+            SELECT row, score
+            FROM scored JOIN {index}.docs USING (docid) JOIN {fulltext.TABLE} ON name = image_id
+            ORDER BY score DESC, row
             """,
-            [fulltext.query_words(text)],
+            [fulltext.query_words(text).split()],
         )
         .fetchnumpy()
     )

@@ -193,8 +193,8 @@ class Searcher:
     def photos(self, image_ids: Sequence[int]) -> list[Columns]:
         """The columns of ``images`` with those of what to take along, in the order of the ids.
 
-        These are ``albums`` (titles), ``taken_at``, ``artist`` and ``caption``. Unknown ids are
-        left out.
+        These are ``albums`` (titles), ``taken_at``, ``taken_precision``, ``creator`` and
+        ``caption``. Unknown ids are left out.
         """
         return photos.to_take_along(self.snapshot, image_ids)
 

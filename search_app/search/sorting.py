@@ -10,14 +10,14 @@ from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import Scope, in_albums, in_rows
 
 Sort = Literal["relevance", "newest", "oldest", "album"]
-"""By the time taken, newest or oldest first, or by the album's title and the place in it."""
+"""By the instant taken, newest or oldest first, or by the album's title and the place in it."""
 
 # Which of its albums a photo is shown in: found, and before any search.
 FIRST_ALBUM, NEWEST_ALBUM = "albums.rowid", "albums.created_at DESC, albums.rowid"
 _ORDER: dict[Sort, str] = {
     "relevance": f"{NEWEST_ALBUM}, position",
-    "newest": "taken_at DESC NULLS LAST, albums.rowid, position",
-    "oldest": "taken_at NULLS LAST, albums.rowid, position",
+    "newest": "taken_instant DESC NULLS LAST, albums.rowid, position",
+    "oldest": "taken_instant NULLS LAST, albums.rowid, position",
     "album": "albums.title, albums.rowid, position",
 }
 

@@ -85,6 +85,7 @@ class Photo:
     machine_tags: str = ""
     license: int = 0
     taken: str | None = "2015-07-02 11:28:40"  # None: unknown, so that Flickr makes one up
+    granularity: Literal[0, 4, 6, 8] = 0  # of the time taken: exact, a month, a year, circa
     uploaded: int = EPOCH
     last_update: int = EPOCH
     latitude: float | None = None
@@ -296,7 +297,7 @@ def photo_json(photo: Photo, owner: User, extras: set[str], origin: str) -> Json
         "date_upload": {"dateupload": str(photo.uploaded)},
         "date_taken": {
             "datetaken": photo.taken or uploaded,
-            "datetakengranularity": either(0, photo.id, "granularity"),
+            "datetakengranularity": either(photo.granularity, photo.id, "granularity"),
             "datetakenunknown": either(int(photo.taken is None), photo.id, "unknown"),
         },
         "last_update": {"lastupdate": str(photo.last_update)},

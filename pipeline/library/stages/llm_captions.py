@@ -11,9 +11,9 @@ from PIL import Image
 from typing_extensions import override
 
 from pipeline.errors import CaptionerError, PhotoError
+from pipeline.library.precedence import TIME_AND_PLACE
 from pipeline.library.stages.stage import DECODING_THREADS, Made, Photo, StageOfPhotos
 from pipeline.library.tables import Tables
-from pipeline.library.time_and_place import TIME_AND_PLACE
 from pipeline.models.captioners import Caption, Captioner, PhotoContext, SlowCaptioner
 from pipeline.models.captioners.loading import load_captioner
 from pipeline.photos.decoding import open_photo
@@ -101,7 +101,7 @@ class LlmCaptions(StageOfPhotos):
 
     def _exif(self, album_id: str) -> dict[int, Row]:
         """What is known of each photo, in the columns of table ``exif``."""
-        columns = ["image_id", "taken_at", "latitude", "longitude"]
+        columns = ["image_id", "taken_at", "taken_precision", "latitude", "longitude"]
         with duckdb.connect() as connection:
             connection.register("photo", self.tables.read("raw_images", album_id, columns))
             connection.register("exif", self.tables.read("exif_metadata", album_id))

@@ -30,19 +30,30 @@ class Photo:
     sha256: str
     path: bytes
     title: str
+    """That which counts, as far as ``exif_metadata`` is there."""
+    sidecars: str | None
 
 
 def readable_photos(tables: Tables, album_id: str) -> list[Photo]:
     """The photos of an album that raw_images could read, in the album's order."""
-    return list(_readable_photos(tables, album_id, tables.version("raw_images", album_id)))
+    versions = [tables.version(table, album_id) for table in ("raw_images", "exif_metadata")]
+    return list(_readable_photos(tables, album_id, *versions))
 
 
 @lru_cache(maxsize=1)  # the stages of one album all ask
-def _readable_photos(tables: Tables, album_id: str, version: str) -> list[Photo]:
-    """``version`` is that of the file: another one has to be read."""
-    columns = ["image_id", "sha256", "path", "title", "error"]
+def _readable_photos(tables: Tables, album_id: str, *versions: str) -> list[Photo]:
+    """``versions`` are those of the files: others have to be read."""
+    columns = ["image_id", "sha256", "path", "title", "file_title", "sidecars", "error"]
+    said = tables.read("exif_metadata", album_id, ["image_id", "title"]).to_pydict()
+    titles = dict(zip(said["image_id"], said["title"], strict=True))
     return [
-        Photo(row["image_id"], row["sha256"], row["path"], row["title"])
+        Photo(
+            row["image_id"],
+            row["sha256"],
+            row["path"],
+            row["title"] or titles.get(row["image_id"]) or row["file_title"] or "",
+            row["sidecars"],
+        )
         for row in tables.read("raw_images", album_id, columns).to_pylist()
         if row["error"] is None
     ]

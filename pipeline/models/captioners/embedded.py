@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.models import imagenet
 from pipeline.models.captioners import Caption, PhotoContext
 from pipeline.photos.camera_name import camera_name
+from pipeline.photos.dates import in_english
 
 CODE_VERSION = 4
 """To be raised by any change that changes what is said of a photo."""
@@ -78,7 +79,9 @@ def _taken(exif: Mapping[str, Any]) -> str:
     parts = []
     taken_at: datetime | None = exif.get("taken_at")
     if taken_at is not None:
-        parts.append(f"on {taken_at.day} {taken_at:%B} {taken_at.year}")
+        precision = exif.get("taken_precision")
+        when = {"month": "in", "year": "in", "circa": ""}.get(precision or "", "on")
+        parts.append(f"{when} {in_english(taken_at, precision)}".strip())
         if taken_at.time() != time.min:  # midnight sharp: only the date was known
             parts.append(_part_of_day(taken_at.hour))
     if camera := camera_name(exif.get("camera_make"), exif.get("camera_model")):

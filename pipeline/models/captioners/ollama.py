@@ -22,6 +22,7 @@ from pipeline.models.captioners.ollama_answer import (
     read_cut_answer,
 )
 from pipeline.models.captioners.ollama_client import OllamaClient
+from pipeline.photos.dates import in_english
 
 PROMPT = """\
 Describe this photo for a photo library's search. Answer in {language}, with one JSON object:
@@ -129,7 +130,7 @@ def prompt_for(context: PhotoContext, language: str) -> str:
     known = {
         "title": context.title[:_LONGEST_TITLE],
         "album": context.album_title[:_LONGEST_TITLE],
-        "taken": _date(exif.get("taken_at")),
+        "taken": _date(exif.get("taken_at"), exif.get("taken_precision")),
         "place": _place(exif),
     }
     lines = [f"{name}: {one_line(value)}" for name, value in known.items() if value]
@@ -145,10 +146,10 @@ def _jpeg(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _date(taken_at: datetime | None) -> str:
+def _date(taken_at: datetime | None, precision: str | None) -> str:
     if taken_at is None:
         return ""
-    day = f"{taken_at.day} {taken_at:%B} {taken_at.year}"
+    day = in_english(taken_at, precision)
     # midnight sharp: only the date was known
     return day if taken_at.time() == time.min else f"{day}, {taken_at:%H:%M}"
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.emoji import spelt_out
 from pipeline.models.encoders import Vectors
 from pipeline.models.encoders.text import BatchedTextEncoder
 
@@ -32,7 +33,8 @@ class MiniLM(BatchedTextEncoder):
 
     It is a BERT (Devlin et al., 2018, arXiv 1810.04805) of six layers. A text's vector is the mean
     of those of its tokens, scaled to length 1 (Reimers and Gurevych, 2019, arXiv 1908.10084); what
-    goes beyond 256 tokens is cut.
+    goes beyond 256 tokens is cut. To its tokenizer all emoji are the same unknown token, so that
+    they are spelt out.
     """
 
     def __init__(self, name: str, producer: str, device: str) -> None:
@@ -67,7 +69,7 @@ class MiniLM(BatchedTextEncoder):
         import torch
         from torch.nn import functional
 
-        tokens = self._tokenizer.encode_batch(list(texts))
+        tokens = self._tokenizer.encode_batch([spelt_out(text) for text in texts])
         ids = torch.tensor([text.ids for text in tokens], device=self._device)
         is_token = torch.tensor([text.attention_mask for text in tokens], device=self._device) > 0
         part = "embeddings."

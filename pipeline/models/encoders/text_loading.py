@@ -6,7 +6,7 @@ from pipeline.models.encoders import TextEncoder
 from pipeline.models.encoders.text import SentenceTransformerTextEncoder
 from pipeline.models.torch_models import one_at_a_time, sentence_transformer, torch_device
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """To be raised by any change that changes the vectors of a text."""
 
 

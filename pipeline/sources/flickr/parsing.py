@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.photos.dates import Moment, Precision, read_date
+from pipeline.sources.flickr.html import read_html
+
 _EPOCH = datetime(1970, 1, 1)
 _LICENSES = {
     0: "All Rights Reserved",
@@ -43,6 +46,8 @@ _URL_FIELDS = {
     "s": "url_sq",
 }
 _SQUARES = "qs"
+_PRECISIONS: dict[int | None, Precision] = {4: "month", 6: "year", 8: "circa"}
+"""By what Flickr calls granularity, where a time is not exact."""
 URL_EXTRAS = tuple(_URL_FIELDS.values())
 """The extras to ask for, to be told the URL of each size."""
 
@@ -56,6 +61,7 @@ class FlickrAlbum(BaseModel):
     owner: str
     title: str
     description: str
+    links: tuple[str, ...]
     photo_count: int
     video_count: int
     created_at: datetime
@@ -66,8 +72,9 @@ class FlickrPhoto(BaseModel):
     """A photo of an album, and where its pictures lie.
 
     ``uploaded_at`` and ``last_update`` are UTC without a zone, the latter the epoch where Flickr
-    gives none; ``taken_at`` is what the camera's clock said. Latitude and longitude are degrees.
-    ``license`` is empty where unknown.
+    gives none; ``taken_at`` is what the camera's clock said, as exactly as ``taken_precision``
+    says. Latitude and longitude are degrees. ``license`` is empty where unknown. ``links`` are
+    those of the description.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,12 +83,14 @@ class FlickrPhoto(BaseModel):
     secret: str
     title: str
     description: str
+    links: tuple[str, ...]
     tags: tuple[str, ...]
     owner: str
     owner_name: str
     license: str
     uploaded_at: datetime | None
     taken_at: datetime | None
+    taken_precision: Precision | None
     last_update: datetime
     latitude: float | None
     longitude: float | None
@@ -105,11 +114,13 @@ class FlickrPhoto(BaseModel):
 
 def parse_album(raw: Mapping[str, Any], owner: str) -> FlickrAlbum:
     """Read one ``photoset`` of a listing; ``owner`` is whose albums were listed."""
+    description = read_html(text(raw.get("description")))
     return FlickrAlbum(
         album_id=text(raw.get("id")),
         owner=text(raw.get("owner")) or owner,
         title=text(raw.get("title")),
-        description=text(raw.get("description")),
+        description=description.text,
+        links=description.links,
         photo_count=number(raw.get("count_photos", raw.get("photos"))) or 0,
         video_count=number(raw.get("count_videos", raw.get("videos"))) or 0,
         created_at=_time(raw.get("date_create")) or _EPOCH,
@@ -123,18 +134,22 @@ def parse_photo(raw: Mapping[str, Any], owner: str, owner_name: str = "") -> Fli
     owner = text(raw.get("owner")) or owner
     uploaded_at = _time(raw.get("dateupload"))
     latitude, longitude = _place(raw)
+    description = read_html(text(raw.get("description")))
+    taken = _taken(raw)
     tags = [*text(raw.get("tags")).split(), *text(raw.get("machine_tags")).split()]
     return FlickrPhoto(
         photo_id=photo_id,
         secret=text(raw.get("secret")),
         title=text(raw.get("title")),
-        description=text(raw.get("description")),
+        description=description.text,
+        links=description.links,
         tags=tuple(dict.fromkeys(tags)),
         owner=owner,
         owner_name=text(raw.get("ownername")) or owner_name,
         license=_license(raw.get("license")),
         uploaded_at=uploaded_at,
-        taken_at=_taken(raw),
+        taken_at=taken.at if taken else None,
+        taken_precision=taken.precision if taken else None,
         last_update=_time(raw.get("lastupdate")) or uploaded_at or _EPOCH,
         latitude=latitude,
         longitude=longitude,
@@ -172,13 +187,12 @@ def _time(value: object) -> datetime | None:
         return None
 
 
-def _taken(raw: Mapping[str, Any]) -> datetime | None:
+def _taken(raw: Mapping[str, Any]) -> Moment | None:
     if number(raw.get("datetakenunknown")):
         return None  # made up from the time of the upload
-    try:
-        return datetime.strptime(text(raw.get("datetaken")), "%Y-%m-%d %H:%M:%S")
-    except ValueError:
-        return None
+    taken = read_date(text(raw.get("datetaken")).strip())
+    precision = _PRECISIONS.get(number(raw.get("datetakengranularity")))
+    return taken._replace(precision=precision) if taken and precision else taken
 
 
 def _place(raw: Mapping[str, Any]) -> tuple[float, float] | tuple[None, None]:

@@ -240,6 +240,7 @@ def _album(album: FlickrAlbum) -> Album:
         "source": Flickr.name,
         "title": album.title,
         "description": album.description,
+        "links": list(album.links),
         "url": f"https://www.flickr.com/photos/{album.owner}/albums/{album.album_id}",
         "photo_count": album.photo_count,
         "event_name": None,

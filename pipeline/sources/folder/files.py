@@ -27,6 +27,7 @@ class PhotoFile:
     mtime_ns: int
     ctime_ns: int
     companions: Sequence[str] = ()
+    sidecars: str | None = None
 
     def origin(self) -> Row:
         """What its row is made from: a change of any of it makes a new row.
@@ -40,6 +41,7 @@ class PhotoFile:
             "mtime_ns": self.mtime_ns,
             "ctime_ns": self.ctime_ns,
             "companions": list(self.companions),
+            "sidecars": self.sidecars,
         }
 
 
@@ -51,7 +53,7 @@ def read_photos(photos: Iterable[PhotoFile]) -> Iterator[tuple[PhotoFile, PhotoR
 def _read_photo(photo: PhotoFile) -> PhotoRow:
     name = Path(photo.relative_path).name
     row = PhotoRow(
-        path=os.fsencode(photo.path), local_filename=name, title=title_of_file(name), tags=[]
+        path=os.fsencode(photo.path), local_filename=name, file_title=title_of_file(name), tags=[]
     )
     try:
         if photo.size == 0:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from pipeline.errors import AlbumError, AwayError, PhotoError
 from pipeline.photos.files import printable
+from pipeline.photos.sidecars import Sidecars
 from pipeline.rows import utc_now
 from pipeline.sources import Album, AlbumListing, KnownRows, PhotoRow, Source
 from pipeline.sources.events import overrides, with_event
@@ -99,6 +100,7 @@ class Folder(Source[PhotoFile]):
                 f"The folder {printable(folder)} of album {album['title']!r} cannot be read"
                 f" ({error.strerror}): is its disk mounted?"
             ) from error
+        sidecars = Sidecars()
         return [
             PhotoFile(
                 image_id=_image_id(album["album_id"], os.path.relpath(entry.path, folder)),
@@ -108,6 +110,7 @@ class Folder(Source[PhotoFile]):
                 mtime_ns=status.st_mtime_ns,
                 ctime_ns=status.st_ctime_ns,
                 companions=[printable(name) for name in names],
+                sidecars=sidecars.version(entry.path, names),
             )
             for entry, status, names in photos
         ]
@@ -187,13 +190,15 @@ def _warnings(root: Path, away: Sequence[_Away]) -> list[str]:
 
 
 def _album(registration: Registration, root: Path, folder: FolderOfPhotos) -> Album:
-    newest = max(_modified(f"{folder.path}/{name}") for name in folder.names)
+    changing = (*folder.names, *folder.sidecars)
+    newest = max(_modified(f"{folder.path}/{name}") for name in changing)
     title = folder.path.stem if is_photo_library(folder.path) else folder.path.name
     return {
         "album_id": album_id(folder.path),
         "source": Folder.name,
         "title": registration.title or printable(title),
         "description": "",
+        "links": [],
         "url": None,
         "photo_count": len(folder.names),
         "event_name": registration.event_name,

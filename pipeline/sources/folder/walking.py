@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.photos.files import is_photo_name
+from pipeline.photos.sidecars import is_sidecar_name
 from pipeline.sources.folder.companions import companions
 from pipeline.sources.folder.exclusions import Exclusions, is_photo_library
 
@@ -34,13 +35,14 @@ class Walk:
 class FolderOfPhotos:
     """A folder, or a photo library of Apple's, with the photos in it.
 
-    ``names`` are relative to it. ``others`` counts the files that are not taken, by kind: film,
-    document, other.
+    ``names`` and ``sidecars`` are relative to it. ``others`` counts the files that are not taken,
+    by kind: film, document, other.
     """
 
     path: Path
     device: int
     names: list[str] = field(default_factory=list)
+    sidecars: list[str] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
 
 
@@ -70,7 +72,9 @@ def folders_with_photos(
         found = FolderOfPhotos(folder, status.st_dev)
         if not is_photo_library(folder):
             for entry in entries:
-                if kind := _kind_of_other(entry):
+                if is_sidecar_name(entry.name) and _is_file(entry):
+                    found.sidecars.append(entry.name)
+                elif kind := _kind_of_other(entry):
                     found.others[kind] += 1
                 elif (
                     recursive

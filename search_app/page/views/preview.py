@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -10,12 +11,22 @@ from search_app.page import charts, components, routes
 from search_app.page.language import t
 from search_app.page.session import errors_shown
 from search_app.page.views.by_picture import search_with
-from search_app.page.wording import about, came_from, found_by, literal, made_by, map_link, title_of
+from search_app.page.wording import (
+    about,
+    came_from,
+    found_by,
+    literal,
+    made_by,
+    map_link,
+    said_by,
+    title_of,
+)
 from search_app.search.hits import Hit
 from search_app.search.provenance import Provenance
 from search_app.search.query import Part, photo_term
 from search_app.search.searcher import Searcher
 
+_OF_ADDRESSES = "%/:?#@!$&'*+,;=~"  # is left as it is; brackets would end a link
 _STRIP = 9  # thumbnails below the picture
 
 
@@ -66,7 +77,7 @@ def _draw(
         label = t("Explain this result") if is_found else t("Where it comes from")
         with st.expander(label, on_change="rerun") as more:
             if more.open:
-                _explain(origin, hit if is_found else None)
+                _explain(photo, origin, hit if is_found else None)
     if st.session_state.photo != photo["image_id"]:
         st.rerun()  # the whole page: another photo, or none
 
@@ -146,6 +157,8 @@ def _describe(photo: Mapping[str, Any]) -> None:
         st.text(caption["caption"])
     for name, fact in about(photo).items():
         st.markdown(f":small[:gray[{name}]]  \n{literal(fact)}")
+    for address in photo["links"] or ():
+        st.markdown(f"[{literal(address)}]({quote(address, safe=_OF_ADDRESSES)})")
     if photo["page_url"]:
         st.markdown(f"[{t('On Flickr')}]({photo['page_url']})")
     if address := map_link(exif):
@@ -160,11 +173,13 @@ def _describe(photo: Mapping[str, Any]) -> None:
     )
 
 
-def _explain(origin: Provenance, hit: Hit | None) -> None:
+def _explain(photo: Mapping[str, Any], origin: Provenance, hit: Hit | None) -> None:
     """What found the photo, and where it and all that is known of it come from."""
     if hit:
         st.text(found_by(hit))
         if hit.words:
             st.text(t("Matching words: {words}", words=", ".join(hit.words)))
     st.markdown(came_from(origin))
+    if said := said_by(photo):
+        st.text(said)
     st.markdown(made_by(origin))

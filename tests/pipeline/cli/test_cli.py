@@ -25,7 +25,7 @@ from pipeline.assets.instance import open_instance
 from pipeline.errors import AlbumscopeError
 from pipeline.library.library import Library
 from pipeline.library.schemas import ALBUM_TABLES
-from pipeline.photos.exif import EXIF_COLUMNS
+from pipeline.photos.metadata import METADATA_COLUMNS
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from tests.pipeline.command_line import Result, Run
@@ -352,7 +352,7 @@ def test_status_of_a_library_in_order(run: Run, demo: Path) -> None:
 
 def test_exif_of_a_file(run: Run) -> None:
     values = run("exif", DEMO / "Northern Light 2015" / "wooden-pier.jpg", "--json").json
-    assert tuple(values) == EXIF_COLUMNS
+    assert tuple(values) == METADATA_COLUMNS
     assert values["camera_make"]
     assert isinstance(values["raw"], dict)
     shown = run("exif", DEMO / "Northern Light 2015" / "wooden-pier.jpg")

@@ -33,7 +33,7 @@ def change(library: Library, table: str, album_id: str, row: int, **values: obje
 
 def test_a_caption_is_embedded_with_the_title(library: Library, album: dict[str, Any]) -> None:
     titles = {
-        row["image_id"]: row["title"]
+        row["image_id"]: row["file_title"]
         for row in library.tables.read("raw_images", album["album_id"]).to_pylist()
     }
     captions = library.tables.read("llm_captions", album["album_id"]).to_pylist()
@@ -52,7 +52,7 @@ def test_another_title_or_caption_is_embedded_anew_alone(
     change(library, "raw_images", album["album_id"], 0, title="Boots in the rain")
     assert stage.refresh(album).new == 1
     change(library, "llm_captions", album["album_id"], 1, caption="A lighthouse.")
-    change(library, "raw_images", album["album_id"], 2, title=None)
+    change(library, "raw_images", album["album_id"], 2, file_title=None)
     counts = stage.refresh(album)
     assert (counts.new, counts.kept) == (2, 6)
 

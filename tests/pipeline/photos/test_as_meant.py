@@ -14,8 +14,8 @@ from pipeline.errors import PhotoError
 from pipeline.models.encoders.loading import load_encoder
 from pipeline.photos import decoding
 from pipeline.photos.decoding import open_photo, read_header
-from pipeline.photos.exif import read_exif
 from pipeline.photos.files import is_photo_name
+from pipeline.photos.metadata import read_metadata
 from tests.conftest import INPUTS
 from tests.pipeline.photos.camera_raw import write_dng
 
@@ -71,7 +71,7 @@ def test_raw_is_developed_where_its_preview_is_small(tmp_path: Path, orientation
     assert photo.size == size
     first, last = pixels(photo)[16, 16], pixels(photo)[-16, -16]  # turned, the left is on top
     assert first.argmax() == 0 and last.argmax() == 2
-    exif = read_exif(file)
+    exif = read_metadata(file)
     assert (exif["camera_model"], exif["orientation"]) == ("Model R", orientation)
 
 
@@ -98,7 +98,7 @@ def test_jpeg_xl_is_turned_by_its_decoder_alone(tmp_path: Path) -> None:
     image.save(file, exif=exif.tobytes())
     assert read_header(file) == decoding.PhotoHeader("JXL", 40, 20)
     assert open_photo(file).size == (40, 20)
-    assert (read_exif(file)["camera_make"], read_exif(file)["orientation"]) == ("Maker", 1)
+    assert (read_metadata(file)["camera_make"], read_metadata(file)["orientation"]) == ("Maker", 1)
 
 
 # --- Colours --------------------------------------------------------------------------------------

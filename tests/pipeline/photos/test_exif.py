@@ -15,10 +15,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from pipeline.errors import PhotoError
-from pipeline.photos.exif import EXIF_COLUMNS, read_exif
+from pipeline.photos.metadata import METADATA_COLUMNS, read_metadata
 
 DEMO = Path(__file__).parents[3] / "data" / "demo"
-NOTHING = dict.fromkeys(EXIF_COLUMNS)
+NOTHING = dict.fromkeys(METADATA_COLUMNS)
 NIKON = "NIKON CORPORATION"
 
 # Blocks made by hand, since Pillow refuses to write most of what is found in the wild.
@@ -94,7 +94,7 @@ def read(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     def read_block(*ifds: Mapping[int, Entry] | None) -> dict[str, Any]:
         path = tmp_path / "block.tif"
         path.write_bytes(block(*ifds))
-        return read_exif(path)
+        return read_metadata(path)
 
     return read_block
 
@@ -181,37 +181,37 @@ def assert_row(row: dict[str, Any], expected: Mapping[str, Any]) -> None:
 def test_every_column_in_every_format(tmp_path: Path, image_format: str) -> None:
     path = tmp_path / "photo"
     path.write_bytes(photo(image_format, full_exif()))
-    row = read_exif(path)
+    row = read_metadata(path)
     # The decoder of HEIC turns the pixels, and nothing is left to do.
     assert_row(row, FULL | ({"orientation": 1} if image_format == "HEIF" else {}))
-    assert tuple(row) == EXIF_COLUMNS
-    types = {column: type(value) for column, value in row.items() if column != "raw"}
+    assert tuple(row) == METADATA_COLUMNS
+    types = {column: type(row[column]) for column in FULL}
     assert types == {column: type(value) for column, value in FULL.items()}
 
 
 def test_columns_are_those_of_the_design() -> None:
-    assert (*FULL, "raw") == EXIF_COLUMNS
+    assert {*FULL, "raw"} <= set(METADATA_COLUMNS)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF"])
 def test_photo_without_exif(tmp_path: Path, image_format: str) -> None:
     path = tmp_path / "photo"
     path.write_bytes(photo(image_format))
-    assert read_exif(str(path)) == NOTHING
+    assert read_metadata(str(path)) == NOTHING
 
 
 @pytest.mark.parametrize("content", [b"", b"II", b"MM\0*", b"\x89PNG\r\n", b"hello", bytes(500)])
 def test_no_photo_at_all(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
-    assert read_exif(path) == NOTHING
+    assert read_metadata(path) == NOTHING
 
 
 def test_jpeg_block_after_other_segments(tmp_path: Path) -> None:
     whole = photo("JPEG", b"Exif\0\0" + block({0x10F: ascii_("Canon")}))
     path = tmp_path / "photo.jpg"
     path.write_bytes(whole[:2] + 3 * jpeg_segment(60_000) + whole[2:])
-    assert read_exif(path)["camera_make"] == "Canon"
+    assert read_metadata(path)["camera_make"] == "Canon"
 
 
 def test_png_block_after_the_pixels(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_png_block_after_the_pixels(tmp_path: Path) -> None:
     trailer = whole.index(b"IEND") - 4
     path = tmp_path / "photo.png"
     path.write_bytes(whole[:start] + whole[end:trailer] + whole[start:end] + whole[trailer:])
-    assert_row(read_exif(path), FULL)
+    assert_row(read_metadata(path), FULL)
 
 
 # Texts
@@ -414,7 +414,12 @@ NOON = datetime(2015, 6, 7, 12, 20, 30)
         ("2015:06:07 25:20:30", None),
         ("07/06/2015 12:20:30", None),
         ("15:06:07 12:20:30", None),
-        ("2015:06:07", None),
+        ("2015:06:07", datetime(2015, 6, 7)),
+        ("2015:06", datetime(2015, 6, 1)),
+        ("2015", datetime(2015, 1, 1)),
+        ("2015:06:07 24:08:19", datetime(2015, 6, 7, 0, 8, 19)),
+        ("2016:12:31 23:59:60", datetime(2016, 12, 31, 23, 59, 59)),
+        ("2016:12:31 23:59:61", None),
         ("2015:06:07 12:20:30 pm", None),
         ("٢٠١٥:06:07 12:20:30", None),
         ("yesterday", None),
@@ -531,8 +536,10 @@ ZERO = ratio((0, 1), (0, 1), (0, 1))
         (place(signed_ratio((-405, 10)), "S", EAST, "E"), (-40.5, 79.981667)),
         (place(double(40.5), "N", ascii_("79.5"), "E"), (40.5, 79.5)),
         (place(ZERO, "N", EAST, "E"), (0.0, 79.981667)),
-        (place(ZERO, "N", ZERO, "E"), (0.0, 0.0)),
+        (place(ZERO, "N", ZERO, "E"), (None, None)),
         (place(ZERO, None, ZERO, None), (None, None)),
+        ({9: ascii_("V"), **place(NORTH, "N", EAST, "E")}, (None, None)),
+        ({9: ascii_("A"), **place(NORTH, "N", EAST, "E")}, (40.446111, 79.981667)),
         (place(NORTH, "N", ratio((0, 0), (0, 0), (0, 0)), "E"), (None, None)),
         (place(ratio((40, 1), (26, 1), (0, 0)), "N", EAST, "E"), (None, None)),
         (place(ratio((91, 1)), "N", EAST, "E"), (None, None)),
@@ -632,7 +639,7 @@ def test_raw_has_no_thumbnail(tmp_path: Path) -> None:
     path = DEMO / "Northern Light 2015" / "maple-leaves.jpg"
     with path.open("rb") as file:
         assert "JPEGThumbnail" in exifread.process_file(file)
-    assert "Thumbnail" not in read_exif(path)["raw"]
+    assert "Thumbnail" not in read_metadata(path)["raw"]
 
 
 def test_raw_is_bounded(read: Callable[..., dict[str, Any]]) -> None:
@@ -647,9 +654,9 @@ def test_raw_is_bounded(read: Callable[..., dict[str, Any]]) -> None:
 
 
 def assert_sane(row: dict[str, Any]) -> None:
-    assert tuple(row) == EXIF_COLUMNS
+    assert tuple(row) == METADATA_COLUMNS
     for column, value in row.items():
-        if value is not None and column != "raw":
+        if value is not None and column in FULL:
             assert type(value) is type(FULL[column]), column
         if isinstance(value, str):
             value.encode()
@@ -695,7 +702,7 @@ def test_damage_gives_nulls_never_an_error(
     kept = 0
     for content in damaged(whole, 100, seed=name):
         path.write_bytes(content)
-        row = read_exif(path)
+        row = read_metadata(path)
         assert_sane(row)
         kept += row["camera_make"] is not None
     assert kept > 25  # what is not damaged is still read
@@ -732,7 +739,8 @@ def test_damage_leaves_standard_error_alone(tmp_path: Path) -> None:
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
     program = (
-        "import sys; from pipeline.photos.exif import read_exif; [*map(read_exif, sys.argv[1:])]"
+        "import sys; from pipeline.photos.metadata import read_metadata;"
+        " [*map(read_metadata, sys.argv[1:])]"
     )
     run = subprocess.run([sys.executable, "-c", program, *paths], capture_output=True, check=True)
     assert (run.stdout, run.stderr) == (b"", b"")
@@ -740,9 +748,9 @@ def test_damage_leaves_standard_error_alone(tmp_path: Path) -> None:
 
 def test_unreadable_file(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="the file is gone"):
-        read_exif(tmp_path / "gone.jpg")
+        read_metadata(tmp_path / "gone.jpg")
     with pytest.raises(PhotoError, match="the file cannot be read"):
-        read_exif(tmp_path)
+        read_metadata(tmp_path)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
@@ -757,7 +765,7 @@ def test_disk_failure_is_an_error_and_not_a_photo_without_exif(
 
     monkeypatch.setattr(exifread, "process_file", fail)
     with pytest.raises(PhotoError, match="Input/output error"):
-        read_exif(path)
+        read_metadata(path)
 
 
 # The demo photos, against Pillow's own reading
@@ -777,7 +785,7 @@ def test_demo_photo_agrees_with_pillow(path: Path) -> None:
         first = image.getexif()
         exif = first.get_ifd(ExifTags.IFD.Exif)
     base = ExifTags.Base
-    row = read_exif(path)
+    row = read_metadata(path)
 
     texts = {"camera_make": base.Make, "camera_model": base.Model, "software": base.Software}
     for column, tag in texts.items():
@@ -801,7 +809,7 @@ def test_demo_photo_agrees_with_pillow(path: Path) -> None:
 def test_demo_photos_known_values() -> None:
     album = DEMO / "Northern Light 2015"
     assert_row(
-        read_exif(album / "maple-leaves.jpg"),
+        read_metadata(album / "maple-leaves.jpg"),
         {
             "camera_model": "Canon EOS 70D",
             "lens_model": "EF50mm f/1.8 II",
@@ -811,6 +819,6 @@ def test_demo_photos_known_values() -> None:
         },
     )
     assert_row(
-        read_exif(album / "colorful-cups.jpg"),
+        read_metadata(album / "colorful-cups.jpg"),
         {"camera_make": "SONY", "latitude": 56.15599508, "longitude": 10.20820478},
     )

@@ -22,12 +22,14 @@ def connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     fulltext.load_extension(connection)
     connection.execute(
-        f"CREATE TABLE {fulltext.TABLE} (image_id BIGINT, title VARCHAR, description VARCHAR,"
-        " tags VARCHAR, caption VARCHAR)"
+        f"CREATE TABLE {fulltext.TABLE} (image_id BIGINT, "
+        + ", ".join(f"{column} VARCHAR" for column in fulltext.COLUMNS)
+        + ")"
     )
     for row, title in enumerate(TITLES):
         connection.execute(
-            f"INSERT INTO {fulltext.TABLE} VALUES (?, ?, '', '', '')", [row, fulltext.words(title)]
+            f"INSERT INTO {fulltext.TABLE} (image_id, title) VALUES (?, ?)",
+            [row, fulltext.words(title)],
         )
     fulltext.create_index(connection)
     return connection

@@ -372,9 +372,10 @@ def test_a_photo_with_everything() -> None:
         "1@N01",
     )  # fmt: skip
     assert photo == FlickrPhoto(
-        photo_id="50", secret="abc", title="夜の港 🌃", description="<b>",
+        photo_id="50", secret="abc", title="夜の港 🌃", description="", links=(),
         tags=("one", "two", "geo:lat=1"), owner="1@N01", owner_name="Ada", license="CC BY 2.0",
         uploaded_at=datetime(2015, 7, 4, 8, 53, 20), taken_at=datetime(2015, 7, 2, 11, 28, 40),
+        taken_precision="exact",
         last_update=datetime(2015, 7, 4, 8, 53, 21), latitude=39.938447, longitude=-86.261,
         views=12, page_url="https://www.flickr.com/photos/ada/50/", is_video=False, is_ready=True,
         pictures={"b": "https://x/b.jpg", "s": "https://x/s.jpg"},

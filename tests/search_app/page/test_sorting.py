@@ -123,5 +123,5 @@ def test_photos_come_in_the_order_asked_for(searcher: Searcher) -> None:
     assert [photo["image_id"] for photo in photos] == [june, paper]
     assert set(photos[1]["albums"].split(", ")) == {"Harbours 2013", "Night 2014"}
     assert str(photos[0]["taken_at"]) == "2015-06-30 23:59:59"
-    assert photos[0]["artist"] is None and photos[0]["path"].endswith("june.jpg")
+    assert photos[0]["creator"] is None and photos[0]["path"].endswith("june.jpg")
     assert searcher.photos([]) == []

@@ -1,11 +1,13 @@
 """What the page says about a photo."""
 
+import json
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from search_app.page.wording import (
+    about,
     album_facts,
     came_from,
     exif_facts,
@@ -15,6 +17,7 @@ from search_app.page.wording import (
     made_by,
     map_link,
     percent,
+    said_by,
     with_code,
 )
 from search_app.search.hits import Hit, PartRanking
@@ -78,6 +81,49 @@ def test_a_whole_row_of_exif() -> None:
     assert map_link(row) == (
         "https://www.openstreetmap.org/?mlat=-33.85680&mlon=-151.21530#map=14/-33.85680/-151.21530"
     )
+
+
+@pytest.mark.parametrize(
+    ("precision", "words"),
+    [
+        ("exact", "1 January 1924, 00:00"),
+        (None, "1 January 1924, 00:00"),
+        ("day", "1 January 1924"),
+        ("month", "January 1924"),
+        ("year", "1924"),
+        ("circa", "circa 1924"),
+    ],
+)
+def test_a_time_is_told_as_exactly_as_it_is_known(precision: str | None, words: str) -> None:
+    row = {"taken_at": datetime(1924, 1, 1), "taken_precision": precision}
+    assert exif_facts(row) == {"Taken": words}
+
+
+def test_what_people_said_of_a_photo_and_where() -> None:
+    said = {"sidecar": {"title": "A", "rating": 4}, "takeout": {"people": ["Ada"]}, "exif": {}}
+    exif = {
+        "people": ["Ada", "Grace"],
+        "rating": 4,
+        "favourite": True,
+        "place_names": ["Aarhus", "Denmark"],
+        "rights": "CC BY 4.0",
+        "creator": "Ann",
+        "said": json.dumps(said),
+    }
+    photo = {
+        "description": "Tea", "tags": [], "caption": {}, "exif": exif, "albums": [],
+        "owner": "Flickr's", "license": "",
+    }  # fmt: skip
+    assert about(photo) == {
+        "Description": "Tea",
+        "People": "Ada, Grace",
+        "Rating": "★★★★, a favourite",
+        "Place": "Aarhus, Denmark",
+        "Copyright": "CC BY 4.0",
+        "Photographer": "Ann",
+    }
+    assert said_by(photo) == "Said by a sidecar (Title, Rating), Google Takeout (People)"
+    assert said_by(photo | {"exif": {}}) is None
 
 
 def test_a_photo_without_exif_has_no_facts() -> None:
