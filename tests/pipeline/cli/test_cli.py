@@ -336,7 +336,7 @@ def test_looking_at_albums_imports_nothing_slow(demo: Path, command: str) -> Non
 
 def test_status_of_a_library_in_order(run: Run, demo: Path) -> None:
     status = run("status", "--json").json
-    assert set(status) == {"albums", "failed", "snapshot", "models"}
+    assert set(status) == {"albums", "failed", "not_taken", "snapshot", "models"}
     assert status["failed"] == []
     assert status["snapshot"] == reading.current_name(demo)
     assert status["models"] == dict.fromkeys(["embedding", "caption", "text"], "embedded")
