@@ -174,13 +174,18 @@ def words_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> dict[int, dict[str,
 
 
 def log_odds(kinds: Evidence) -> Values:
-    """The log odds of a match up to the prior, shape (n,): the evidence of all kinds, weighed."""
+    """The log odds of a match up to the prior, shape (n,): the evidence of all kinds, weighed.
+
+    Where people wrote all words of the text, no model's doubt counts against that.
+    """
     has_visual, has_caption = ~np.isnan(kinds.visual), ~np.isnan(kinds.caption)
     weights = np.asarray(
         [WEIGHTS[has] for has in zip(has_visual.tolist(), has_caption.tolist(), strict=True)]
     ).reshape(-1, 3)
     values = np.nan_to_num(np.stack(kinds, axis=1))
-    return np.asarray((weights * values).sum(axis=1))
+    odds = np.asarray((weights * values).sum(axis=1))
+    is_written = values[:, Evidence._fields.index("words")] >= 1 - 1e-9
+    return np.where(is_written, np.maximum(odds, WEIGHTS[False, False].words), odds)
 
 
 def prior(photos: int) -> float:
