@@ -67,7 +67,7 @@ def damage_forgiven() -> Iterator[None]:
 
 def _exif_of(image: Image.Image) -> bytes:
     block: bytes = image.info.get("exif") or b""
-    if image.format == "JXL" and block:
+    if image.format == "JXL" and (block or image.info.get("xmp")):
         exif = image.getexif()
         exif[ExifTags.Base.Orientation] = 1  # as of a HEIC
         block = exif.tobytes()

@@ -315,12 +315,7 @@ def _years(value: str) -> tuple[int | None, int | None]:
 
 
 def _stars(value: str) -> tuple[int | None, int | None]:
-    def read(end: str) -> int:
-        if end not in {"1", "2", "3", "4", "5"}:
-            raise ValueError(end)
-        return int(end)
-
-    return _range(value, read)
+    return _range(value, lambda end: 1 + [*"12345"].index(end))
 
 
 def _range(value: str, read: Callable[[str], int]) -> tuple[int | None, int | None]:
