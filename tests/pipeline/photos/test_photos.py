@@ -19,6 +19,7 @@ from pipeline.photos import decoding, files
 from pipeline.photos.decoding import PhotoHeader, open_photo, read_header
 from pipeline.photos.files import is_photo_name
 from pipeline.photos.look_ahead import map_ahead
+from tests.pipeline.photos.pngs import chunk, png_header
 
 FORMATS = {
     "photo.jpg": "JPEG",
@@ -58,16 +59,6 @@ def save(image: Image.Image, path: Path, **options: Any) -> Path:
 
 def pixels(image: Image.Image) -> NDArray[np.int16]:
     return np.asarray(image, np.int16)
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that says it has these many pixels, and ends there."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
 
 
 # What is a photo
