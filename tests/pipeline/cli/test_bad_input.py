@@ -335,8 +335,10 @@ def test_a_shut_folder_does_not_hide_what_else_there_is_to_do(dry_run: Finished)
     assert "Shut" in dry_run.err
 
 
-def test_then_there_is_nothing_to_do(mended: Library, opened: Library) -> None:
+def test_then_it_is_back_as_it_was(mended: Library, opened: Library) -> None:
     assert opened.sync.code == 0
-    assert opened.sync.err.strip().startswith("Nothing new")
+    assert opened.sync.err.strip().startswith("Published what changed")  # its albums are back
     assert opened.images == mended.images
-    assert opened.status["snapshot"] == mended.status["snapshot"]
+    assert opened.status["albums"] == [
+        album | {"is_away": False} for album in mended.status["albums"]
+    ]
