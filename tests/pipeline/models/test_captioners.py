@@ -145,5 +145,5 @@ def test_special_labels_are_labels() -> None:
 def test_captioners_by_name() -> None:
     captioner = load_captioner("embedded")
     assert captioner is not None
-    assert (captioner.name, captioner.producer) == ("embedded", "embedded:3")
+    assert (captioner.name, captioner.producer) == ("embedded", "embedded:4")
     assert load_captioner("none") is None

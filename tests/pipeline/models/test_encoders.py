@@ -419,9 +419,9 @@ def test_each_photo_gets_its_own_vector(
 ) -> None:
     monkeypatch.setattr(sentence_transformer, "fastest_dtype", lambda device: torch.float32)
     tiny_models.save_siglip(tmp_path)
-    (tmp_path / "damaged.jpg").write_bytes(CAT.read_bytes()[:5000])
+    (tmp_path / "damaged.jpg").write_bytes(b"no photo at all")
     paths = [*PHOTOS[:2], tmp_path / "damaged.jpg", *PHOTOS[2:5]]
-    photos = [Photo(number, str(number), str(path), "") for number, path in enumerate(paths)]
+    photos = [Photo(number, str(number), str(path), "", None) for number, path in enumerate(paths)]
     settings = Settings(embed_model=str(tmp_path), device="cpu", batch_size=2)
 
     made = list(SiglipEmbeddings(Tables(DiskStorage(data_dir)), settings).make({}, photos))
