@@ -26,20 +26,19 @@ def companions(photos: Iterable[str], films: Iterable[str] = ()) -> dict[str, li
     >>> companions(["IMG_1.CR2", "IMG_1.JPG", "IMG_2.HEIC"], ["IMG_2.MOV", "party.mp4"])
     {'IMG_1.JPG': ['IMG_1.CR2'], 'IMG_2.HEIC': ['IMG_2.MOV']}
     """
-    photos = list(photos)
+    photos, films = list(photos), [each for each in films if _suffix(each) in FILMS]
+    others = {name for name in photos if is_raw_name(name)} | set(films)
     pictures = {_stem(name): name for name in reversed(photos) if not is_raw_name(name)}
     edited = {_original(stem): name for stem, name in pictures.items() if _original(stem) != stem}
 
     def shown(name: str) -> str:
         """The photo that is shown in place of a file: itself, if there is no other."""
-        stem = _stem(name)
-        if stem in edited:
-            return edited[stem]
-        is_picture = name in photos and not is_raw_name(name)
-        return name if is_picture else pictures.get(stem, name)
+        while _stem(name) in edited:  # which may itself have been edited
+            name = edited[_stem(name)]
+        return pictures.get(_stem(name), name) if name in others else name
 
     found: dict[str, list[str]] = {name: [] for name in photos if shown(name) == name}
-    for name in (*photos, *(each for each in films if Path(each).suffix.lower() in FILMS)):
+    for name in (*photos, *films):
         if (instead := shown(name)) != name:
             found[instead].append(name)
     return found
@@ -47,6 +46,10 @@ def companions(photos: Iterable[str], films: Iterable[str] = ()) -> dict[str, li
 
 def _stem(name: str) -> str:
     return Path(name).stem.casefold()
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.lower()
 
 
 def _original(stem: str) -> str:
