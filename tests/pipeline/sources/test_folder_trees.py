@@ -229,6 +229,7 @@ def test_files_that_are_one_photo_are_one_tile(run: Run, tmp_path: Path, model: 
         "IMG_E1234.jpg",
         "b.jpg",
         "b-edited.jpg",
+        "b-edited-edited.jpg",
     ):
         make_photo(root / name)
     write_dng(root / "IMG_1.DNG")
@@ -242,7 +243,7 @@ def test_files_that_are_one_photo_are_one_tile(run: Run, tmp_path: Path, model: 
         "IMG_1.JPG": ["IMG_1.DNG"],
         "IMG_2.JPG": ["IMG_2.MOV"],
         "IMG_E1234.jpg": ["IMG_1234.jpg"],
-        "b-edited.jpg": ["b.jpg"],
+        "b-edited-edited.jpg": ["b-edited.jpg", "b.jpg"],
         "IMG_3.DNG": [],
     }
     assert run("status", "--json").json["not_taken"]["film"] == 1
