@@ -1,8 +1,9 @@
 """What runs in one go, and what runs by itself: jobs, the nightly schedule, the sensor."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -129,13 +130,7 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
             cursor=cursor.model_dump_json(),
         )
 
-    is_on = settings.sync_schedule is not None
-    return dg.sensor(
-        name="album_changes",
-        job=sync_album,
-        minimum_interval_seconds=_SENSOR_SECONDS,
-        default_status=dg.DefaultSensorStatus("RUNNING" if is_on else "STOPPED"),
-    )(evaluate)
+    return _sensor(settings, "album_changes", sync_album, evaluate)
 
 
 def folder_changes(settings: Settings) -> dg.SensorDefinition:
@@ -166,10 +161,20 @@ def folder_changes(settings: Settings) -> dg.SensorDefinition:
             cursor=state,
         )
 
+    return _sensor(settings, "folder_changes", find_albums, evaluate)
+
+
+def _sensor(
+    settings: Settings,
+    name: str,
+    job: Any,
+    evaluate: Callable[..., dg.SensorResult | dg.SkipReason],
+) -> dg.SensorDefinition:
+    """A sensor of ``job``, which is of a type that Dagster does not export."""
     is_on = settings.sync_schedule is not None
     return dg.sensor(
-        name="folder_changes",
-        job=find_albums,
+        name=name,
+        job=job,
         minimum_interval_seconds=_SENSOR_SECONDS,
         default_status=dg.DefaultSensorStatus("RUNNING" if is_on else "STOPPED"),
     )(evaluate)

@@ -25,14 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
-    *(
-        albums.albums,
-        albums.add_folder,
-        albums.remove_folder,
-        albums.forget,
-        *(sync.sync, watching.watch),
-        albums.status,
-    ),
+    *(albums.albums, albums.add_folder, albums.remove_folder, albums.forget),
+    *(sync.sync, watching.watch, albums.status),
     *(photos.images, photos.search, photos.exif, photos.describe, snapshots.snapshots),
     check.check,
     *(serving.serve, serving.dagster, serving.demo),

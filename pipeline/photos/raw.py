@@ -24,12 +24,6 @@ def raw_size(path: str) -> tuple[int, int]:
         return (height, width) if raw.sizes.flip in {5, 6} else (width, height)
 
 
-def raw_preview(path: str) -> bytes | None:
-    """The largest JPEG in the file, whatever its size; None without one. Raises PhotoError."""
-    with _opened(path) as raw:
-        return _preview(raw)
-
-
 def open_raw(path: str) -> Image.Image:
     """The photo as an image of Pillow, with what turns it upright in its EXIF. Raises PhotoError.
 

@@ -81,14 +81,9 @@ def sidecars_of(name: str, beside: Collection[str]) -> list[str]:
 
 def _takeout_names(name: str) -> list[str]:
     numbered = _NUMBERED.fullmatch(name)
-    plain, number = (
-        (numbered["stem"] + numbered["suffix"], numbered["number"])
-        if numbered
-        else (
-            name,
-            "",
-        )
-    )
+    plain, number = name, ""
+    if numbered:
+        plain, number = numbered["stem"] + numbered["suffix"], numbered["number"]
     whole = plain + _TAKEOUT
     lengths = {*range(len(plain), len(whole) + 1)} if len(plain) <= _LONGEST else {_LONGEST}
     ends = [f"{whole[:length]}{number}.json" for length in sorted(lengths, reverse=True)]

@@ -26,7 +26,8 @@ def companions(photos: Iterable[str], films: Iterable[str] = ()) -> dict[str, li
     >>> companions(["IMG_1.CR2", "IMG_1.JPG", "IMG_2.HEIC"], ["IMG_2.MOV", "party.mp4"])
     {'IMG_1.JPG': ['IMG_1.CR2'], 'IMG_2.HEIC': ['IMG_2.MOV']}
     """
-    photos, films = list(photos), [each for each in films if _suffix(each) in FILMS]
+    photos = list(photos)
+    films = [each for each in films if Path(each).suffix.lower() in FILMS]
     others = {name for name in photos if is_raw_name(name)} | set(films)
     pictures = {_stem(name): name for name in reversed(photos) if not is_raw_name(name)}
     edited = {_original(stem): name for stem, name in pictures.items() if _original(stem) != stem}
@@ -46,10 +47,6 @@ def companions(photos: Iterable[str], films: Iterable[str] = ()) -> dict[str, li
 
 def _stem(name: str) -> str:
     return Path(name).stem.casefold()
-
-
-def _suffix(name: str) -> str:
-    return Path(name).suffix.lower()
 
 
 def _original(stem: str) -> str:
