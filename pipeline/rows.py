@@ -3,6 +3,7 @@
 A table's columns are declared once, as the fields of a TypedDict; its Arrow schema follows from
 them: ``str`` is a string, ``bytes`` binary, ``int`` an int64, ``float`` a float64, ``bool`` a bool,
 ``datetime`` a timestamp in microseconds without a zone, ``list[str]`` a list of strings,
+a TypedDict a struct,
 ``NDArray[np.float32]`` a list of float32, and ``Annotated[..., name]`` the Arrow type of that name.
 ``| None`` changes nothing: any column may be null.
 """

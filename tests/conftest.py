@@ -19,6 +19,10 @@ INPUTS = PROJECT_ROOT / "tests" / "inputs"  # odd files and answers that people 
 # No test may talk to the real Flickr with the key in a developer's .env.
 os.environ["ENV_FILE"] = os.devnull
 
+# What takes as long again as all else is tested by itself, and is in the demo library.
+LOOKING = ("OCR",)
+os.environ |= dict.fromkeys(LOOKING, "off")
+
 # Several tests run at once: models with a thread for each core would get into each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -75,6 +79,8 @@ def _settings_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "library"))
+    for name in LOOKING:
+        monkeypatch.setenv(name, "off")
     load_settings.cache_clear()
     yield
     load_settings.cache_clear()
@@ -130,7 +136,7 @@ def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from pipeline.sources import folder
 
     def build(root: Path) -> None:
-        library = Library(Settings(data_dir=root / "library"))
+        library = Library(Settings(data_dir=root / "library", ocr=True))
         folder.register(library.storage, folder.Registration(str(DEMO_PHOTOS), recursive=True))
         with open_instance(library.settings) as instance:
             assert not sync.sync(library, instance).failed

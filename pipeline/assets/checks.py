@@ -12,6 +12,7 @@ from pipeline.assets.partitions import albums_of_run
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import LibraryResource
 from pipeline.assets.siglip_embeddings import siglip_embeddings
+from pipeline.assets.visible_text import visible_text
 from pipeline.errors import AlbumscopeError
 from pipeline.library.stages.stage import readable_photos
 from pipeline.snapshot import reading
@@ -110,7 +111,10 @@ def snapshot_opens_and_answers(library: LibraryResource) -> dg.AssetCheckResult:
 
 
 ASSET_CHECKS = [
-    *(_no_failed_photos(a) for a in (raw_images, exif_metadata, llm_captions, siglip_embeddings)),
+    *map(
+        _no_failed_photos,
+        (raw_images, exif_metadata, llm_captions, visible_text, siglip_embeddings),
+    ),
     every_photo_embedded,
     vectors_normalised_and_finite,
     snapshot_opens_and_answers,

@@ -7,12 +7,13 @@ from pipeline.assets.caption_embeddings import caption_embeddings
 from pipeline.assets.materialise import OWNERS
 from pipeline.assets.resources import LibraryResource
 from pipeline.assets.siglip_embeddings import siglip_embeddings
+from pipeline.assets.visible_text import visible_text
 from pipeline.errors import AlbumscopeError
 from pipeline.snapshot import publishing
 
 
 @dg.asset(
-    deps=[siglip_embeddings, caption_embeddings],
+    deps=[visible_text, siglip_embeddings, caption_embeddings],
     group_name="search",
     kinds={"duckdb", "faiss"},
     owners=OWNERS,

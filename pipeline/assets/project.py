@@ -20,9 +20,13 @@ from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import Listings, resources
 from pipeline.assets.siglip_embeddings import siglip_embeddings
 from pipeline.assets.source_albums import SOURCE_ALBUMS
+from pipeline.assets.visible_text import visible_text
 from pipeline.library.library import Library
 
-_OF_ALBUMS = (raw_images, exif_metadata, llm_captions, siglip_embeddings, caption_embeddings)
+_OF_ALBUMS = (
+    *(raw_images, exif_metadata, llm_captions, visible_text),
+    *(siglip_embeddings, caption_embeddings),
+)
 
 
 def definitions(library: Library, listings: Listings = MappingProxyType({})) -> dg.Definitions:

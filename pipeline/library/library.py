@@ -17,6 +17,7 @@ from pipeline.library.stages.llm_captions import LlmCaptions
 from pipeline.library.stages.raw_images import RawImages
 from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
 from pipeline.library.stages.stage import Stage
+from pipeline.library.stages.visible_text import VisibleText
 from pipeline.library.status import StageStatus, Statuses
 from pipeline.library.tables import Tables
 from pipeline.models.encoders.loading import embed_producer
@@ -122,7 +123,10 @@ class Library:
     @cached_property
     def stages(self) -> dict[str, Stage[Any]]:
         """The stages by table, in the order in which a run goes through them."""
-        kinds = (RawImages, ExifMetadata, LlmCaptions, SiglipEmbeddings, CaptionEmbeddings)
+        kinds = (
+            *(RawImages, ExifMetadata, LlmCaptions, VisibleText),
+            *(SiglipEmbeddings, CaptionEmbeddings),
+        )
         return {kind.table: kind(self.tables, self.settings) for kind in kinds}
 
     def albums(self) -> list[Album]:

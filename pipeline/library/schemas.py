@@ -6,13 +6,14 @@ without a zone, but for ``taken_at``, which is what the camera's clock said.
 
 from datetime import datetime
 from types import NoneType
-from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.models.captioners import Caption
+from pipeline.models.readers import Line
 from pipeline.photos.metadata import Metadata
 from pipeline.rows import Outcome
 from pipeline.sources import Album, PhotoRow
@@ -24,7 +25,6 @@ _ARROW_TYPES: dict[Any, pa.DataType] = {
     float: pa.float64(),
     bool: pa.bool_(),
     datetime: pa.timestamp("us"),
-    list[str]: pa.list_(pa.string()),
     NDArray[np.float32]: pa.list_(pa.float32()),
 }
 
@@ -63,6 +63,12 @@ class Embedding(ByModel):
     embedding: NDArray[np.float32]
 
 
+class Text(ByModel):
+    """What a model read in a photo."""
+
+    lines: list[Line]
+
+
 def _schema(*declarations: type) -> pa.Schema:
     """The schema of a table whose columns are the fields of these classes."""
     hints: dict[str, Any] = {}
@@ -76,6 +82,10 @@ def _arrow_type(hint: Any) -> pa.DataType:
         return _ARROW_TYPES[hint]
     if get_origin(hint) is Annotated:
         return pa.type_for_alias(hint.__metadata__[0])
+    if get_origin(hint) is list:
+        return pa.list_(_arrow_type(get_args(hint)[0]))
+    if is_typeddict(hint):
+        return pa.struct(_schema(hint))
     (hint,) = set(get_args(hint)) - {NoneType}  # "| None"
     return _arrow_type(hint)
 
@@ -85,6 +95,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "raw_images": _schema(PhotoRow),
     "exif_metadata": _schema(OfFiles, Metadata, Outcome),
     "llm_captions": _schema(OfPhoto, ByModel, Caption, Outcome),
+    "visible_text": _schema(OfPhoto, Text, Outcome),
     "siglip_embeddings": _schema(OfPhoto, Embedding, Outcome),
     "caption_embeddings": _schema(OfCaption, Embedding, Outcome),
 }

@@ -1,4 +1,4 @@
-"""Models: encoders that embed photos and texts, captioners that describe photos.
+"""Models: encoders that embed photos and texts, captioners that describe photos, readers of text.
 
 Each is behind a protocol and chosen by its name. May import photos, storage, settings and errors.
 """

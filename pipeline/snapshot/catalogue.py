@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.library.precedence import TIME_AND_PLACE, WORDS
-from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
+from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES, Text
 from pipeline.models.captioners import Caption
 from pipeline.photos.metadata import METADATA_COLUMNS
 from pipeline.snapshot import fulltext
@@ -42,6 +42,8 @@ _IMAGES = [
 _WORDS = ("title", "description", "tags")  # are told in images, where a source's count too
 _EXIF = ["image_id", *(name for name in METADATA_COLUMNS if name not in _WORDS)]
 _CAPTIONS = ["image_id", "model_name", *(field.name for field in fields(Caption)), "created_at"]
+
+_VISIBLE_TEXT = ["image_id", *Text.__annotations__, "created_at"]
 
 _OTHER_TABLES = f"""
     ALTER TABLE exif ALTER raw TYPE JSON;
@@ -82,7 +84,7 @@ _TAKEN_INSTANTS = """
     ) known
     WHERE known.image_id = exif.image_id AND taken_instant IS DISTINCT FROM known.instant
 """
-_OF_PHOTOS = ("images", "exif", "captions", "provenance", fulltext.TABLE)
+_OF_PHOTOS = ("images", "exif", "captions", "visible_text", "provenance", fulltext.TABLE)
 
 
 def update(
@@ -102,6 +104,7 @@ def update(
     reading = _drop_what_changed(connection, library, changed)
     _add_photos(connection, library, changed, reading)
     _add_exif_and_captions(connection, library, reading)
+    _add_visible_text(connection, library, reading)
     for table in VECTOR_TABLES:
         _choose(connection, library, table, reading)
     _add_words(connection, is_new)
@@ -112,6 +115,7 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         ("images", "raw_images", _IMAGES),
         ("exif", "exif_metadata", _EXIF),
         ("captions", "llm_captions", _CAPTIONS),
+        ("visible_text", "visible_text", _VISIBLE_TEXT),
     ):
         connection.register("source", SCHEMAS[table].empty_table())
         connection.execute(f"CREATE TABLE {name} AS SELECT {', '.join(columns)} FROM source")
@@ -265,6 +269,19 @@ def _add_exif_and_captions(
     )
 
 
+def _add_visible_text(
+    connection: duckdb.DuckDBPyConnection, library: "Library", reading: list[str]
+) -> None:
+    """Of photos that have any."""
+    _choose(connection, library, "visible_text", reading)
+    connection.execute(
+        f"""
+        INSERT INTO visible_text SELECT {", ".join(_VISIBLE_TEXT)} FROM memory.made
+        WHERE len(lines) > 0 ORDER BY row
+        """
+    )
+
+
 def _choose(
     connection: duckdb.DuckDBPyConnection, library: "Library", table: str, reading: list[str]
 ) -> None:
@@ -324,11 +341,13 @@ def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
                    array_to_string(images.tags, '{separator}'),
                    concat_ws('{separator}', array_to_string(people, '{separator}'),
                              array_to_string(place_names, '{separator}'), creator),
-                   concat_ws('{separator}', caption, visible_text,
+                   concat_ws('{separator}', caption, captions.visible_text,
+                             array_to_string([line.text FOR line IN lines], ' '),
                              array_to_string(captions.tags, '{separator}'))
             FROM catalog.images SEMI JOIN memory.affected USING (image_id)
                  LEFT JOIN catalog.exif USING (image_id)
                  LEFT JOIN catalog.captions USING (image_id)
+                 LEFT JOIN catalog.visible_text USING (image_id)
             """
         )
         while rows := reader.fetchmany(_BLOCK):

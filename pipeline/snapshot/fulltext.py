@@ -79,6 +79,11 @@ def query_words(text: str) -> str:
     return " ".join(telling or all_words)
 
 
+def have_words_in_common(text: str, query: str) -> bool:
+    """Whether a text has a word that a query asks for."""
+    return not set(words(text).split()).isdisjoint(query_words(query).split())
+
+
 def phrase(text: str) -> list[str]:
     """Return what an indexed text has to contain, each between spaces, to have this phrase.
 

@@ -55,7 +55,7 @@ def about(photo: Mapping[str, Any]) -> dict[str, str]:
     tags = dict.fromkeys([*(photo["tags"] or ()), *(caption.get("tags") or ())])
     facts = {
         t("Description"): photo["description"],
-        t("Text in it"): caption.get("visible_text"),
+        t("Text in it"): _visible_text(photo),
         t("Tags"): ", ".join(tags),
         t("People"): ", ".join(photo["exif"].get("people") or ()),
         t("Rating"): _stars(photo["exif"]),
@@ -195,6 +195,13 @@ def _settings(exif: Mapping[str, Any]) -> str:
         f"{round(focal_length, 1):g} mm" if focal_length else None,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _visible_text(photo: Mapping[str, Any]) -> str:
+    """What was read in a photo, and what its captioner could read besides."""
+    lines = dict.fromkeys(line["text"] for line in photo["lines"])
+    by_captioner = photo["caption"].get("visible_text") or ""
+    return " · ".join([*lines, *([by_captioner] if by_captioner not in lines else [])]).strip(" ·")
 
 
 def _stars(exif: Mapping[str, Any]) -> str:

@@ -34,12 +34,13 @@ def recorded_path(snapshot: Snapshot, image_id: int) -> bytes:
 
 
 def details(snapshot: Snapshot, image_id: int) -> Columns:
-    """Like ``photo``, with the photo's ``exif``, ``caption`` and ``albums``."""
+    """Like ``photo``, with the photo's ``exif``, ``caption``, ``lines`` of text and ``albums``."""
     cursor = snapshot.cursor()
     exif = _rows(cursor, "SELECT * EXCLUDE (image_id) FROM exif WHERE image_id = ?", image_id)
     caption = _rows(
         cursor, "SELECT * EXCLUDE (image_id) FROM captions WHERE image_id = ?", image_id
     )
+    text = _rows(cursor, "SELECT lines FROM visible_text WHERE image_id = ?", image_id)
     albums = _rows(
         cursor,
         "SELECT albums.* FROM albums SEMI JOIN (FROM album_images WHERE image_id = ?)"
@@ -49,6 +50,7 @@ def details(snapshot: Snapshot, image_id: int) -> Columns:
     return photo(snapshot, image_id) | {
         "exif": exif[0] if exif else {},
         "caption": caption[0] if caption else {},
+        "lines": text[0]["lines"] if text else [],
         "albums": albums,
     }
 

@@ -184,7 +184,7 @@ class Searcher:
         return photos.photo(self.snapshot, image_id)
 
     def details(self, image_id: int) -> Columns:
-        """Like ``photo``, with the photo's ``exif``, ``caption`` and ``albums``.
+        """Like ``photo``, with the photo's ``exif``, ``caption``, ``lines`` and ``albums``.
 
         Raises AlbumscopeError for an unknown id.
         """

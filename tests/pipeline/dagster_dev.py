@@ -20,6 +20,7 @@ ALBUM_ASSETS = [
     "raw_images",
     "exif_metadata",
     "llm_captions",
+    "visible_text",
     "siglip_embeddings",
     "caption_embeddings",
 ]

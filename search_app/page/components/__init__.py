@@ -40,8 +40,9 @@ def browser(query: str, on_go: Callable[[], None], on_paste: Callable[[], None])
 def cropper(data: Mapping[str, Any], on_search: Callable[[], None]) -> None:
     """A picture on which a rectangle can be drawn, with a mouse, a finger or the keyboard.
 
-    ``data`` has ``id``, ``src``, ``alt``, ``part`` (where the part is to be had) and ``labels``.
-    Its edges in percent are in ``st.session_state.cropper.search`` when they are searched for.
+    ``data`` has ``id``, ``src``, ``alt``, ``part`` (where the part is to be had), ``labels``, and
+    ``lines`` of text to mark, with ``corners`` in percent and ``isFound``. Its edges in percent are
+    in ``st.session_state.cropper.search`` when they are searched for.
     """
     _cropper(key="cropper", data=dict(data), on_search_change=on_search)
 

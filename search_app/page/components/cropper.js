@@ -10,7 +10,9 @@ class Cropper {
     root.innerHTML = `
       <figure>
         <div class="stage" tabindex="0" role="group" data-takes-arrows>
-          <img draggable="false"><div class="clip"><div class="part" hidden></div></div>
+          <img draggable="false">
+          <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"></svg>
+          <div class="clip"><div class="part" hidden></div></div>
         </div>
         <div class="actions">
           <button type="button" class="search" disabled></button>
@@ -22,6 +24,7 @@ class Cropper {
       this[name] = root.querySelector(`.${name}`);
     }
     this.picture = root.querySelector('img');
+    this.lines = root.querySelector('svg');
     this.status = root.querySelector('[role="status"]');
     this.stage.addEventListener('pointerdown', event => this.begin(event));
     this.stage.addEventListener('pointermove', event => this.draw(event));
@@ -41,6 +44,7 @@ class Cropper {
     this.stage.setAttribute('aria-label', data.labels.how);
     this.search.textContent = data.labels.search;
     this.copy.textContent = data.labels.copy;
+    this.lines.replaceChildren(...data.lines.map(outline));
     if (isOther) {
       this.picture.src = data.src;
       this.status.textContent = '';
@@ -135,6 +139,14 @@ class Cropper {
       this.status.textContent = this.data.labels.notCopied;
     }
   }
+}
+
+// Around a line of text; corners in percent of the picture
+function outline({corners, isFound}) {
+  const polygon = document.createElementNS('http://www.w3.org/2000/svg', 'polygon');
+  polygon.setAttribute('points', corners.join(' '));
+  polygon.classList.toggle('found', isFound);
+  return polygon;
 }
 
 const croppers = new WeakMap();

@@ -105,6 +105,7 @@ def stage_names() -> dict[str, str]:
         "raw_images": t("Photos read"),
         "exif_metadata": t("Camera data"),
         "llm_captions": t("Captions"),
+        "visible_text": t("Text in pictures"),
         "siglip_embeddings": t("Image embeddings"),
         "caption_embeddings": t("Caption embeddings"),
     }

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.snapshot import fulltext
 from search_app.page import charts, components, routes
 from search_app.page.language import t
 from search_app.page.session import errors_shown
@@ -68,11 +69,11 @@ def _draw(
     with errors_shown():
         left, right = st.columns([5, 2], gap="medium")
         with left:
-            _picture(photo, picture)
+            hit = next((hit for hit in hits if hit.image_id == photo["image_id"]), None)
+            _picture(photo, picture, hit.words if hit else ())
             _strip(photo["image_id"], hits)
         with right:
             _describe(photo)
-        hit = next((hit for hit in hits if hit.image_id == photo["image_id"]), None)
         is_found = is_search and hit is not None
         label = t("Explain this result") if is_found else t("Where it comes from")
         with st.expander(label, on_change="rerun") as more:
@@ -82,7 +83,8 @@ def _draw(
         st.rerun()  # the whole page: another photo, or none
 
 
-def _picture(photo: Mapping[str, Any], picture: str | PhotoError) -> None:
+def _picture(photo: Mapping[str, Any], picture: str | PhotoError, searched: Sequence[str]) -> None:
+    """The picture, on which lines of text with words that were searched for are marked."""
     if isinstance(picture, PhotoError):
         st.warning(t("No picture: {why}", why=picture), icon=":material/broken_image:")
         return
@@ -92,6 +94,10 @@ def _picture(photo: Mapping[str, Any], picture: str | PhotoError) -> None:
             "src": picture,
             "alt": title_of(photo),
             "part": routes.parts_for_script(photo),
+            "lines": [
+                {**line, "isFound": fulltext.have_words_in_common(line["text"], " ".join(searched))}
+                for line in photo["lines"]
+            ],
             "labels": {
                 "how": t(
                     "Draw a rectangle to search for a part of the photo. On the keyboard: Enter"

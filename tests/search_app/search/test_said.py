@@ -7,19 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from pipeline.library.library import Library
 from pipeline.settings import Settings
-from pipeline.snapshot import publishing
 from pipeline.sources import folder
 from search_app.search.filters import Filters
 from search_app.search.ranking import Mode
 from search_app.search.searcher import Query, Searcher
 from tests.conftest import INPUTS
 from tests.pipeline.quick_model import use_quick_models
-from tests.search_app.searching import searcher_of
+from tests.search_app.searching import bring_in, searcher_of
 from tests.standins.flickr import Album, FlickrStandIn, Photo
 
 SCAN = "1924-01-01 00:00:00"
@@ -53,16 +51,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder.register(library.storage, folder.Registration(str(root / "photos")))
         bring_in(library)
         yield root
-
-
-def bring_in(library: Library) -> None:
-    """What a sync does, without Dagster's seconds for it."""
-    for listing in library.ask_sources()[0].values():
-        library.catalogue(listing)
-    for album in library.albums():
-        for stage in library.stages.values():
-            assert not stage.refresh(album).failed
-    publishing.publish(library, duckdb.connect, run_id="test")
 
 
 @pytest.fixture(scope="module")
