@@ -229,7 +229,7 @@ def test_materialise_and_backfill_from_the_ui(library: Library, tmp_path: Path) 
         assert status == "SUCCESS"
         assert dagster_dev.partitions(ask, "caption_embeddings")[1] == {*ids.values(), failing}
         assert dagster_dev.materialise(ask, "folder_albums") == "SUCCESS"
-        assert [dagster_dev.unsynced(ask, asset) for asset in ALBUM_ASSETS] == [{}] * 5
+        assert not any(dagster_dev.unsynced(ask, asset) for asset in ALBUM_ASSETS)
     opened = reading.open_current(library.settings.data_dir)
     assert opened.manifest["tables"]["image_embeddings"] == 12
     opened.close()
