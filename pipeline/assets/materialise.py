@@ -111,11 +111,8 @@ def materialise_albums(
             if album["source"] in unreachable:
                 raise AlbumError(unreachable[album["source"]])
             progress = partial(library.on_progress, table, album["title"])
-            run_id = context.run.run_id
-            counts = Counts()
-            if stage.active:
-                counts = stage.refresh(album, progress, run_id, unavailable)
-                unavailable = counts.unavailable
+            counts = stage.refresh(album, progress, context.run.run_id, unavailable)
+            unavailable = counts.unavailable
             metadata = _metadata(counts) | dict(describe(album))
         except (AlbumError, SourceError) as error:
             failed[album_id] = str(error)

@@ -112,6 +112,8 @@ class Stage(Generic[Item]):
     ) -> Counts:
         """Bring the album's file up to date; ``progress`` is told of photos as they are done.
 
+        Unless the settings ask for this table nothing is done.
+
         ``run_id`` is the Dagster run that does so, if one does. What was ``unavailable`` to another
         album of the run is not tried once more: nothing is made then.
         """
@@ -121,6 +123,8 @@ class Stage(Generic[Item]):
                 raise unavailable
             return self.make(album, items)
 
+        if not self.active:
+            return Counts()
         self.update_listing(album)
         return incremental.refresh(
             self.tables,
