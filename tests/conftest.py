@@ -52,22 +52,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _migrations_read_once() -> Iterator[None]:
-    """Dagster makes a database for each run, and reads all of its eighty migrations for each."""
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
+def _quick_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    from tests.quick_dagster import databases_kept_open, make_empty_databases
 
-    read = ScriptDirectory.from_config
-    scripts: dict[str | None, ScriptDirectory] = {}
-
-    def read_once(config: Config) -> ScriptDirectory:
-        folder = config.get_main_option("script_location")
-        if folder not in scripts:
-            scripts[folder] = read(config)
-        return scripts[folder]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ScriptDirectory, "from_config", read_once)
+    with databases_kept_open(built_once(tmp_path_factory, "dagster", make_empty_databases)):
         yield
 
 

@@ -35,6 +35,7 @@ def flickr(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlickrStandIn]:
 def library(flickr: FlickrStandIn, monkeypatch: pytest.MonkeyPatch) -> Library:
     """What is on Flickr, synced."""
     monkeypatch.setenv("SYNC_SCHEDULE", EVERY_MINUTE)
+    monkeypatch.setenv("CAPTION_MODEL", "none")
     load_settings.cache_clear()
     library = Library(load_settings())
     with open_instance(library.settings) as instance:

@@ -152,16 +152,17 @@ def contents(data_dir: Path) -> dict[str, object]:
         ).fetchall()
         for table in opened.manifest["tables"]
     }
-    words = [row[0] for row in cursor.execute(f"SELECT term FROM {fulltext.INDEX}.dict").fetchall()]
-    found["words"] = {
-        word: cursor.execute(
-            f"SELECT row, round(score, 9) FROM (SELECT row,"
-            f" {fulltext.INDEX}.match_bm25(image_id, ?) AS score FROM {fulltext.TABLE})"
-            " WHERE score IS NOT NULL ORDER BY ALL",
-            [word],
-        ).fetchall()
-        for word in sorted(words)
-    }
+    found["words"] = cursor.execute(
+        f"SELECT term, df, name, len, count(*) FROM {fulltext.INDEX}.terms"
+        f" JOIN {fulltext.INDEX}.dict USING (termid) JOIN {fulltext.INDEX}.docs USING (docid)"
+        " GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    all_words = " ".join(sorted({row[0] for row in found["words"]}))
+    found["scores"] = cursor.execute(
+        f"SELECT row, round({fulltext.INDEX}.match_bm25(image_id, ?), 9) FROM {fulltext.TABLE}"
+        " ORDER BY ALL",
+        [all_words],
+    ).fetchall()
     photos = np.arange(opened.manifest["tables"]["images"])
     for index in (opened.images, opened.captions):
         of_photos = index.vectors(photos)

@@ -1,4 +1,4 @@
-"""A third source: albums that a JSON file lists. Run as a module, it is the command line with it.
+"""A third source: albums that a JSON file lists.
 
 ::
 
@@ -17,7 +17,6 @@ from pipeline.errors import PhotoError
 from pipeline.sources import Album, AlbumListing, KnownRows, PhotoRow, Source
 from pipeline.sources.events import overrides, with_event
 from pipeline.sources.folder.files import PhotoFile, read_photos
-from pipeline.sources.registry import SOURCES
 
 
 class JsonList(Source[PhotoFile]):
@@ -63,11 +62,3 @@ def _photo(path: Path) -> PhotoFile:
     status = path.stat()
     image_id, times = zlib.crc32(bytes(path)), (status.st_mtime_ns, status.st_ctime_ns)
     return PhotoFile(image_id, str(path), path.name, status.st_size, *times)
-
-
-SOURCES[JsonList.name] = JsonList
-
-if __name__ == "__main__":
-    from pipeline.cli.main import main
-
-    main()

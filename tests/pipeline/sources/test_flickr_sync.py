@@ -13,7 +13,7 @@ from pipeline.settings import Settings
 from pipeline.sources.flickr import listings
 from pipeline.sources.flickr.listings import listing_key
 from tests.conftest import DEMO_PHOTOS
-from tests.pipeline.sources.flickr_library import SIZE, FlickrLibrary, new_photo
+from tests.pipeline.sources.flickr_library import SIZE, FlickrLibrary, in_a_hurry, new_photo
 from tests.standins.flickr import PASSING, Album, FlickrStandIn, make_albums
 
 # --- All of it, and then nothing ----------------------------------------------------------------
@@ -22,7 +22,8 @@ from tests.standins.flickr import PASSING, Album, FlickrStandIn, make_albums
 def test_twenty_albums_come_in_whole_with_one_request_in_five_failing(
     monkeypatch: pytest.MonkeyPatch, data_dir: Path
 ) -> None:
-    with FlickrStandIn(make_albums(20, 40, size=SIZE)) as flickr:
+    in_a_hurry(monkeypatch)
+    with FlickrStandIn(make_albums(20, 20, size=SIZE)) as flickr:
         for name, value in flickr.environment.items():
             monkeypatch.setenv(name, value)
         flickr.faults.api_rate = flickr.faults.picture_rate = 0.2
@@ -36,7 +37,7 @@ def test_twenty_albums_come_in_whole_with_one_request_in_five_failing(
         assert sorted(first.report.albums) == sorted(album.id for album in flickr.albums)
         assert first.downloads == {p.id: 1 for album in flickr.albums for p in album.photos}
         library.assert_same_as_flickr()
-        assert library.published("SELECT count(*) FROM images") == [(800,)]
+        assert library.published("SELECT count(*) FROM images") == [(400,)]
 
         flickr.faults.api_rate = flickr.faults.picture_rate = 0
         before = library.files()
