@@ -17,7 +17,7 @@ from pipeline.library.precedence import TIME_AND_PLACE, WORDS
 from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES, Text
 from pipeline.models.captioners import Caption
 from pipeline.photos.metadata import METADATA_COLUMNS
-from pipeline.snapshot import fulltext
+from pipeline.snapshot import fulltext, places
 from pipeline.snapshot.inputs import InputFile
 from pipeline.sources import Album, PhotoRow
 
@@ -50,6 +50,11 @@ _OTHER_TABLES = f"""
     ALTER TABLE exif ALTER regions TYPE JSON;
     ALTER TABLE exif ALTER said TYPE JSON;
     ALTER TABLE exif ADD taken_instant TIMESTAMP;
+    ALTER TABLE exif ADD place_id INTEGER;
+    CREATE TABLE places (
+        place_id INTEGER, country VARCHAR, region VARCHAR, town VARCHAR, quarter VARCHAR,
+        spelt JSON, words VARCHAR
+    );
     CREATE TABLE album_images (album_id VARCHAR, image_id BIGINT, position INTEGER);
     CREATE TABLE provenance (
         image_id BIGINT, asset VARCHAR, album_id VARCHAR, producer VARCHAR, model_name VARCHAR,
@@ -105,6 +110,7 @@ def update(
     _add_photos(connection, library, changed, reading)
     _add_exif_and_captions(connection, library, reading)
     _add_visible_text(connection, library, reading)
+    places.add(connection)
     for table in VECTOR_TABLES:
         _choose(connection, library, table, reading)
     _add_words(connection, is_new)

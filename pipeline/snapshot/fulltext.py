@@ -69,12 +69,11 @@ def query_words(text: str) -> str:
     CJK characters, which stands as its pairs; both are indexed, so that they can be searched alone.
     """
     all_words = words(text).split()
-    has_pairs = any(len(word) == 2 and _IS_CJK.match(word) for word in all_words)
+    has_pairs = any(len(word) == 2 and is_cjk(word) for word in all_words)
     telling = [
         word
         for word in all_words
-        if word not in _FUNCTION_WORDS
-        and not (has_pairs and len(word) == 1 and _IS_CJK.match(word))
+        if word not in _FUNCTION_WORDS and not (has_pairs and len(word) == 1 and is_cjk(word))
     ]
     return " ".join(telling or all_words)
 
@@ -90,12 +89,17 @@ def phrase(text: str) -> list[str]:
     That is its words one after the other; of a run of CJK characters, the single characters.
     """
     pieces = []
-    for is_cjk, runs in groupby(_runs(text), lambda run: bool(_IS_CJK.match(run))):
-        if is_cjk:
+    for has_no_spaces, runs in groupby(_runs(text), is_cjk):
+        if has_no_spaces:
             pieces += [" ".join(run) for run in runs]
         else:
             pieces.append(" ".join(word for run in runs for word in _words_of_run(run)))
     return pieces
+
+
+def is_cjk(word: str) -> bool:
+    """Whether a word is of Chinese, Japanese or Korean characters."""
+    return bool(_IS_CJK.match(word))
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection) -> None:
@@ -178,7 +182,7 @@ def _stemmers() -> tuple[snowballstemmer.stemmer, snowballstemmer.stemmer]:
 
 @lru_cache(maxsize=65536)
 def _words_of_run(run: str) -> tuple[str, ...]:
-    if _IS_CJK.match(run):
+    if is_cjk(run):
         return (*run, *(run[at : at + 2] for at in range(len(run) - 1)))
     english, russian = _stemmers()
     if run.isascii():

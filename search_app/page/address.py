@@ -93,6 +93,8 @@ def filters() -> Filters:
         cameras=tuple(state.camera),
         lenses=tuple(state.lens),
         tags=tuple(state.tag),
+        countries=tuple(state.country),
+        towns=tuple(state.town),
         taken_from=state["from"],
         taken_to=state.to,
         has_place=state.place,
@@ -162,6 +164,8 @@ _PARAMETERS: dict[str, _Parameter[Any]] = {
     "camera": _texts(),
     "lens": _texts(),
     "tag": _texts(),
+    "country": _texts(),
+    "town": _texts(),
     "from": _day(),
     "to": _day(),
     "place": _maybe(),
@@ -181,4 +185,7 @@ _PARAMETERS: dict[str, _Parameter[Any]] = {
 ALL = tuple(_PARAMETERS)
 SEARCH = tuple(name for name in _PARAMETERS if name not in {"shown", "photo", "lang"})
 """The parameters that say what is searched for, and how it is shown."""
-FILTERS = ("event", "year", "album", "camera", "lens", "tag", "from", "to", "place", "people")
+FILTERS = (
+    *("event", "year", "album", "camera", "lens", "tag", "country", "town"),
+    *("from", "to", "place", "people"),
+)

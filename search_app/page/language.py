@@ -79,6 +79,11 @@ def partial_moment(value: datetime, precision: str | None) -> str:
             return moment(value)
 
 
+def country(code: str) -> str:
+    """The name of a country in the language, by its code in ISO 3166-1."""
+    return str(_locale().territories.get(code, code))
+
+
 def _locale() -> Locale:
     code = language()
     return Locale.parse("en_GB" if code == "en" else code)

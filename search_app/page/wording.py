@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.photos.camera_name import camera_name
-from search_app.page.language import number, partial_moment, t
+from search_app.page.language import country, language, number, partial_moment, t
 from search_app.search.hits import Hit
 from search_app.search.provenance import Provenance
 
@@ -60,20 +60,20 @@ def about(photo: Mapping[str, Any]) -> dict[str, str]:
         t("People"): ", ".join(photo["exif"].get("people") or ()),
         t("Rating"): _stars(photo["exif"]),
     }
-    facts |= exif_facts(photo["exif"]) | album_facts(photo["albums"])
+    facts |= exif_facts(photo["exif"], photo["place"]) | album_facts(photo["albums"])
     facts |= {t("Photographer"): photographer(photo), t("License"): photo["license"]}
     return {name: fact for name, fact in facts.items() if fact}
 
 
-def exif_facts(exif: Mapping[str, Any]) -> dict[str, str]:
-    """Put a row of table ``exif`` into words; what the photo does not tell is left out."""
+def exif_facts(exif: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, str]:
+    """Put rows of tables ``exif`` and ``places`` into words; what is not known is left out."""
     facts = {
         t("Camera"): camera_name(exif.get("camera_make"), exif.get("camera_model")),
         t("Lens"): exif.get("lens_model"),
         t("Settings"): _settings(exif),
         t("Flash"): t("fired") if exif.get("flash") else None,
         t("Taken"): _taken(exif),
-        t("Place"): _place(exif),
+        t("Place"): _place(exif, place),
         t("Copyright"): exif.get("rights"),
     }
     return {name: fact for name, fact in facts.items() if fact}
@@ -185,6 +185,15 @@ def _escape(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", _SHORTHAND.sub(WORD_JOINER, text))
 
 
+def place_names(place: Mapping[str, Any]) -> list[str]:
+    """From the smallest to the country, in the page's language, of a row of table ``places``."""
+    if not place:
+        return []
+    spelt = json.loads(place["spelt"]).get(language(), {})
+    names = [spelt.get(part) or place[part] for part in ("quarter", "town", "region")]
+    return list(dict.fromkeys(filter(None, [*names, country(place["country"])])))
+
+
 def _settings(exif: Mapping[str, Any]) -> str:
     time, f_number = exif.get("exposure_time"), exif.get("f_number")
     iso, focal_length = exif.get("iso"), exif.get("focal_length")
@@ -217,10 +226,10 @@ def _taken(exif: Mapping[str, Any]) -> str | None:
     return partial_moment(at, exif.get("taken_precision")) + (f" (UTC{offset})" if offset else "")
 
 
-def _place(exif: Mapping[str, Any]) -> str:
+def _place(exif: Mapping[str, Any], place: Mapping[str, Any]) -> str:
     latitude, longitude = exif.get("latitude"), exif.get("longitude")
     altitude, direction = exif.get("altitude"), exif.get("direction")
-    parts = list(exif.get("place_names") or ())
+    parts = list(exif.get("place_names") or place_names(place))
     if latitude is not None and longitude is not None:
         parts.append(f"{abs(latitude):.4f}° {'S' if latitude < 0 else 'N'}")
         parts.append(f"{abs(longitude):.4f}° {'W' if longitude < 0 else 'E'}")

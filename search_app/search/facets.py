@@ -1,5 +1,6 @@
 """What the photos of a snapshot can be filtered by, and how many photos each value would leave."""
 
+import json
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,6 +49,11 @@ class Facets:
     """Of all albums; those of the same title are told apart by their id."""
     cameras: Mapping[str, int]
     lenses: Mapping[str, int]
+    countries: Mapping[str, int]
+    """By their codes, as ``towns`` by their English names: of where photos were taken."""
+    towns: Mapping[str, int]
+    town_names: Mapping[str, Mapping[str, str]]
+    """Of all towns, by language, where they have another name than the English one."""
     tags: Mapping[str, int]
     """The most frequent ones, each in its most frequent spelling, or as it was chosen."""
     has_place: Mapping[bool, int]
@@ -125,8 +131,10 @@ class FacetIndex:
             """
             SELECT coalesce(camera_make, '') || chr(0) || coalesce(camera_model, '') AS camera,
                    lens_model, taken_at::DATE AS day,
-                   latitude IS NOT NULL AND longitude IS NOT NULL AS has_place, has_people
+                   latitude IS NOT NULL AND longitude IS NOT NULL AS has_place, has_people,
+                   country, town
             FROM images LEFT JOIN exif USING (image_id) LEFT JOIN captions USING (image_id)
+                 LEFT JOIN places USING (place_id)
             ORDER BY images.rowid
             """
         ).to_arrow_table()
@@ -134,6 +142,9 @@ class FacetIndex:
             every, photos["camera"], lambda camera: camera_name(*camera.split("\0", 1))
         )
         self._lenses = _Values.read(every, photos["lens_model"], str)
+        self._countries = _Values.read(every, photos["country"], str)
+        self._towns = _Values.read(every, photos["town"], str)
+        self._town_names = _town_names(snapshot)
         self._places = _Values.read(every, photos["has_place"], bool)
         self._people = _Values.read(every, photos["has_people"], bool)
         self._days = photos["day"].to_numpy().astype("datetime64[D]")
@@ -188,6 +199,11 @@ class FacetIndex:
             album_titles=titles,
             cameras=_by_count(_kept(self._cameras.counts(others("cameras")), filters.cameras)),
             lenses=_by_count(_kept(self._lenses.counts(others("lenses")), filters.lenses)),
+            countries=_by_count(
+                _kept(self._countries.counts(others("countries")), filters.countries)
+            ),
+            towns=_by_count(_kept(self._towns.counts(others("towns")), filters.towns)),
+            town_names=self._town_names,
             tags=self._spelt(self._tags.counts(others("tags")), filters.tags),
             has_place=_by_count(
                 _kept(self._places.counts(others("has_place")), _chosen(filters.has_place))
@@ -204,6 +220,8 @@ class FacetIndex:
         for name, values, wanted in (
             ("cameras", self._cameras, filters.cameras),
             ("lenses", self._lenses, filters.lenses),
+            ("countries", self._countries, filters.countries),
+            ("towns", self._towns, filters.towns),
             ("tags", self._tags, [plain_tag(tag) for tag in filters.tags]),
             ("has_place", self._places, _chosen(filters.has_place)),
             ("has_people", self._people, _chosen(filters.has_people)),
@@ -246,6 +264,17 @@ class FacetIndex:
         plain = {tag: plain_tag(tag) for tag in chosen}
         shown = {self._spellings[tag]: counts[tag] for tag in most if tag not in plain.values()}
         return _by_count(shown | {tag: counts.get(plain[tag], 0) for tag in chosen})
+
+
+def _town_names(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+    """The names of towns by language, by their English name."""
+    found = snapshot.cursor().execute("SELECT town, spelt FROM places WHERE town IS NOT NULL")
+    by_language: dict[str, dict[str, str]] = {}
+    for town, spelt in found.fetchall():
+        for language, names in json.loads(spelt).items():
+            if "town" in names:
+                by_language.setdefault(language, {})[town] = names["town"]
+    return by_language
 
 
 def _most_frequent_spellings(tags: pa.ChunkedArray) -> dict[str, str]:

@@ -41,8 +41,9 @@ class Filters:
     """Photos that have one of the values of each of these; an empty one lets every photo through.
 
     ``events``, ``years`` and ``album_ids`` are about one and the same album of a photo. ``cameras``
-    are as ``camera_name`` writes them. The days ``taken_from`` and ``taken_to`` are among
-    those let through. ``has_people`` False wants photos that are known to show nobody.
+    are as ``camera_name`` writes them, ``countries`` and ``towns`` as table ``places`` does. The
+    days ``taken_from`` and ``taken_to`` are among those let through. ``has_people`` False wants
+    photos that are known to show nobody.
     """
 
     events: Sequence[str] = ()
@@ -51,6 +52,8 @@ class Filters:
     cameras: Sequence[str] = ()
     lenses: Sequence[str] = ()
     tags: Sequence[str] = ()
+    countries: Sequence[str] = ()
+    towns: Sequence[str] = ()
     taken_from: date | None = None
     taken_to: date | None = None
     has_place: bool | None = None
@@ -206,7 +209,7 @@ def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition
         ],
         [_contains(_joined("people"), wanted) for wanted in fields.people],
         [_contains("coalesce(creator, owner)", wanted) for wanted in fields.creators],
-        [_contains(_joined("place_names"), wanted) for wanted in fields.places],
+        [_is_place(wanted) for wanted in fields.places],
         [
             ("rating BETWEEN coalesce(?, 1) AND coalesce(?, 5)", [first, last])
             for first, last in fields.ratings
@@ -235,6 +238,18 @@ def _has_tag(snapshot: Snapshot, wanted: Iterable[str]) -> Condition:
     return f"list_has_any({tags}, ?::VARCHAR[])", [
         [tag for (tag,) in known.fetchall() if plain_tag(tag) in plain]
     ]
+
+
+def _is_place(wanted: str) -> Condition:
+    """A part of what people call the place, or words of a name that it has in any language.
+
+    A name without spaces has to begin with them: 東京都 is not Kyoto (京都).
+    """
+    written, values = _contains(_joined("place_names"), wanted)
+    pieces = [f"{'|' if fulltext.is_cjk(each) else ''} {each} " for each in fulltext.phrase(wanted)]
+    tests = " AND ".join("contains('| ' || places.words || ' ', ?)" for _ in pieces)
+    found = f"exif.place_id IN (SELECT place_id FROM places WHERE {tests})"
+    return f"coalesce({written}, FALSE) OR {found}", [*values, *pieces]
 
 
 def plain_tag(tag: str) -> str:

@@ -34,7 +34,7 @@ def recorded_path(snapshot: Snapshot, image_id: int) -> bytes:
 
 
 def details(snapshot: Snapshot, image_id: int) -> Columns:
-    """Like ``photo``, with the photo's ``exif``, ``caption``, ``lines`` of text and ``albums``."""
+    """Like ``photo``, with ``exif``, ``place``, ``caption``, ``lines`` of text and ``albums``."""
     cursor = snapshot.cursor()
     exif = _rows(cursor, "SELECT * EXCLUDE (image_id) FROM exif WHERE image_id = ?", image_id)
     caption = _rows(
@@ -47,8 +47,15 @@ def details(snapshot: Snapshot, image_id: int) -> Columns:
         " USING (album_id) ORDER BY albums.rowid",
         image_id,
     )
+    place = _rows(
+        cursor,
+        "SELECT places.* EXCLUDE (words) FROM places SEMI JOIN (FROM exif WHERE image_id = ?)"
+        " USING (place_id)",
+        image_id,
+    )
     return photo(snapshot, image_id) | {
         "exif": exif[0] if exif else {},
+        "place": place[0] if place else {},
         "caption": caption[0] if caption else {},
         "lines": text[0]["lines"] if text else [],
         "albums": albums,
@@ -84,9 +91,9 @@ def of_albums(snapshot: Snapshot, albums: Sequence[str] | None) -> list[Columns]
         f"""
         SELECT images.*, album_id, albums.title AS album_title, event_name, event_year, event_type,
                taken_at, taken_precision, taken_at_offset, people, rating, favourite, creator,
-               rights, place_names
+               rights, place_names, country, region, town
         FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
-             LEFT JOIN exif USING (image_id)
+             LEFT JOIN exif USING (image_id) LEFT JOIN places USING (place_id)
         WHERE {condition} ORDER BY albums.rowid, position
         """,
         *values,

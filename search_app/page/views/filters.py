@@ -1,13 +1,14 @@
 """The sidebar of the Search page: which photos may be found, and how words are compared."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from search_app.page import address
-from search_app.page.language import number, t
+from search_app.page.language import country, language, number, t
+from search_app.search.facets import Facets
 from search_app.search.filters import Filters
 from search_app.search.ranking import MODES, Mode
 from search_app.search.searcher import Searcher
@@ -28,6 +29,8 @@ def show(searcher: Searcher) -> None:
         _values(t("Album"), "album", facets.albums, facets.album_titles)
         _values(t("Camera"), "camera", facets.cameras)
         _values(t("Lens"), "lens", facets.lenses)
+        _values(t("Country"), "country", facets.countries, country_names(facets.countries))
+        _values(t("Town"), "town", facets.towns, town_names(facets))
         _values(t("Tag"), "tag", facets.tags)
         _days(facets.taken)
         _yes_or_no(t("Place known"), "place", facets.has_place)
@@ -52,10 +55,24 @@ def forget_what_is_gone(searcher: Searcher) -> None:
         "album": known.albums,
         "camera": known.cameras,
         "lens": known.lenses,
+        "country": known.countries,
+        "town": known.towns,
     }
     for name, values in kept.items():
         if not all(value in values for value in state[name]):
             state[name] = [value for value in state[name] if value in values]
+
+
+def country_names(codes: Iterable[str]) -> dict[str, str]:
+    """The names of countries in the page's language, by their codes."""
+    return {code: country(code) for code in codes}
+
+
+def town_names(facets: Facets) -> dict[str, str]:
+    """The names of towns in the page's language, as far as they have one, by the English ones."""
+    return dict(zip(facets.towns, facets.towns, strict=True)) | dict(
+        facets.town_names.get(language(), {})
+    )
 
 
 def _values(

@@ -8,7 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from search_app.page import address, charts, components, routes
-from search_app.page.language import t, tn
+from search_app.page.language import country, t, tn
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector
 from search_app.page.views import by_picture, filters, preview, selection
@@ -356,6 +356,7 @@ def _in_words(searcher: Searcher) -> str:
     titles = searcher.facets(address.filters(), state.q).album_titles
     parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
     parts += [titles.get(album, album) for album in state.album] + state.tag
+    parts += [*map(country, state.country), *state.town]
     if state["from"] or state.to:
         parts.append(f"{state['from'] or '…'} – {state.to or '…'}")
     for key, name in (("place", t("Place known")), ("people", t("People in it"))):

@@ -139,7 +139,8 @@ def test_the_strip_and_the_arrows_lead_to_the_photos_beside(demo: Page, demo_lib
 def test_the_place_of_a_photo_is_shown_on_a_map(demo: Page) -> None:
     search(demo, "colorful cups")
     dialog = open_photo(demo, "colorful cups")
-    expect(dialog.get_by_text(re.compile(r"^Place\s+56\.1560° N, 10\.2082° E$"))).to_be_visible()
+    at = re.compile(r"^Place\s+Århus, Midtjylland, Denmark, 56\.1560° N, 10\.2082° E$")
+    expect(dialog.get_by_text(at)).to_be_visible()
     expect(dialog.get_by_role("link", name="Show on a map")).to_have_attribute(
         "href", re.compile(r"openstreetmap\.org/\?mlat=56\.15")
     )

@@ -50,7 +50,7 @@ def test_exposure_times(seconds: float, words: str) -> None:
     ],
 )
 def test_cameras_are_named_once(make: str | None, model: str | None, camera: str) -> None:
-    assert exif_facts({"camera_make": make, "camera_model": model}) == {"Camera": camera}
+    assert exif_facts({"camera_make": make, "camera_model": model}, {}) == {"Camera": camera}
 
 
 def test_a_whole_row_of_exif() -> None:
@@ -70,7 +70,7 @@ def test_a_whole_row_of_exif() -> None:
         "altitude": -3.4,
         "direction": 350.0,
     }
-    assert exif_facts(row) == {
+    assert exif_facts(row, {}) == {
         "Camera": "SONY NEX-3N",
         "Lens": "E 16mm F2.8",
         "Settings": "1/640 s · f/8 · ISO 400 · 16.2 mm",
@@ -96,7 +96,19 @@ def test_a_whole_row_of_exif() -> None:
 )
 def test_a_time_is_told_as_exactly_as_it_is_known(precision: str | None, words: str) -> None:
     row = {"taken_at": datetime(1924, 1, 1), "taken_precision": precision}
-    assert exif_facts(row) == {"Taken": words}
+    assert exif_facts(row, {}) == {"Taken": words}
+
+
+WHITECHAPEL = {
+    "country": "GB", "region": "England", "town": "London", "quarter": "Whitechapel",
+    "spelt": json.dumps({"ja": {"town": "ロンドン"}, "ru": {}}),
+}  # fmt: skip
+
+
+def test_a_place_goes_from_the_smallest_to_the_country() -> None:
+    assert exif_facts({}, WHITECHAPEL) == {"Place": "Whitechapel, London, England, United Kingdom"}
+    sea = WHITECHAPEL | {"region": None, "town": None, "quarter": None}
+    assert exif_facts({}, sea) == {"Place": "United Kingdom"}
 
 
 def test_what_people_said_of_a_photo_and_where() -> None:
@@ -112,7 +124,7 @@ def test_what_people_said_of_a_photo_and_where() -> None:
     }
     photo = {
         "description": "Tea", "tags": [], "caption": {}, "lines": [], "exif": exif, "albums": [],
-        "owner": "Flickr's", "license": "",
+        "owner": "Flickr's", "license": "", "place": WHITECHAPEL,
     }  # fmt: skip
     assert about(photo) == {
         "Description": "Tea",
@@ -127,7 +139,7 @@ def test_what_people_said_of_a_photo_and_where() -> None:
 
 
 def test_a_photo_without_exif_has_no_facts() -> None:
-    assert exif_facts({}) == {}
+    assert exif_facts({}, {}) == {}
     assert map_link({}) is None
 
 

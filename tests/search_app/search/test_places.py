@@ -1,0 +1,105 @@
+"""Finding photos by the places at which they were taken."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.assets import sync
+from pipeline.assets.instance import open_instance
+from pipeline.library.library import Library
+from pipeline.settings import Settings
+from pipeline.snapshot.places import Gazetteer
+from pipeline.sources import folder
+from search_app.search.filters import Filters
+from search_app.search.searcher import Searcher
+from tests.pipeline.quick_model import use_quick_models
+from tests.search_app.search.test_filters import File, found
+from tests.search_app.searching import searcher_of
+
+FILES = [
+    File("bridge", place=(51.5055, -0.0754)),
+    File("station", place=(35.6911, 139.7085)),
+    File("garden", place=(35.0211, 135.7538)),
+    File("boat", place=(35.0, -8.5)),
+    File("ocean", place=(30.0, -40.0)),
+    File("nowhere"),
+]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    root = tmp_path_factory.mktemp("places")
+    (root / "files").mkdir()
+    for file in FILES:
+        file.write(root / "files")
+    library = Library(Settings(data_dir=root / "library"))
+    folder.register(library.storage, folder.Registration(str(root / "files")))
+    publish(library)
+    return library
+
+
+def publish(library: Library) -> None:
+    with pytest.MonkeyPatch.context() as patch, open_instance(library.settings) as instance:
+        use_quick_models(patch)
+        assert not sync.sync(library, instance).failed
+
+
+@pytest.fixture(scope="module")
+def searcher(library: Library) -> Searcher:
+    return searcher_of(library.settings.data_dir)
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("place:London", {"bridge"}),
+        ("place:Лондон", {"bridge"}),
+        ("place:ロンドン", {"bridge"}),
+        ("place:whitechapel", {"bridge"}),
+        ("place:England", {"bridge"}),
+        ('place:"United Kingdom"', {"bridge"}),
+        ("place:Tokyo", {"station"}),
+        ("place:東京", {"station"}),
+        ("place:新宿", {"station"}),
+        ("place:京都", {"garden"}),  # which is within 東京都, too
+        ("place:Киото", {"garden"}),
+        ("place:Япония", {"station", "garden"}),
+        ("place:日本", {"station", "garden"}),
+        ("place:Morocco", {"boat"}),
+        ("place:Atlantis", set()),
+        ("-place:Japan", {"bridge", "boat", "ocean", "nowhere"}),
+    ],
+)
+def test_a_place_is_found_by_its_name_in_any_language(
+    searcher: Searcher, query: str, titles: set[str]
+) -> None:
+    assert found(searcher, query) == titles
+
+
+def test_photos_are_counted_and_filtered_by_country_and_town(searcher: Searcher) -> None:
+    facets = searcher.facets(Filters())
+    assert dict(facets.countries) == {"JP": 2, "GB": 1, "MA": 1}
+    assert dict(facets.towns) == {"Kyoto": 1, "London": 1, "Tokyo": 1}
+    assert facets.town_names["ja"]["London"] == "ロンドン"
+    in_japan = Filters(countries=("JP",))
+    assert dict(searcher.facets(in_japan).towns) == {"Kyoto": 1, "Tokyo": 1}
+    assert {hit.title for hit in searcher.browse(in_japan)} == {"station", "garden"}
+
+
+def test_details_have_the_place(searcher: Searcher) -> None:
+    (hit,) = searcher.browse(Filters(towns=("London",)))
+    assert searcher.details(hit.image_id)["place"]["quarter"] == "Whitechapel"
+    (at_sea,) = (hit for hit in searcher.browse(Filters()) if hit.title == "ocean")
+    assert searcher.details(at_sea.image_id)["place"] == {}
+
+
+def test_a_library_without_positions_loads_no_towns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gazetteer, "__init__", lambda self: pytest.fail("towns were loaded"))
+    (tmp_path / "files").mkdir()
+    replace(FILES[0], place=None).write(tmp_path / "files")
+    library = Library(Settings(data_dir=tmp_path / "library"))
+    folder.register(library.storage, folder.Registration(str(tmp_path / "files")))
+    publish(library)
