@@ -79,7 +79,7 @@ def browser(demo_library: Path) -> Iterator[BrowserContext]:
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(demo_library, tmp_path_factory.mktemp("page") / "log") as server:
         yield server

@@ -71,7 +71,7 @@ def test_every_asset_is_described_owned_and_grouped(library: Library) -> None:
         assert (node.backfill_policy is not None) == is_of_albums
 
 
-def test_definitions_are_valid_as_dg_sees_them(
+def test_definitions_are_those_that_dg_lists(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And looking at them leaves nothing behind."""
@@ -79,12 +79,11 @@ def test_definitions_are_valid_as_dg_sees_them(
     monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     monkeypatch.setenv("DG_CLI_CONFIG", str(PROJECT_ROOT / ".ci" / "dg.toml"))
     before = set(PROJECT_ROOT.iterdir())
-    for command in ("check", "list"):
-        dg_command = [str(Path(sys.executable).with_name("dg")), command, "defs"]
-        result = subprocess.run(
-            dg_command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=300
-        )
-        assert (result.returncode, result.stderr) == (0, "")
+    dg_command = [str(Path(sys.executable).with_name("dg")), "list", "defs"]
+    result = subprocess.run(
+        dg_command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (result.returncode, result.stderr) == (0, "")
     for name in [*ALL_ASSETS, "sync_album", "nightly_sync", "album_changes"]:
         assert name in result.stdout
     assert set(PROJECT_ROOT.iterdir()) == before

@@ -50,18 +50,16 @@ def embedded_by_sync(data_dir: Path, model: str) -> int:
 
 
 def found(run: Run, data_dir: Path, model: str) -> set[str]:
-    """The titles of the photos that a search finds with a model, which the snapshot must name."""
+    """The titles of the photos; the last is found with a model, which the snapshot must name."""
     opened = reading.open_current(data_dir)
     assert opened.manifest["models"]["embedding"] == model
     names = opened.cursor().execute("SELECT DISTINCT model_name FROM image_embeddings").fetchall()
     assert names == [(model,)]
     opened.close()
-    titles = set()
-    for image in run("images", "--json").json:
-        best, *_ = run("search", "--image", image["path"], "--json").json
-        assert best["title"] == image["title"]
-        titles.add(image["title"])
-    return titles
+    *_, image = images = run("images", "--json").json
+    best, *_ = run("search", "--image", image["path"], "--json").json
+    assert best["title"] == image["title"]
+    return {image["title"] for image in images}
 
 
 def test_going_back_to_a_model_embeds_nothing(

@@ -185,6 +185,7 @@ def test_the_key_is_in_no_file_and_not_printed(
     with (home / "dagster.yaml").open("a") as file:
         file.write("\npython_logs:\n  managed_python_loggers: [root]\n  python_log_level: DEBUG\n")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("CAPTION_MODEL", "none")
     flickr.albums = [Album("72157788888888", "Two 2024", [new_photo(1), new_photo(2)])]
 
     def sync_loudly() -> "subprocess.CompletedProcess[str]":
