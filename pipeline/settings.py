@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     caption_language: str = "English"
     text_model: str = "embedded"
     ocr: bool = True
+    faces: bool = True
     min_probability: Annotated[float, Field(ge=0, le=1)] = 0.17
     device: Literal["auto", "cuda", "cpu"] = "auto"
     batch_size: PositiveInt | None = None

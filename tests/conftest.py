@@ -20,7 +20,7 @@ INPUTS = PROJECT_ROOT / "tests" / "inputs"  # odd files and answers that people 
 os.environ["ENV_FILE"] = os.devnull
 
 # What takes as long again as all else is tested by itself, and is in the demo library.
-LOOKING = ("OCR",)
+LOOKING = ("OCR", "FACES")
 os.environ |= dict.fromkeys(LOOKING, "off")
 
 # Several tests run at once: models with a thread for each core would get into each other's way.
@@ -124,7 +124,7 @@ def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from pipeline.sources import folder
 
     def build(root: Path) -> None:
-        library = Library(Settings(data_dir=root / "library", ocr=True))
+        library = Library(Settings(data_dir=root / "library", ocr=True, faces=True))
         folder.register(library.storage, folder.Registration(str(DEMO_PHOTOS), recursive=True))
         with open_instance(library.settings) as instance:
             assert not sync.sync(library, instance).failed

@@ -6,6 +6,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from pipeline.assets.exif_metadata import exif_metadata
+from pipeline.assets.faces import faces
 from pipeline.assets.faiss_index import faiss_index
 from pipeline.assets.llm_captions import llm_captions
 from pipeline.assets.partitions import albums_of_run
@@ -113,7 +114,7 @@ def snapshot_opens_and_answers(library: LibraryResource) -> dg.AssetCheckResult:
 ASSET_CHECKS = [
     *map(
         _no_failed_photos,
-        (raw_images, exif_metadata, llm_captions, visible_text, siglip_embeddings),
+        (raw_images, exif_metadata, llm_captions, visible_text, faces, siglip_embeddings),
     ),
     every_photo_embedded,
     vectors_normalised_and_finite,

@@ -4,6 +4,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from pipeline.assets.caption_embeddings import caption_embeddings
+from pipeline.assets.faces import faces
 from pipeline.assets.materialise import OWNERS
 from pipeline.assets.resources import LibraryResource
 from pipeline.assets.siglip_embeddings import siglip_embeddings
@@ -13,7 +14,7 @@ from pipeline.snapshot import publishing
 
 
 @dg.asset(
-    deps=[visible_text, siglip_embeddings, caption_embeddings],
+    deps=[visible_text, faces, siglip_embeddings, caption_embeddings],
     group_name="search",
     kinds={"duckdb", "faiss"},
     owners=OWNERS,

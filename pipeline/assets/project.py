@@ -14,6 +14,7 @@ from pipeline.assets.automation import (
 from pipeline.assets.caption_embeddings import caption_embeddings
 from pipeline.assets.checks import ASSET_CHECKS
 from pipeline.assets.exif_metadata import exif_metadata
+from pipeline.assets.faces import faces
 from pipeline.assets.faiss_index import faiss_index
 from pipeline.assets.llm_captions import llm_captions
 from pipeline.assets.raw_images import raw_images
@@ -24,7 +25,7 @@ from pipeline.assets.visible_text import visible_text
 from pipeline.library.library import Library
 
 _OF_ALBUMS = (
-    *(raw_images, exif_metadata, llm_captions, visible_text),
+    *(raw_images, exif_metadata, llm_captions, visible_text, faces),
     *(siglip_embeddings, caption_embeddings),
 )
 

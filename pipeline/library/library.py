@@ -13,6 +13,7 @@ from pipeline.library import files
 from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
 from pipeline.library.stages.caption_embeddings import CaptionEmbeddings
 from pipeline.library.stages.exif_metadata import ExifMetadata
+from pipeline.library.stages.faces import Faces
 from pipeline.library.stages.llm_captions import LlmCaptions
 from pipeline.library.stages.raw_images import RawImages
 from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
@@ -124,7 +125,7 @@ class Library:
     def stages(self) -> dict[str, Stage[Any]]:
         """The stages by table, in the order in which a run goes through them."""
         kinds = (
-            *(RawImages, ExifMetadata, LlmCaptions, VisibleText),
+            *(RawImages, ExifMetadata, LlmCaptions, VisibleText, Faces),
             *(SiglipEmbeddings, CaptionEmbeddings),
         )
         return {kind.table: kind(self.tables, self.settings) for kind in kinds}

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.models.captioners import Caption
+from pipeline.models.faces import Face
 from pipeline.models.readers import Line
 from pipeline.photos.metadata import Metadata
 from pipeline.rows import Outcome
@@ -69,6 +70,12 @@ class Text(ByModel):
     lines: list[Line]
 
 
+class OfFaces(ByModel):
+    """What faces a model found."""
+
+    faces: list[Face]
+
+
 def _schema(*declarations: type) -> pa.Schema:
     """The schema of a table whose columns are the fields of these classes."""
     hints: dict[str, Any] = {}
@@ -96,6 +103,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "exif_metadata": _schema(OfFiles, Metadata, Outcome),
     "llm_captions": _schema(OfPhoto, ByModel, Caption, Outcome),
     "visible_text": _schema(OfPhoto, Text, Outcome),
+    "faces": _schema(OfPhoto, OfFaces, Outcome),
     "siglip_embeddings": _schema(OfPhoto, Embedding, Outcome),
     "caption_embeddings": _schema(OfCaption, Embedding, Outcome),
 }

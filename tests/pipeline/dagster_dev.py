@@ -21,6 +21,7 @@ ALBUM_ASSETS = [
     "exif_metadata",
     "llm_captions",
     "visible_text",
+    "faces",
     "siglip_embeddings",
     "caption_embeddings",
 ]

@@ -106,6 +106,7 @@ def stage_names() -> dict[str, str]:
         "exif_metadata": t("Camera data"),
         "llm_captions": t("Captions"),
         "visible_text": t("Text in pictures"),
+        "faces": t("Faces"),
         "siglip_embeddings": t("Image embeddings"),
         "caption_embeddings": t("Caption embeddings"),
     }

@@ -120,6 +120,7 @@ def test_one_album_goes_from_raw_images_to_faiss_index_in_one_run(
         "exif_metadata: no_failed_photos": True,
         "llm_captions: no_failed_photos": True,
         "visible_text: no_failed_photos": True,
+        "faces: no_failed_photos": True,
         "siglip_embeddings: no_failed_photos": True,
         "siglip_embeddings: every_photo_embedded": True,
         "siglip_embeddings: vectors_normalised_and_finite": True,
