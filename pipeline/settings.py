@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     text_model: str = "embedded"
     ocr: bool = True
     faces: bool = True
+    face_likeness: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    faces_a_person: PositiveInt = 2
     min_probability: Annotated[float, Field(ge=0, le=1)] = 0.17
     device: Literal["auto", "cuda", "cpu"] = "auto"
     batch_size: PositiveInt | None = None

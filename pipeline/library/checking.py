@@ -33,7 +33,7 @@ def damaged_files(library: Library) -> Iterator[Damage]:
         library.tables.forget_contents()
     yield from tables
     yield from _damaged_pictures(library)
-    for key in small_files(library.storage, ("folders", "flickr/albums")):
+    for key in small_files(library.storage, ("folders", "people", "flickr/albums")):
         if not sealed.is_as_written(library.storage.local(key)):
             yield Damage(library.storage.where(key), "it is not what was written", SYNC)
     try:

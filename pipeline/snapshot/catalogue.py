@@ -17,7 +17,7 @@ from pipeline.library.precedence import TIME_AND_PLACE, WORDS
 from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES, Text
 from pipeline.models.captioners import Caption
 from pipeline.photos.metadata import METADATA_COLUMNS
-from pipeline.snapshot import fulltext, places
+from pipeline.snapshot import fulltext, people, places
 from pipeline.snapshot.inputs import InputFile
 from pipeline.sources import Album, PhotoRow
 
@@ -63,6 +63,7 @@ _OTHER_TABLES = f"""
     CREATE TABLE {fulltext.TABLE} (
         row BIGINT, image_id BIGINT, {" VARCHAR, ".join(fulltext.COLUMNS)} VARCHAR
     );
+    {people.TABLES}
     CREATE SCHEMA internal;
     CREATE TABLE internal.inputs (table_name VARCHAR, partition VARCHAR, version VARCHAR);
 """
@@ -89,7 +90,9 @@ _TAKEN_INSTANTS = """
     ) known
     WHERE known.image_id = exif.image_id AND taken_instant IS DISTINCT FROM known.instant
 """
-_OF_PHOTOS = ("images", "exif", "captions", "visible_text", "provenance", fulltext.TABLE)
+_OF_PHOTOS = (
+    *("images", "exif", "captions", "visible_text", "faces", "provenance", fulltext.TABLE),
+)
 
 
 def update(
@@ -109,10 +112,11 @@ def update(
     reading = _drop_what_changed(connection, library, changed)
     _add_photos(connection, library, changed, reading)
     _add_exif_and_captions(connection, library, reading)
-    _add_visible_text(connection, library, reading)
     places.add(connection)
+    _add_text_and_faces(connection, library, reading)
     for table in VECTOR_TABLES:
         _choose(connection, library, table, reading)
+    people.update(connection, library)
     _add_words(connection, is_new)
 
 
@@ -149,7 +153,7 @@ def _changed_albums(connection: duckdb.DuckDBPyConnection, files: Sequence[Input
         SELECT DISTINCT partition FROM (
             (FROM files EXCEPT FROM internal.inputs) UNION ALL
             (FROM internal.inputs EXCEPT FROM files)
-        ) WHERE table_name <> 'albums' ORDER BY ALL
+        ) WHERE table_name NOT IN ('albums', 'people') ORDER BY ALL
         """
     ).fetchall()
     connection.execute("CREATE OR REPLACE TABLE internal.inputs AS FROM files")
@@ -275,10 +279,9 @@ def _add_exif_and_captions(
     )
 
 
-def _add_visible_text(
+def _add_text_and_faces(
     connection: duckdb.DuckDBPyConnection, library: "Library", reading: list[str]
 ) -> None:
-    """Of photos that have any."""
     _choose(connection, library, "visible_text", reading)
     connection.execute(
         f"""
@@ -286,6 +289,8 @@ def _add_visible_text(
         WHERE len(lines) > 0 ORDER BY row
         """
     )
+    _choose(connection, library, "faces", reading)
+    connection.execute(people.ADD_FACES)
 
 
 def _choose(
@@ -340,12 +345,16 @@ def _trace(connection: duckdb.DuckDBPyConnection, asset: str, rows: str) -> None
 def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
     """Take the texts of the affected photos apart and index the words of all."""
     separator = fulltext.SEPARATOR
+    connection.execute(  # of photos that are the same, but show somebody who has a name now
+        f"DELETE FROM {fulltext.TABLE} WHERE image_id IN (SELECT image_id FROM memory.affected)"
+    )
     with connection.cursor() as reader:
         reader.execute(
             f"""
             SELECT image_id, title, description,
                    array_to_string(images.tags, '{separator}'),
                    concat_ws('{separator}', array_to_string(people, '{separator}'),
+                             array_to_string(seen, '{separator}'),
                              array_to_string(place_names, '{separator}'), creator),
                    concat_ws('{separator}', caption, captions.visible_text,
                              array_to_string([line.text FOR line IN lines], ' '),
@@ -354,6 +363,10 @@ def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
                  LEFT JOIN catalog.exif USING (image_id)
                  LEFT JOIN catalog.captions USING (image_id)
                  LEFT JOIN catalog.visible_text USING (image_id)
+                 LEFT JOIN (
+                     SELECT faces.image_id, list(DISTINCT name) AS seen
+                     FROM catalog.faces JOIN catalog.people USING (person_id) GROUP BY ALL
+                 ) USING (image_id)
             """
         )
         while rows := reader.fetchmany(_BLOCK):

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import AlbumscopeError
+from pipeline.library import corrections
 from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.snapshot.reading import FORMAT, named_current, names, read_manifest
 
 if TYPE_CHECKING:
     from pipeline.library.library import Library
+
+
+ALL_TABLES = tuple(SCHEMAS)
 
 
 class InputFile(NamedTuple):
@@ -22,18 +26,27 @@ class InputFile(NamedTuple):
     version: str
 
 
-def input_files(library: "Library", tables: Iterable[str] = tuple(SCHEMAS)) -> Sequence[InputFile]:
-    """The files that a snapshot is made from, or those of some tables."""
-    return [
+def input_files(library: "Library", tables: Iterable[str] = ALL_TABLES) -> Sequence[InputFile]:
+    """The files that a snapshot is made from, or those of some tables.
+
+    Among all are what people say of faces, as of a table ``people``.
+    """
+    files = [
         InputFile(table, partition, library.tables.version(table, partition))
         for table in tables
         for partition in library.tables.partitions(table)
     ]
+    if tables is ALL_TABLES:
+        said = corrections.names(library.storage)
+        files += [InputFile(corrections.FOLDER, name, "") for name in said]
+    return files
 
 
 def fingerprint(library: "Library", files: Sequence[InputFile]) -> str:
     """What is another whenever any of these files is, or what makes vectors or snapshots."""
-    digest = hashlib.sha256(f"{FORMAT} {producers(library)}".encode())
+    settings = library.settings
+    grouping = f"{settings.face_likeness} {settings.faces_a_person}"
+    digest = hashlib.sha256(f"{FORMAT} {producers(library)} {grouping}".encode())
     for file in files:
         digest.update(f"{file}\n".encode())
     return digest.hexdigest()

@@ -207,7 +207,8 @@ def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition
             )
             for place in fields.near
         ],
-        [_contains(_joined("people"), wanted) for wanted in fields.people],
+        *([_shows(wanted)] for wanted in fields.people),  # all of them, on one photo
+        [_counts_people(first, last) for first, last in fields.counts],
         [_contains("coalesce(creator, owner)", wanted) for wanted in fields.creators],
         [_is_place(wanted) for wanted in fields.places],
         [
@@ -221,6 +222,31 @@ def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition
 def _contains(text: str, wanted: str) -> Condition:
     """Whether a text, given as SQL, has a part in any case."""
     return f"contains(lower({text}), ?)", [wanted.lower()]
+
+
+def _shows(wanted: str) -> Condition:
+    """Whether a photo, or a face on it, has this part of a name."""
+    said, values = _contains(_joined("people"), wanted)
+    seen, more = _contains("name", wanted)
+    return (
+        f"{said} OR image_id IN"
+        f" (SELECT faces.image_id FROM faces JOIN people USING (person_id) WHERE {seen})",
+        [*values, *more],
+    )
+
+
+def _counts_people(first: int | None, last: int | None) -> Condition:
+    """Whether so many faces are on a photo; no photo in which none was looked for."""
+    return (
+        """
+        image_id IN (
+            SELECT image_id FROM provenance LEFT JOIN faces USING (image_id)
+            WHERE asset = 'faces' GROUP BY image_id
+            HAVING count(face) >= coalesce(?, 0) AND (count(face) <= ? OR ? IS NULL)
+        )
+        """,
+        [first, last, last],
+    )
 
 
 def _joined(texts: str) -> str:

@@ -44,6 +44,7 @@ _ADDRESS = re.compile(
     r")([0-8]?\d{1,18})(?!\d)\S*"  # below 2**63
 )
 _MAX_WEIGHT = 10
+_MAX_DIGITS = 9  # of a count
 _MAX_SHOWN = 60  # characters of a query that a message repeats
 
 
@@ -97,8 +98,8 @@ class Place:
 class Fields:
     """Values for fields of a photo; a field without any lets every photo through.
 
-    ``years`` and ``ratings`` are pairs of the first and the last, None being no limit. Words are
-    NFKC-folded.
+    ``years``, ``counts`` (of faces) and ``ratings`` are pairs of the first and the last, None being
+    no limit. Words are NFKC-folded.
     """
 
     cameras: tuple[str, ...] = ()
@@ -110,6 +111,7 @@ class Fields:
     taken: tuple[Interval, ...] = ()
     near: tuple[Place, ...] = ()
     people: tuple[str, ...] = ()
+    counts: tuple[tuple[int | None, int | None], ...] = ()
     creators: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     ratings: tuple[tuple[int | None, int | None], ...] = ()
@@ -318,6 +320,10 @@ def _stars(value: str) -> tuple[int | None, int | None]:
     return _range(value, lambda end: 1 + [*"12345"].index(end))
 
 
+def _count(value: str) -> tuple[int | None, int | None]:
+    return _range(value, lambda end: int(end[: end.isdecimal() and _MAX_DIGITS]))
+
+
 def _range(value: str, read: Callable[[str], int]) -> tuple[int | None, int | None]:
     first, last = (read(end) if end else None for end in _ends(value))
     if first and last and first > last:
@@ -393,6 +399,9 @@ _FIELDS = {
     "year": _Field("years", _years, "a year, or from..to, such as year:2015 or year:2013..2016"),
     "tag": _Field("tags", _name, "a word, such as tag:harbour"),
     "person": _Field("people", _name, 'a part of a name, such as person:"Ada Lovelace"'),
+    "people": _Field(
+        "counts", _count, "how many faces, or from..to, such as people:0, people:3 or people:2..5"
+    ),
     "creator": _Field("creators", _name, 'a part of a name, such as creator:"Ansel Adams"'),
     "place": _Field("places", _name, "a part of a place's name, such as place:Aarhus"),
     "rating": _Field("ratings", _stars, "stars, or from..to, such as rating:4 or rating:3..5"),

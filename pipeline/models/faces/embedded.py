@@ -77,8 +77,7 @@ def _vector(face: NDArray[np.uint8]) -> NDArray[np.float32]:
         _of_thread.net = cv2.dnn.readNetFromONNX(str(_model("sface")))
     net: Net = _of_thread.net
     net.setInput(cv2.dnn.blobFromImage(face, swapRB=True), "data")
-    vector: NDArray[np.float32] = net.forward().ravel()
-    return vector
+    return np.asarray(net.forward(), np.float32).ravel()
 
 
 _of_thread = threading.local()

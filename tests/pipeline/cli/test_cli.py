@@ -342,8 +342,8 @@ def test_status_of_a_library_in_order(run: Run, demo: Path) -> None:
     assert status["models"] == dict.fromkeys(["embedding", "caption", "text"], "embedded")
     for album in status["albums"]:
         assert set(album["stages"]) == {
-            "raw_images", "exif_metadata", "llm_captions", "visible_text", "faces", "siglip_embeddings",
-            "caption_embeddings",
+            "raw_images", "exif_metadata", "llm_captions", "visible_text", "faces",
+            "siglip_embeddings", "caption_embeddings",
         }  # fmt: skip
         for counts in album["stages"].values():
             assert counts == {"done": counts["done"], "missing": 0, "failed": 0}

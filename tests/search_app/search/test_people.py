@@ -1,0 +1,206 @@
+"""People: faces are grouped and named, and what is said of them outlives what is made anew."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+from PIL import Image, ImageEnhance, ImageOps
+
+from pipeline.library import corrections
+from pipeline.library.corrections import Correction, FaceKey, Region
+from pipeline.library.library import Library
+from pipeline.settings import Settings
+from pipeline.snapshot import publishing
+from pipeline.sources import folder
+from search_app.search.searcher import Query, Searcher
+from tests.conftest import DEMO_PHOTOS
+from tests.pipeline.quick_model import use_quick_models
+from tests.search_app.searching import bring_in, searcher_of
+
+
+def photos() -> dict[str, Image.Image]:
+    """Three of one woman, two of one man, one of both, one of a cat."""
+    woman, man, cat = (
+        Image.open(next(DEMO_PHOTOS.rglob(f"{name}.jpg"))).convert("RGB")
+        for name in ("astronaut", "photographer", "cat-portrait")
+    )
+    both = Image.new("RGB", (1024, 512))
+    both.paste(woman, (0, 0))
+    both.paste(man, (512, 0))
+    return {
+        "woman": woman,
+        "woman-mirrored": ImageOps.mirror(woman),
+        "woman-dark": ImageEnhance.Brightness(woman).enhance(0.6),
+        "man": man,
+        "man-mirrored": ImageOps.mirror(man),
+        "both": both,
+        "cat": cat,
+    }
+
+
+@pytest.fixture(scope="module")
+def photo_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("faces") / "photos"
+    root.mkdir()
+    for name, photo in photos().items():
+        photo.save(root / f"{name}.jpg", quality=95)
+    return root
+
+
+@pytest.fixture(scope="module")
+def prepared(photo_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of these photos."""
+    root = tmp_path_factory.mktemp("people") / "library"
+    library = Library(Settings(data_dir=root, faces=True))
+    folder.register(library.storage, folder.Registration(str(photo_files)))
+    with pytest.MonkeyPatch.context() as patch:
+        use_quick_models(patch)
+        bring_in(library)
+    return root
+
+
+@pytest.fixture
+def library(prepared: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    use_quick_models(monkeypatch)
+    shutil.copytree(prepared, data_dir)
+    return Library(Settings(data_dir=data_dir, faces=True))
+
+
+def publish(library: Library) -> Searcher:
+    publishing.publish(library, duckdb.connect, run_id="test")
+    return searcher_of(library.settings.data_dir)
+
+
+def found(searcher: Searcher, query: str) -> set[str]:
+    return {hit.title or "" for hit in searcher.search(Query(query, mode="text"))}
+
+
+def people(searcher: Searcher) -> Mapping[str | None, list[str]]:
+    """By name, or by the last of them for want of a name, the photos that somebody is on."""
+    rows = searcher.snapshot.cursor().execute(
+        """
+        SELECT name, list(images.title ORDER BY images.title)
+        FROM people JOIN faces USING (person_id) JOIN images ON images.image_id = faces.image_id
+        GROUP BY person_id, name
+        """
+    )
+    return {named or titles[-1]: titles for named, titles in rows.fetchall()}
+
+
+def faces_on(searcher: Searcher, *titles: str) -> list[FaceKey]:
+    rows = searcher.snapshot.cursor().execute(
+        """
+        SELECT sha256, region FROM faces JOIN images USING (image_id)
+        WHERE list_contains(?, title) ORDER BY title, region
+        """,
+        [titles],
+    )
+    return [FaceKey(sha256, Region(*region)) for sha256, region in rows.fetchall()]
+
+
+def name(library: Library, searcher: Searcher, title: str, called: str) -> str:
+    person = corrections.new_person()
+    said = Correction(person_id=person, faces=faces_on(searcher, title), name=called)
+    corrections.write(library.storage, said)
+    return person
+
+
+def test_faces_of_one_person_are_one_group(prepared: Path) -> None:
+    searcher = searcher_of(prepared)
+    assert people(searcher) == {
+        "woman mirrored": ["both", "woman", "woman dark", "woman mirrored"],
+        "man mirrored": ["both", "man", "man mirrored"],
+    }
+
+
+def test_a_name_reaches_all_of_a_group_and_is_searched_for(library: Library) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    name(library, searcher, "woman", "Ada Lovelace")
+    name(library, searcher, "man", "Charles Babbage")
+    searcher = publish(library)
+
+    women = {"woman", "woman mirrored", "woman dark", "both"}
+    men = {"man", "man mirrored", "both"}
+    for query in ('person:"ada lovelace"', "lovelace", '"ada lovelace"'):
+        assert found(searcher, query) == women
+    assert found(searcher, "person:ada person:charles") == {"both"}
+    assert found(searcher, "person:charles -person:ada") == men - {"both"}
+    assert found(searcher, "people:2") == {"both"}
+    assert found(searcher, "people:0") == {"cat"}
+    assert found(searcher, "people:1..") == women | men
+    assert found(searcher, "-people:1..") == {"cat"}
+
+
+def test_what_was_said_survives_other_albums_and_faces_found_anew(
+    library: Library, photo_files: Path, tmp_path: Path
+) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    name(library, searcher, "woman", "Ada Lovelace")
+    moved = shutil.copytree(photo_files, tmp_path / "elsewhere")
+    (moved / "woman.jpg").rename(moved / "somebody.jpg")
+    folder.unregister(library.storage, str(photo_files))
+    folder.register(library.storage, folder.Registration(str(moved)))
+    library.storage.delete_folder("tables/faces")
+
+    bring_in(library)
+
+    searcher = searcher_of(library.settings.data_dir)
+    assert found(searcher, "person:ada") == {"somebody", "woman mirrored", "woman dark", "both"}
+
+
+def test_a_face_is_not_this_person_and_a_person_is_hidden(library: Library) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    ada = name(library, searcher, "woman", "Ada Lovelace")
+    rejected = Correction(person_id=ada, rejected=faces_on(searcher, "woman dark"))
+    corrections.write(library.storage, rejected)
+    corrections.write(library.storage, Correction(person_id=ada, is_hidden=True))
+    searcher = publish(library)
+    assert found(searcher, "person:ada") == {"woman", "woman mirrored", "both"}
+    hidden = searcher.snapshot.cursor().execute("SELECT name FROM people WHERE is_hidden")
+    assert hidden.fetchall() == [("Ada Lovelace",)]
+
+    back = Correction(person_id=ada, faces=faces_on(searcher, "woman dark"), name="Ada King")
+    corrections.write(library.storage, back)
+    assert found(publish(library), "person:king") == found(searcher, "person:ada") | {"woman dark"}
+
+
+XMP = """
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:ext="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+  xmlns:regions="http://www.metadataworkinggroup.com/schemas/regions/"
+  xmlns:area="http://ns.adobe.com/xmp/sType/Area#">{}</rdf:Description>
+</rdf:RDF></x:xmpmeta>
+"""
+ON_PHOTO = "<ext:PersonInImage><rdf:Bag><rdf:li>Ada Lovelace</rdf:li></rdf:Bag></ext:PersonInImage>"
+IN_REGION = """
+<regions:Regions rdf:parseType="Resource"><regions:RegionList><rdf:Bag>
+  <rdf:li rdf:parseType="Resource">
+    <regions:Name>Charles Babbage</regions:Name><regions:Type>Face</regions:Type>
+    <regions:Area area:x="0.30" area:y="0.56" area:w="0.16" area:h="0.12"/>
+  </rdf:li>
+</rdf:Bag></regions:RegionList></regions:Regions>
+"""
+
+
+def test_names_that_photos_say_name_groups(
+    photo_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One says who is on it and shows one face; one, stored lying on its side, says where."""
+    use_quick_models(monkeypatch)
+    named = shutil.copytree(photo_files, tmp_path / "named")
+    (named / "woman.jpg.xmp").write_text(XMP.format(ON_PHOTO))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees to the right
+    man = Image.open(named / "man.jpg").transpose(Image.Transpose.ROTATE_90)
+    man.save(named / "man.jpg", exif=exif, quality=95)
+    (named / "man.jpg.xmp").write_text(XMP.format(IN_REGION))
+    library = Library(Settings(data_dir=tmp_path / "library", faces=True))
+    folder.register(library.storage, folder.Registration(str(named)))
+    bring_in(library)
+    searcher = searcher_of(library.settings.data_dir)
+    assert people(searcher) == {
+        "Ada Lovelace": ["both", "woman", "woman dark", "woman mirrored"],
+        "Charles Babbage": ["both", "man", "man mirrored"],
+    }
