@@ -75,7 +75,7 @@ def update(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
     settings = library.settings
     rows = connection.execute(
         "SELECT faces.rowid, embedding FROM faces"
-        f" WHERE quality >= {CLEAR} AND region[3] - region[1] >= {_LEAST_WIDTH} ORDER BY ALL"
+        f" WHERE quality >= {CLEAR} AND region[3] - region[1] >= {_LEAST_WIDTH} ORDER BY image_id, face"
     ).to_arrow_table()
     labels = group(_vectors(rows["embedding"]), settings.face_likeness)
     _set(connection, "face_group", rows["rowid"].to_pylist(), labels.tolist(), pa.int64())
@@ -96,7 +96,7 @@ def _known(connection: duckdb.DuckDBPyConnection) -> dict[KnownFace, int]:
     rows = connection.execute(
         """
         SELECT faces.rowid, image_id, face, sha256, region, quality, face_group, said
-        FROM faces JOIN images USING (image_id) ORDER BY faces.rowid
+        FROM faces JOIN images USING (image_id) ORDER BY image_id, face
         """
     ).fetchall()
     return {

@@ -52,7 +52,7 @@ def demo(demo_copy: Path) -> Library:
 def test_rows_keep_the_run_that_made_them(data_dir: Path, tmp_path: Path) -> None:
     album = tmp_path / "album"
     shutil.copytree(DEMO_PHOTOS / "Space and Flight", album)
-    library = Library(Settings(data_dir=data_dir))
+    library = Library(Settings(data_dir=data_dir, ocr=True, faces=True))
     folder.register(library.storage, folder.Registration(str(album)))
     synced(library)
     (first,) = run_ids(library)
