@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from pipeline.cli.options import NO_ALBUMS, JsonFlag, UserOption, found_albums, 
 from pipeline.cli.terminal import count, exit_if, print_json, print_rows, say, warn
 from pipeline.errors import AlbumError, AwayError
 from pipeline.rows import Row
+
+if TYPE_CHECKING:
+    from pipeline.library.library import Library
 
 _ALBUM_COLUMNS = (
     *("album_id", "source", "title", "event_name", "event_year", "event_type", "photo_count"),
@@ -103,11 +106,37 @@ def remove_folder(
 
 
 def forget(
-    album_id: Annotated[str, typer.Argument(help="An album that is away.")],
+    album_id: Annotated[str | None, typer.Argument(help="An album that is away.")] = None,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="All faces and the names that were given to them.")
+    ] = False,
 ) -> None:
-    """Say that an album which is away is gone: the next `sync` drops what is known of it."""
-    album = open_library().forget(album_id)
+    """Say that an album which is away is gone: the next `sync` drops what is known of it.
+
+    With --faces, delete every face and name at once, from all snapshots too: one is made without
+    them, and the older ones are deleted.
+    """
+    if faces == (album_id is not None):
+        raise typer.BadParameter("Name an album that is away, or give --faces")
+    library = open_library()
+    if album_id is None:
+        _forget_faces(library)
+        return
+    album = library.forget(album_id)
     say(f"Forgot {album['title']}. `albumscope sync` takes its photos out of the search.")
+
+
+def _forget_faces(library: "Library") -> None:
+    import duckdb
+
+    from pipeline.snapshot import publishing, reading
+
+    library.forget_faces()
+    if reading.kept(library.settings):
+        publishing.publish(library, duckdb.connect, run_id="", alone=True)
+    say("Forgot all faces and the names that were given to them.")
+    if library.settings.faces:
+        say("The next `albumscope sync` looks for faces anew, unless FACES is off.")
 
 
 def status(as_json: JsonFlag = False) -> None:

@@ -74,8 +74,11 @@ def update(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
     """
     settings = library.settings
     rows = connection.execute(
-        "SELECT faces.rowid, embedding FROM faces"
-        f" WHERE quality >= {CLEAR} AND region[3] - region[1] >= {_LEAST_WIDTH} ORDER BY image_id, face"
+        f"""
+        SELECT faces.rowid, embedding FROM faces
+        WHERE quality >= {CLEAR} AND region[3] - region[1] >= {_LEAST_WIDTH}
+        ORDER BY image_id, face
+        """
     ).to_arrow_table()
     labels = group(_vectors(rows["embedding"]), settings.face_likeness)
     _set(connection, "face_group", rows["rowid"].to_pylist(), labels.tolist(), pa.int64())

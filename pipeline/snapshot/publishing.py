@@ -97,17 +97,20 @@ def publish(
     run_id: str,
     *,
     exact_up_to: int = index_building.EXACT_UP_TO,
+    alone: bool = False,
 ) -> Published:
     """Compile the library's tables into a new snapshot, check it and make it current.
 
     If nothing changed since the newest snapshot, that one is returned and nothing is written:
     going back to an older snapshot thus lasts until there is something new. One process publishes
-    at a time; a second waits, and then finds nothing left to do. ``connect`` gives an in-memory
+    at a time; a second waits, and then finds nothing left to do. ``alone`` makes one from nothing
+    and keeps no other, for what must not be anywhere any more. ``connect`` gives an in-memory
     DuckDB connection. Raises AlbumscopeError, and leaves the current snapshot as it was.
     """
     data_dir = library.settings.library_dir
     remote = remote_snapshots(library.settings)
     folder = snapshots_folder(data_dir)
+    kept_at_most = 1 if alone else KEPT
     with explain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
@@ -122,7 +125,7 @@ def publish(
             library.remember()
             files = input_files(library)
             inputs = fingerprint(library, files)
-            if newest := newest_if_same(data_dir, inputs):
+            if not alone and (newest := newest_if_same(data_dir, inputs)):
                 if not is_good(data_dir, named_current(data_dir)):
                     make_current(data_dir, newest[0], remote)
                 return Published(*newest, is_new=False)
@@ -130,7 +133,7 @@ def publish(
             unfinished = folder / (_UNFINISHED + name)
             unfinished.mkdir()
             try:
-                before = _to_start_from(library, connect)
+                before = None if alone else _to_start_from(library, connect)
                 manifest = _write(library, connect, unfinished, before, files, exact_up_to)
                 manifest |= {"name": name, "run_id": run_id, "inputs": inputs}
                 (unfinished / MANIFEST).write_text(sealed.to_json(manifest, indent=2))
@@ -138,7 +141,7 @@ def publish(
                     flush_to_disk(file)
                 _verify(unfinished)
                 if remote:
-                    remote.push(unfinished, name, KEPT)
+                    remote.push(unfinished, name, kept_at_most)
                 else:
                     unfinished.rename(folder / name)
             except BaseException:
@@ -149,7 +152,7 @@ def publish(
             replaced = [each for each in kept if each in {named_current(data_dir), kept[-1]}]
             _point_at(data_dir, name)
             damaged = [each for each in replaced if not is_good(data_dir, each)]
-            for old in [*names(data_dir)[:-KEPT], *damaged]:
+            for old in [*names(data_dir)[:-kept_at_most], *damaged]:
                 shutil.rmtree(folder / old, ignore_errors=True)
     return Published(name, manifest, is_new=True)
 

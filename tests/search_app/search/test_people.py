@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 from pipeline.snapshot import publishing
 from pipeline.sources import folder
 from search_app.search.searcher import Query, Searcher
-from tests.conftest import DEMO_PHOTOS
+from tests.conftest import DEMO_PHOTOS, Albumscope
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.searching import bring_in, searcher_of
 
@@ -204,3 +204,21 @@ def test_names_that_photos_say_name_groups(
         "Ada Lovelace": ["both", "woman", "woman dark", "woman mirrored"],
         "Charles Babbage": ["both", "man", "man mirrored"],
     }
+
+
+def test_all_faces_and_names_can_be_forgotten(library: Library, albumscope: Albumscope) -> None:
+    data_dir = library.settings.data_dir
+    name(library, searcher_of(data_dir), "woman", "Ada Lovelace")
+    publish(library).close()
+
+    assert albumscope("forget", "--faces").returncode == 0
+
+    searcher = searcher_of(data_dir)
+    tables = searcher.snapshot.manifest["tables"]
+    assert (tables["images"], tables["faces"], tables["people"]) == (7, 0, 0)
+    assert found(searcher, "person:ada") == set()
+    assert [path.name for path in data_dir.glob("snapshots/2*")] == [searcher.snapshot.name]
+    files = [path for path in data_dir.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"Lovelace" in path.read_bytes()]
+    assert not list(data_dir.glob("tables/faces/**/*.parquet"))
+    assert albumscope("forget").returncode == 2
