@@ -4,19 +4,17 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from pipeline.assets import sync
-from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, built_once
 from tests.search_app.browser import CHROMIUM, LOCALHOST, Server, serving
+from tests.search_app.searching import bring_in
 
 ODD_ALBUM = "=$x$ :red[hi] <img src=x onerror=alert(1)>"
 ODD_TITLE = "*a* [x](y) <b> >= :streamlit:"
@@ -26,19 +24,7 @@ def sync_folder(data_dir: Path, photos: Path) -> None:
     """Add a folder to the library and publish."""
     library = Library(Settings(data_dir=data_dir))
     folder.register(library.storage, folder.Registration(str(photos)))
-    sync_library(library)
-
-
-def sync_library(library: Library) -> None:
-    """Bring in what is new, and publish."""
-
-    def work() -> sync.SyncReport:
-        with open_instance(library.settings) as instance:
-            return sync.sync(library, instance)
-
-    # Dagster wants no event loop but its own, and a browser test has Playwright's in its thread.
-    with ThreadPoolExecutor(1) as pool:
-        assert not pool.submit(work).result().failed
+    bring_in(library)
 
 
 @pytest.fixture(scope="session")

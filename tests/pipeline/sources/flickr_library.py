@@ -16,7 +16,6 @@ from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
 from pipeline.assets.sync import SyncReport
 from pipeline.library.library import Library
-from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.photos.files import located
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
@@ -60,7 +59,9 @@ class FlickrLibrary:
     def __init__(self, flickr: FlickrStandIn, settings: Settings) -> None:
         self.flickr = flickr
         self.settings = settings
-        self.tables = Library(settings).tables
+        library = Library(settings)
+        self.tables = library.tables
+        self.made = [table for table, stage in library.stages.items() if stage.active]
 
     def sync(self, *album_ids: str) -> Synced:
         requests, downloads = len(self.flickr.requests), self.downloads()
@@ -150,7 +151,7 @@ class FlickrLibrary:
         }
         for album in self.flickr.albums:
             ids = [photo.id for photo in shown[album.id]]
-            for table in ALBUM_TABLES:
+            for table in self.made:
                 good = [id for id, row in self.rows(table, album).items() if row["error"] is None]
                 assert good == ids, table
             rows = self.rows("raw_images", album)

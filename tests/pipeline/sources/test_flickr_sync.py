@@ -8,7 +8,6 @@ import pytest
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from pipeline import retries
-from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.settings import Settings
 from pipeline.sources.flickr import listings
 from pipeline.sources.flickr.listings import listing_key
@@ -135,7 +134,8 @@ def test_a_moved_photo_is_not_fetched_described_or_embedded_again(
     here, there = flickr.albums[source], flickr.albums[target]
     moved = here.photos[2]
     made = {
-        table: synced_once.rows(table, here)[moved.id]["created_at"] for table in ALBUM_TABLES[1:]
+        table: synced_once.rows(table, here)[moved.id]["created_at"]
+        for table in synced_once.made[1:]
     }
     flickr.move_photo(moved, here, there)
 
@@ -277,11 +277,11 @@ def test_an_edited_title_comes_in_without_the_picture(
     flickr: FlickrStandIn, synced_once: FlickrLibrary
 ) -> None:
     album, photo = flickr.albums[1], flickr.albums[1].photos[4]
-    before = {table: synced_once.rows(table, album)[photo.id] for table in ALBUM_TABLES}
+    before = {table: synced_once.rows(table, album)[photo.id] for table in synced_once.made}
     flickr.edit_photo(photo, title="Another title", tags="new words")
     assert synced_once.sync_well(album.id).downloads == {}
     synced_once.assert_same_as_flickr()
-    after = {table: synced_once.rows(table, album)[photo.id] for table in ALBUM_TABLES}
+    after = {table: synced_once.rows(table, album)[photo.id] for table in synced_once.made}
     assert after.pop("raw_images")["downloaded_at"] == before.pop("raw_images")["downloaded_at"]
     titled, untitled = after.pop("caption_embeddings"), before.pop("caption_embeddings")
     assert titled["caption_sha256"] != untitled["caption_sha256"]

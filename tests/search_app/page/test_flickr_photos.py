@@ -8,8 +8,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from pipeline.library.library import Library
 from pipeline.settings import Settings
+from tests.conftest import DEMO_PHOTOS
 from tests.search_app.browser import draw, open_photo, serving, settled
-from tests.search_app.conftest import DEMO_PHOTOS, sync_library
+from tests.search_app.searching import bring_in
 from tests.standins.flickr import FlickrStandIn, Photo, albums_in
 
 
@@ -25,7 +26,7 @@ def test_pictures_come_from_flickr_in_the_size_that_is_shown(
         for name, value in flickr.environment.items():
             monkeypatch.setenv(name, value)
         library = Library(Settings(data_dir=tmp_path / "library"))
-        sync_library(library)
+        bring_in(library)
 
         def expect_picture(picture: Locator, photo: Photo, letter: str, width: int) -> None:
             name = rf"{photo.id}_[0-9a-f]+{letter}\.jpg"

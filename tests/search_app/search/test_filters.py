@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.assets import sync
-from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
@@ -23,7 +21,7 @@ from search_app.search.searcher import Query, Searcher
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.conftest import DEMO_PHOTOS
 from tests.search_app.search.test_query import NASTY
-from tests.search_app.searching import searcher_of
+from tests.search_app.searching import bring_in, searcher_of
 from tests.standins.flickr import Album, FlickrStandIn, Photo
 
 MAKE, MODEL, EXIF, GPS = 0x010F, 0x0110, 0x8769, 0x8825
@@ -98,8 +96,7 @@ def small_library(root: Path) -> Searcher:
         settings = Settings(data_dir=root / "library", **given)  # type: ignore[arg-type]
         library = Library(settings)
         folder.register(library.storage, replace(FILE_ALBUM, folder=str(root / "files")))
-        with open_instance(settings) as instance:
-            assert not sync.sync(library, instance).failed
+        bring_in(library)
     return searcher_of(settings.data_dir)
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.assets import sync
-from pipeline.assets.instance import open_instance
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot.places import Gazetteer
@@ -15,7 +13,7 @@ from search_app.search.filters import Filters
 from search_app.search.searcher import Searcher
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.search.test_filters import File, found
-from tests.search_app.searching import searcher_of
+from tests.search_app.searching import bring_in, searcher_of
 
 FILES = [
     File("bridge", place=(51.5055, -0.0754)),
@@ -40,9 +38,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 def publish(library: Library) -> None:
-    with pytest.MonkeyPatch.context() as patch, open_instance(library.settings) as instance:
+    with pytest.MonkeyPatch.context() as patch:
         use_quick_models(patch)
-        assert not sync.sync(library, instance).failed
+        bring_in(library)
 
 
 @pytest.fixture(scope="module")
