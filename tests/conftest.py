@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,8 @@ with suppress(ValueError):
 
 # These files take longest; whichever worker came to one of them last would keep all waiting.
 LONG = (
-    *("test_automation", "test_page", "test_crash", "test_flickr_sync", "test_finding"),
-    *("test_postgres", "test_dagster", "test_cli", "test_bad_input", "test_object_store"),
+    *("test_automation", "test_page", "test_postgres", "test_crash", "test_dagster"),
+    *("test_bad_input", "test_flickr_sync", "test_finding", "test_cli", "test_object_store"),
     *("test_third_source", "test_staleness", "test_base_path", "test_everyone", "test_wheel"),
     *("test_demo", "test_preview", "test_library_page", "test_flickr_interrupted"),
     "test_flickr_command_line",
@@ -56,6 +57,16 @@ def _quick_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from tests.quick_dagster import databases_kept_open, make_empty_databases
 
     with databases_kept_open(built_once(tmp_path_factory, "dagster", make_empty_databases)):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_gazetteer() -> Iterator[None]:
+    """A process of the tests publishes a hundred times, and would read all towns each time."""
+    from pipeline.snapshot import places
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "Gazetteer", cache(places.Gazetteer))
         yield
 
 
