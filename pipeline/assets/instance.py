@@ -33,7 +33,7 @@ UNFINISHED = [
 _PROCESS_TAG = "albumscope/process"
 _LIBRARY_KEY = "albumscope/library"  # of what is remembered in Dagster's storage
 _BASE_DIR = re.compile(r"""^\s*base_dir: *["']?([^\s"'#]+)""", re.MULTILINE)
-_POOLS = {"flickr", "gpu", "captioner", "ocr"}  # of the assets
+_POOLS = {"flickr", "gpu", "captioner", "ocr", "faces"}  # of the assets
 
 
 def dagster_home(settings: Settings) -> Path:
