@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     faces: bool = True
     face_likeness: Annotated[float, Field(gt=0, lt=1)] = 0.4
     faces_a_person: PositiveInt = 2
-    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.17
+    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.18
     device: Literal["auto", "cuda", "cpu"] = "auto"
     batch_size: PositiveInt | None = None
     flickr_api_key: SecretStr | None = None

@@ -7,15 +7,15 @@ null distribution: Efron, 2004, doi 10.1198/016214504000000089), in standard dev
 mean; and a text that the typical photo scores highly for loses as much. Where the model has learnt
 itself how its cosines turn into odds, as SigLIP has, those are taken instead.
 
-To it is added what the photo's caption says, measured against chance as well, and how many of the
-text's words the photo has. Logistic regression on judged queries turns the sum into a probability
-(Platt scaling: Platt, 1999). A test fits the ``WEIGHTS``, and benchmarks/search_quality.py compares
-this with other ways.
+To it is added what the photo's caption says, measured against chance as well, how many of the
+text's words the photo has, and whether the text says anything at all. Logistic regression on judged
+queries turns the sum into a probability (Platt scaling: Platt, 1999). A test fits the ``WEIGHTS``,
+and benchmarks/search_quality.py compares this with other ways.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,37 +37,41 @@ al., 2023, arXiv 2303.15343). Its bias has learnt these odds; with them taken ou
 how much likelier a match is than before the photo was seen (Elkan, 2001)."""
 
 
-class Weights(NamedTuple):
-    """What one unit of each kind of evidence adds to the log odds of a match."""
+Number = TypeVar("Number", float, Values)
 
-    visual: float
-    caption: float
-    words: float
+
+class Weights(NamedTuple, Generic[Number]):
+    """What one unit of each kind of evidence adds to the log odds of a match; ``prior`` are the log
+    odds without any, in a library of one photo."""
+
+    visual: Number
+    caption: Number
+    words: Number
+    sense: Number
+    prior: Number
 
 
 class Evidence(NamedTuple):
-    """What speaks for a match of a text and n photos; each of shape (n,).
+    """What speaks for a match of a text and n photos; the first three of shape (n,).
 
     ``visual`` and ``caption`` are in standard deviations above chance, NaN for photos without such
-    a vector; ``words`` is the share of the text's words that a photo's texts have, 0 to 1.
+    a vector; ``words`` is the share of the text's words that a photo's texts have, 0 to 1;
+    ``sense`` is how much the text means at all, at most ``SENSE``.
     """
 
     visual: Values
     caption: Values
     words: Values
+    sense: float
 
 
 # Fitted to tests/search_app/search/judged_queries.json, by which of visual and caption a photo has.
 WEIGHTS = {
-    (True, True): Weights(0.73, 0.73, 1.46),
-    (True, False): Weights(1.25, 0.0, 6.45),
-    (False, True): Weights(0.0, 1.04, 1.91),
-    (False, False): Weights(0.0, 0.0, 8.39),
+    (True, True): Weights(0.70, 0.70, 1.39, 2.10, -3.10),
+    (True, False): Weights(1.12, 0.0, 6.31, 3.89, -3.01),
+    (False, True): Weights(0.0, 0.98, 2.99, 1.86, -2.90),
+    (False, False): Weights(0.0, 0.0, 8.39, 0.0, -1.68),
 }
-PRIOR = -1.97
-"""Log odds of a match before anything is known, for a library of one photo. They fall by half the
-logarithm of the number of photos, as if of n photos the square root of n matched a query: more than
-one, as large libraries have many of a kind, and fewer than a fixed share."""
 
 
 @dataclass(frozen=True)
@@ -178,19 +182,32 @@ def log_odds(kinds: Evidence) -> Values:
 
     Where people wrote all words of the text, no model's doubt counts against that.
     """
-    has_visual, has_caption = ~np.isnan(kinds.visual), ~np.isnan(kinds.caption)
-    weights = np.asarray(
-        [WEIGHTS[has] for has in zip(has_visual.tolist(), has_caption.tolist(), strict=True)]
-    ).reshape(-1, 3)
-    values = np.nan_to_num(np.stack(kinds, axis=1))
-    odds = np.asarray((weights * values).sum(axis=1))
-    is_written = values[:, Evidence._fields.index("words")] >= 1 - 1e-9
+    weights = _weights(kinds)
+    odds = (
+        weights.visual * np.nan_to_num(kinds.visual)
+        + weights.caption * np.nan_to_num(kinds.caption)
+        + weights.words * kinds.words
+    )
+    is_written = kinds.words >= 1 - 1e-9
     return np.where(is_written, np.maximum(odds, WEIGHTS[False, False].words), odds)
 
 
-def prior(photos: int) -> float:
-    """The log odds of a match before anything is known, in a library of so many photos."""
-    return PRIOR - 0.5 * float(np.log(max(photos, 1)))
+def prior(kinds: Evidence, photos: int) -> Values:
+    """The log odds of a match before the photo is known, in a library of so many, shape (n,).
+
+    They fall by half the logarithm of the number of photos, as if of n photos the square root of n
+    matched a query: more than one, as large libraries have many of a kind, and fewer than a fixed
+    share.
+    """
+    weights = _weights(kinds)
+    return np.asarray(weights.prior + weights.sense * kinds.sense - 0.5 * np.log(max(photos, 1)))
+
+
+def _weights(kinds: Evidence) -> Weights[Values]:
+    """The weights for each of n photos: each field has shape (n,)."""
+    has = zip((~np.isnan(kinds.visual)).tolist(), (~np.isnan(kinds.caption)).tolist(), strict=True)
+    rows = np.asarray([WEIGHTS[each] for each in has]).reshape(-1, len(Weights._fields))
+    return Weights(*rows.T)
 
 
 def all_match(terms: Sequence[tuple[float, Values]]) -> Values:

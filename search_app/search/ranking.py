@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.encoders import Vectors
+from pipeline.models.encoders import SENSE, Vectors
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
 from search_app.search import evidence
@@ -51,12 +51,14 @@ class Term:
     """A text or a picture that is searched for, or with a negative weight searched away from.
 
     ``visual`` and ``caption`` are its vectors in the two spaces, None where it has none there.
+    ``sense`` is how much a text means at all, at most ``SENSE``.
     """
 
     weight: float
     text: str | None
     visual: Vectors | None
     caption: Vectors | None
+    sense: float = SENSE
 
 
 def rankings(
@@ -84,11 +86,11 @@ def log_odds(terms: Sequence[Term], kinds: Iterable[Evidence], photos: int) -> V
     It has to match every wanted text and picture, each as much as it weighs. Whatever speaks for an
     unwanted one speaks against the photo. ``kinds`` has the evidence for each term.
     """
+    kinds = list(kinds)
     found = [evidence.log_odds(each) for each in kinds]
-    prior = evidence.prior(photos)
     wanted = [
-        (term.weight, odds + prior)
-        for term, odds in zip(terms, found, strict=True)
+        (term.weight, odds + evidence.prior(each, photos))
+        for term, odds, each in zip(terms, found, kinds, strict=True)
         if term.weight > 0
     ]
     total = evidence.all_match(wanted) if wanted else np.zeros_like(found[0])
@@ -129,7 +131,7 @@ def evidence_for(
         if term.caption is not None and spaces.caption.index.present.any():
             caption = spaces.caption.chance.of_text(term.caption, photos["caption"])
         share = none if texts is None else evidence.word_share(snapshot, term.text or "", texts)
-        yield Evidence(visual, caption, share)
+        yield Evidence(visual, caption, share, term.sense)
 
 
 def _mixed(terms: Sequence[Term], part: str) -> Vectors | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import AlbumscopeError
-from pipeline.models.encoders import Vectors
+from pipeline.models.encoders import SENSE, SenseEncoder, Vectors
 from pipeline.photos.files import photo_file
 from pipeline.settings import Settings
 from pipeline.snapshot.reading import Snapshot
@@ -255,9 +255,13 @@ class Searcher:
             visual = list(self._spaces.visual.encoder.encode_texts(texts))
         if texts and mode in {"caption", "hybrid"}:
             caption = list(self._spaces.caption.encoder.encode_texts(texts))
+        encoder = self._spaces.caption.encoder if texts and mode != "text" else None
+        sense = encoder.sense(texts) if isinstance(encoder, SenseEncoder) else [SENSE] * len(texts)
         terms = [
-            Term(text.weight, text.text, *vectors)
-            for text, *vectors in zip(parsed.texts, visual, caption, strict=True)
+            Term(text.weight, text.text, of_photo, of_caption, float(means))
+            for text, of_photo, of_caption, means in zip(
+                parsed.texts, visual, caption, sense, strict=True
+            )
         ]
         if mode in {"visual", "hybrid"}:
             if query.images:

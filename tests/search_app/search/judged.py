@@ -97,31 +97,31 @@ def mean_over(
     return float(np.mean([measure(scores[row], judged.grades[row]) for row in rows]))
 
 
-def fitted_weights(
-    searcher: Searcher, judged: Judged
-) -> tuple[dict[tuple[bool, bool], Weights], float]:
-    """The weights and the prior that logistic regression gives the kinds of evidence.
+def fitted_weights(searcher: Searcher, judged: Judged) -> dict[tuple[bool, bool], Weights[float]]:
+    """What ``WEIGHTS`` of search_app/search/evidence.py should be: logistic regression gives them.
 
-    They are what ``WEIGHTS`` and ``PRIOR`` of search_app/search/evidence.py should be.
+    What photos show is weak evidence by itself: there a right photo that is left out counts for
+    e times as bad as a wrong one that is shown.
     """
     rows = np.flatnonzero(~judged.held_out)
     kinds = [searcher.evidence(judged.queries[row]) for row in rows]
-    visual, caption, words = (np.concatenate(kind) for kind in zip(*kinds, strict=True))
+    photos = judged.grades.shape[1]
+    visual, caption, words = (np.concatenate([each[kind] for each in kinds]) for kind in range(3))
+    sense = np.repeat([each.sense for each in kinds], photos)
     matches = (judged.grades[rows] > 0).ravel()
 
     def fit(*columns: Scores) -> tuple[list[float], float]:
         model = LogisticRegression(C=10).fit(np.stack(columns, axis=1), matches)
-        return model.coef_[0].tolist(), float(model.intercept_[0])
+        return model.coef_[0].tolist(), float(model.intercept_[0]) + 0.5 * float(np.log(photos))
 
     # Few queries tell three weights apart badly: what shows counts as much as what is told of it.
-    ((both,), intercept) = fit(visual + caption + 2 * words)
-    (seen, seen_words), _ = fit(visual, words)
-    (told, told_words), _ = fit(caption, words)
-    (words_alone,), _ = fit(words)
-    weights = {
-        (True, True): Weights(both, both, 2 * both),
-        (True, False): Weights(seen, 0.0, seen_words),
-        (False, True): Weights(0.0, told, told_words),
-        (False, False): Weights(0.0, 0.0, words_alone),
+    (both, both_sense), both_prior = fit(visual + caption + 2 * words, sense)
+    (seen, seen_words, seen_sense), seen_prior = fit(visual, words, sense)
+    (told, told_words, told_sense), told_prior = fit(caption, words, sense)
+    (words_alone,), words_prior = fit(words)
+    return {
+        (True, True): Weights(both, both, 2 * both, both_sense, both_prior),
+        (True, False): Weights(seen, 0.0, seen_words, seen_sense, seen_prior + 1),
+        (False, True): Weights(0.0, told, told_words, told_sense, told_prior),
+        (False, False): Weights(0.0, 0.0, words_alone, 0.0, words_prior),
     }
-    return weights, intercept + 0.5 * float(np.log(judged.grades.shape[1]))

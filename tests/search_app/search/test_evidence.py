@@ -17,6 +17,7 @@ from search_app.search.evidence import WEIGHTS, Evidence
 from search_app.search.searcher import Query, Searcher
 from search_app.search.unrelated_texts import UNRELATED_TEXTS, unrelated_vectors
 from tests.search_app.conftest import sync_folder
+from tests.search_app.search.test_searcher import NONSENSE
 from tests.search_app.searching import searcher_of
 
 PHOTOS = 40
@@ -103,6 +104,7 @@ def test_what_a_photo_lacks_does_not_count() -> None:
         visual=np.array([2.0, 2.0, nan, nan]),
         caption=np.array([3.0, nan, 3.0, nan]),
         words=np.array([0.5, 0.5, 0.5, 0.5]),
+        sense=0.5,
     )
     both, seen, told, neither = (WEIGHTS[has] for has in
         [(True, True), (True, False), (False, True), (False, False)])  # fmt: skip
@@ -117,7 +119,8 @@ def test_what_a_photo_lacks_does_not_count() -> None:
 
 
 def test_a_match_is_less_likely_in_a_larger_library() -> None:
-    odds = [np.exp(evidence.prior(photos)) for photos in (100, 10_000)]
+    kinds = Evidence(np.zeros(1), np.zeros(1), np.zeros(1), sense=0.5)
+    odds = [np.exp(evidence.prior(kinds, photos)) for photos in (100, 10_000)]
     assert odds[0] / odds[1] == pytest.approx(10)  # by the square root
 
 
@@ -137,12 +140,13 @@ def test_a_photo_has_to_match_all_that_is_wanted() -> None:
 def test_without_captions_the_photos_and_their_titles_speak(
     demo_folder_without_captions: Searcher,
 ) -> None:
-    """Probabilities come from what photos show and their words; nonsense still matches nothing."""
+    """Probabilities come from what photos show and their words; hardly any nonsense matches."""
     searcher, least = demo_folder_without_captions, Settings().min_probability
     hit = searcher.search(Query("two dogs", min_probability=least))[0]
     assert hit.title == "two dogs"
     assert [found.part for found in hit.found_by] == ["visual", "text"]
-    assert searcher.search(Query("blorf snozzle wibbet", min_probability=least)) == []
+    found = [text for text in NONSENSE if searcher.search(Query(text, min_probability=least))]
+    assert len(found) <= 2
 
 
 @pytest.fixture
