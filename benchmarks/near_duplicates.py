@@ -29,7 +29,7 @@ from pipeline.photos.decoding import open_photo
 from search_app.search.near_duplicates import BURST, SAME
 
 DEMO = Path(__file__).resolve().parents[1] / "data" / "demo"
-COSINES = (0.95, 0.97, BURST, 0.985, 0.99, 0.995, 0.998, SAME)
+COSINES = (0.93, BURST, 0.96, 0.97, 0.98, SAME, 0.99, 0.995)
 
 
 def cropped(image: Image.Image, left: float, top: float, share: float) -> Image.Image:

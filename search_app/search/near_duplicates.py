@@ -13,9 +13,9 @@ from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import in_rows
 
 BURST_SECONDS = 5
-BURST = 0.98
+BURST = 0.95
 """The least cosine of photos that were taken within so many seconds of each other."""
-SAME = 0.999
+SAME = 0.985
 """The least cosine where the time of one of them is not known."""
 
 

@@ -39,11 +39,12 @@ weaving loom, wild boar, wind turbine, winter landscape, wolf
 def unrelated_vectors(encoder: TextEncoder) -> Vectors:
     """Return one row of length 1 for each of the texts, as ``encoder.encode_texts`` does.
 
-    Those of the embedded model are read from a file: to compute them takes as long as a search.
+    Those of the embedded models are read from a file: to compute them takes as long as a search.
+    The encoder of photos has zeros after what the text encoder has.
     """
     if encoder.name == "embedded":
-        vectors: Vectors = np.load(_FILE)
-        return vectors
+        meaning: Vectors = np.load(_FILE)
+        return np.pad(meaning, [(0, 0), (0, encoder.dimension - meaning.shape[1])])
     return encoder.encode_texts(UNRELATED_TEXTS)
 
 

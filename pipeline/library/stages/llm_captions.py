@@ -14,8 +14,16 @@ from pipeline.errors import CaptionerError, PhotoError
 from pipeline.library.precedence import TIME_AND_PLACE
 from pipeline.library.stages.stage import DECODING_THREADS, Made, Photo, StageOfPhotos
 from pipeline.library.tables import Tables
-from pipeline.models.captioners import Caption, Captioner, PhotoContext, SlowCaptioner
+from pipeline.models.captioners import (
+    Caption,
+    Captioner,
+    LabelCaptioner,
+    PhotoContext,
+    SlowCaptioner,
+)
 from pipeline.models.captioners.loading import load_captioner
+from pipeline.models.encoders import Labels
+from pipeline.models.encoders.embedded import EmbeddedEncoder
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.look_ahead import map_ahead
 from pipeline.rows import Row
@@ -52,31 +60,40 @@ class LlmCaptions(StageOfPhotos):
         if captioner is None:
             return
         exif = self._exif(album["album_id"])
+        by_labels = captioner if isinstance(captioner, LabelCaptioner) else None
+        labels = self._labels(album["album_id"]) if by_labels else {}
         unavailable: CaptionerError | None = None
 
-        def describe(decoded: tuple[Photo, Image.Image | PhotoError]) -> Caption | None:
+        def look(photo: Photo) -> Image.Image | None:
+            known = photo.sha256 in labels
+            return None if known else open_photo(self.file(photo), captioner.image_size)
+
+        def describe(looked: tuple[Photo, Image.Image | PhotoError | None]) -> Caption | None:
             nonlocal unavailable
-            photo, image = decoded
+            photo, image = looked
             if isinstance(image, PhotoError):
                 raise image
             if unavailable:
                 return None
             context = PhotoContext(photo.title, album["title"], exif.get(photo.image_id, {}))
+            if by_labels and image is None:
+                return by_labels.describe_labels(labels[photo.sha256], context)
+            assert image
             try:
                 return captioner.describe(image, context)
             except CaptionerError as error:
                 unavailable = error
                 return None
 
-        decoded = map_ahead(
-            lambda photo: open_photo(self.file(photo), captioner.image_size),
+        looked = map_ahead(
+            look,
             takewhile(lambda _: not unavailable, items),
             threads=DECODING_THREADS,
             look_ahead=2 * DECODING_THREADS,
         )
         described = map_ahead(
             describe,
-            decoded,
+            looked,
             threads=captioner.in_flight,
             look_ahead=captioner.in_flight,
             stop=captioner.stopped if isinstance(captioner, SlowCaptioner) else None,
@@ -98,6 +115,15 @@ class LlmCaptions(StageOfPhotos):
         return load_captioner(
             settings.caption_model, settings.ollama_host, settings.caption_language
         )
+
+    def _labels(self, album_id: str) -> dict[str, Labels]:
+        """What the embedded encoder has seen in photos of an album, by their sha256."""
+        columns = ["sha256", "producer", "labels", "label_probabilities"]
+        return {
+            row["sha256"]: dict(zip(row["labels"], row["label_probabilities"], strict=True))
+            for row in self.tables.read("siglip_embeddings", album_id, columns).to_pylist()
+            if row["producer"] == EmbeddedEncoder.producer and row["labels"] is not None
+        }
 
     def _exif(self, album_id: str) -> dict[int, Row]:
         """What is known of each photo, in the columns of table ``exif``."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import islice, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from pipeline.errors import PhotoError
 from pipeline.library.stages.stage import DECODING_THREADS, Photo, StageOfPhotos
+from pipeline.models.encoders import Encoder, LabellingEncoder
 from pipeline.models.encoders.loading import embed_producer, load_encoder
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.look_ahead import map_ahead
@@ -38,11 +39,9 @@ class SiglipEmbeddings(StageOfPhotos):
 
         def embed(batch: list[tuple[Photo, Prepared]]) -> list[tuple[Photo, Row | PhotoError]]:
             good = [pixels for _, pixels in batch if not isinstance(pixels, PhotoError)]
-            vectors = iter(encoder.encode_prepared(good) if good else ())
+            rows = iter(_rows(encoder, good) if good else ())
             return [
-                (photo, pixels)
-                if isinstance(pixels, PhotoError)
-                else (photo, {"model_name": encoder.name, "embedding": next(vectors)})
+                (photo, pixels if isinstance(pixels, PhotoError) else next(rows))
                 for photo, pixels in batch
             ]
 
@@ -57,3 +56,18 @@ class SiglipEmbeddings(StageOfPhotos):
         for _, rows in map_ahead(embed, batches, threads=at_once, look_ahead=2 * at_once):
             assert not isinstance(rows, PhotoError)
             yield from rows
+
+
+def _rows(encoder: Encoder, batch: Sequence[NDArray[np.float32]]) -> Iterator[Row]:
+    """The vector of each prepared photo and, where the encoder knows it, what the photo shows."""
+    if isinstance(encoder, LabellingEncoder):
+        vectors, labels = encoder.encode_and_label(batch)
+    else:
+        vectors, labels = encoder.encode_prepared(batch), ()
+    for vector, seen in zip_longest(vectors, labels):
+        yield {
+            "model_name": encoder.name,
+            "embedding": vector,
+            "labels": None if seen is None else list(seen),
+            "label_probabilities": None if seen is None else list(seen.values()),
+        }

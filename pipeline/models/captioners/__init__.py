@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from PIL import Image
 
+from pipeline.models.encoders import Labels
+
 
 @dataclass(frozen=True)
 class Caption:
@@ -58,3 +60,12 @@ class SlowCaptioner(Captioner, Protocol):
     """Told of the caption as far as it goes, again and again while it grows."""
     stopped: threading.Event
     """Once set, nobody wants what is being described any more."""
+
+
+@runtime_checkable
+class LabelCaptioner(Captioner, Protocol):
+    """A captioner that needs no look at a photo of which the embedded encoder has labels."""
+
+    def describe_labels(self, labels: Labels, context: PhotoContext) -> Caption:
+        """Describe a photo that shows this."""
+        ...

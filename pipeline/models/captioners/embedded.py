@@ -1,17 +1,15 @@
 """The embedded captioner: what an ImageNet classifier sees and what EXIF knows, in a sentence."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.models import imagenet
 from pipeline.models.captioners import Caption, PhotoContext
+from pipeline.models.encoders import Labels
 from pipeline.photos.camera_name import camera_name
 from pipeline.photos.dates import in_english
 
@@ -20,8 +18,6 @@ CODE_VERSION = 4
 
 PROBABLE = 0.5
 """From this probability on, a label is "probably" right: more likely than not."""
-POSSIBLE = 0.15
-"""Less likely labels are not mentioned."""
 
 _MOST_IN_SENTENCE = 3
 _PEOPLE = frozenset({"baseball player", "groom", "scuba diver"})
@@ -48,25 +44,21 @@ class EmbeddedCaptioner:
 
     def describe(self, image: Image.Image, context: PhotoContext) -> Caption:
         """Describe one upright RGB photo; its tags are the likely labels, the likeliest first."""
-        likely = _likely_labels(imagenet.probabilities([imagenet.prepare(image)])[0])
-        people = any(likely.get(label, 0) >= PROBABLE for label in _PEOPLE)
+        seen = imagenet.look([imagenet.prepare(image)])
+        return self.describe_labels(imagenet.likely_labels(seen.probabilities[0]), context)
+
+    def describe_labels(self, labels: Labels, context: PhotoContext) -> Caption:
+        """Describe a photo of which the embedded encoder has said what it shows."""
+        people = any(labels.get(label, 0) >= PROBABLE for label in _PEOPLE)
         return Caption(
-            caption=_sentences(likely, _taken(context.exif)),
-            tags=list(dict.fromkeys(label.lower() for label in likely)),
+            caption=_sentences(labels, _taken(context.exif)),
+            tags=list(dict.fromkeys(label.lower() for label in labels)),
             # That no label says so does not mean that nobody is there.
             has_people=True if people else None,
         )
 
 
-def _likely_labels(probabilities: NDArray[np.float32]) -> dict[str, float]:
-    """Return the labels worth a mention with their probabilities, the likeliest first."""
-    totals: Counter[str] = Counter()  # some classes share a label
-    for label, probability in zip(imagenet.labels(), probabilities.tolist(), strict=True):
-        totals[label] += probability
-    return {label: total for label, total in totals.most_common() if total >= POSSIBLE}
-
-
-def _sentences(likely: Mapping[str, float], taken: str) -> str:
+def _sentences(likely: Labels, taken: str) -> str:
     if not likely:
         return f"A photo taken {taken}." if taken else "A photo."
     hedge = "Probably" if max(likely.values()) >= PROBABLE else "Perhaps"

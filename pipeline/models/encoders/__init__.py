@@ -1,7 +1,7 @@
 """Encoders: models that put photos and texts into one vector space."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,15 @@ from PIL import Image
 
 Vectors = NDArray[np.float32]
 """Shape (n, dimension), float32, each row of Euclidean length 1."""
+
+Labels = Mapping[str, float]
+"""What a photo likely shows, with the probability of each, the likeliest first."""
+
+
+def unit_rows(vectors: Vectors) -> Vectors:
+    """Return each row scaled to length 1."""
+    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 class TextEncoder(Protocol):
@@ -20,6 +29,19 @@ class TextEncoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Return one row for each text, in order."""
+        ...
+
+
+SENSE = 0.6
+"""The ``sense`` of a text that surely says something, as far as is known."""
+
+
+@runtime_checkable
+class SenseEncoder(TextEncoder, Protocol):
+    """A text encoder that can tell whether a text says anything."""
+
+    def sense(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return how much each text means, shape (len(texts),), at most ``SENSE``."""
         ...
 
 
@@ -54,4 +76,15 @@ class Encoder(TextEncoder, Protocol):
 
     def match_probability(self, cosines: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """Turn text-photo cosines into match probabilities; None if the model cannot."""
+        ...
+
+
+@runtime_checkable
+class LabellingEncoder(Encoder, Protocol):
+    """An encoder that can also say what a photo shows, as it knows that by the way."""
+
+    def encode_and_label(
+        self, batch: Sequence[NDArray[np.float32]]
+    ) -> tuple[Vectors, Sequence[Labels]]:
+        """Return what ``encode_prepared`` does, and the labels of each photo."""
         ...

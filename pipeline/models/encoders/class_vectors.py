@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.models import imagenet
-from pipeline.models.encoders import Vectors
+from pipeline.models.encoders import Vectors, unit_rows
 from pipeline.models.encoders.text_loading import load_text_encoder
 
 _FILE = Path(__file__).with_suffix(".npy")
@@ -30,12 +30,6 @@ def compute(classes: slice = slice(None)) -> Vectors:
     """
     encode = load_text_encoder("embedded", "cpu").encode_texts
     return unit_rows(encode(imagenet.names()[classes]) + encode(imagenet.descriptions()[classes]))
-
-
-def unit_rows(vectors: Vectors) -> Vectors:
-    """Return each row scaled to length 1."""
-    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
 
 
 if __name__ == "__main__":

