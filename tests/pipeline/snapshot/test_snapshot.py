@@ -71,7 +71,7 @@ def test_tables_and_columns_of_the_design(demo_library: Path) -> None:
         if table == "images":
             assert (types["image_id"], types["tags"]) == ("BIGINT", "VARCHAR[]")
         if table == "image_embeddings":
-            assert types["embedding"] == "FLOAT[384]"
+            assert types["embedding"] == "FLOAT[640]"
         if table == "exif":
             assert (types["flash"], types["taken_at"], types["raw"]) == (
                 "BOOLEAN", "TIMESTAMP", "JSON",
