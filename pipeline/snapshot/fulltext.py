@@ -34,10 +34,10 @@ MODELS_WORD = 0.5
 
 _CJK = "\u2e80-\u2fdf\u3005-\u3007\u3031-\u3035\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _CJK += "\U00020000-\U0003ffff"
-_RUNS = re.compile(rf"{emoji.PATTERN}|[{_CJK}]+|[^\W_{_CJK}]+")
+RUNS = re.compile(rf"{emoji.PATTERN}|[{_CJK}]+|[^\W_{_CJK}]+")
 _IS_CJK = re.compile(rf"[{_CJK}]")
 _IS_CYRILLIC = re.compile("[\u0400-\u04ff]")
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     ["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"]
 )
 _LATIN_ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
@@ -59,7 +59,7 @@ def _runs(text: str) -> list[str]:
     plain = unicodedata.normalize(
         "NFC", _LATIN_ACCENTS.sub("", unicodedata.normalize("NFD", folded))
     )
-    return [emoji.plain(run) for run in _RUNS.findall(plain)]
+    return [emoji.plain(run) for run in RUNS.findall(plain)]
 
 
 def query_words(text: str) -> str:
@@ -73,7 +73,7 @@ def query_words(text: str) -> str:
     telling = [
         word
         for word in all_words
-        if word not in _FUNCTION_WORDS and not (has_pairs and len(word) == 1 and is_cjk(word))
+        if word not in FUNCTION_WORDS and not (has_pairs and len(word) == 1 and is_cjk(word))
     ]
     return " ".join(telling or all_words)
 

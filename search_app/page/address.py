@@ -158,6 +158,7 @@ def _photo() -> _Parameter[int | None]:
 
 _PARAMETERS: dict[str, _Parameter[Any]] = {
     "q": _Parameter(str, lambda texts: texts[-1], lambda value: [value] if value else []),
+    "off": _texts(),
     "event": _texts(),
     "year": _Parameter(list, lambda texts: [*map(int, texts)], lambda years: [*map(str, years)]),
     "album": _texts(),

@@ -28,8 +28,9 @@ from pipeline.settings import load_settings
 from pipeline.sources.registry import SOURCES
 from search_app.page import pictures, takeaway
 from search_app.page.session import current_snapshot, sign_in_secret
+from search_app.search.parsed import Part
 from search_app.search.parts import cut_out
-from search_app.search.query import Part, read_part
+from search_app.search.query import read_part
 from search_app.search.searcher import Searcher
 
 Size = Literal["grid", "large"]

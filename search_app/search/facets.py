@@ -25,7 +25,7 @@ from search_app.search.filters import (
     intersection,
     plain_tag,
 )
-from search_app.search.query import ParsedQuery
+from search_app.search.parsed import ParsedQuery
 
 MOST_TAGS = 50
 """The most frequent ones are offered; a query can ask for any."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
-from search_app.search.query import Fields, ParsedQuery
+from search_app.search.parsed import Fields, ParsedQuery
 
 Mask = NDArray[np.bool_]
 Condition = tuple[str, list[Any]]
@@ -109,6 +109,11 @@ def allowed_rows(
         kept.append(_in_albums(albums))
     kept += [_any(choices) for choices in _photo_conditions(snapshot, query.only)]
     kept += [_has_words(phrase) for phrase in query.phrases]
+    kept += [
+        _any(_fits_all(snapshot, fields) for fields in reading.any_of)
+        for reading in query.readings
+        if reading.is_on and reading.is_certain
+    ]
     left_out = [_any(choices) for choices in _photo_conditions(snapshot, query.never)]
     left_out += [_has_words(words) for words in query.without]
     never = query.never
@@ -215,8 +220,22 @@ def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition
             ("rating BETWEEN coalesce(?, 1) AND coalesce(?, 5)", [first, last])
             for first, last in fields.ratings
         ],
+        [_is_day(month, day) for month, day in fields.days],
+        [_contains("local_filename", wanted) for wanted in fields.files],
     ]
     return [choices for choices in by_field if choices]
+
+
+def _fits_all(snapshot: Snapshot, fields: Fields) -> Condition:
+    """A condition for all fields that are given, those about albums too."""
+    conditions = [_any(choices) for choices in _photo_conditions(snapshot, fields)]
+    albums = allowed_albums(snapshot, Filters(), fields)
+    if albums is not None:
+        conditions.append(_in_albums(albums))
+    return (
+        " AND ".join(f"({sql})" for sql, _ in conditions),
+        [value for _, values in conditions for value in values],
+    )
 
 
 def _contains(text: str, wanted: str) -> Condition:
@@ -264,6 +283,15 @@ def _has_tag(snapshot: Snapshot, wanted: Iterable[str]) -> Condition:
     return f"list_has_any({tags}, ?::VARCHAR[])", [
         [tag for (tag,) in known.fetchall() if plain_tag(tag) in plain]
     ]
+
+
+def _is_day(month: int, day: int | None) -> Condition:
+    """A month of any year, or a day of it, of a time that is known so well."""
+    if day is None:
+        known = "taken_precision NOT IN ('year', 'circa')"
+        return f"month(taken_at) = ? AND {known}", [month]
+    known = "taken_precision NOT IN ('month', 'year', 'circa')"
+    return f"month(taken_at) = ? AND day(taken_at) = ? AND {known}", [month, day]
 
 
 def _is_place(wanted: str) -> Condition:

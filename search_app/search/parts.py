@@ -5,7 +5,7 @@ import math
 from PIL import Image
 
 from pipeline.photos.decoding import open_photo
-from search_app.search.query import Part
+from search_app.search.parsed import Part
 
 
 def cut_out(path: str, part: Part) -> Image.Image:

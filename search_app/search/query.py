@@ -9,11 +9,11 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pipeline import emoji
+from search_app.search.parsed import Fields, Interval, ParsedQuery, Part, PhotoRef, Place, Text
 
 _QUOTES = (('"“”„‟＂', '"“”‟＂'), ("«»", "«»"), ("「", "」"), ("『", "』"))
 _CLOSING = {opening: closing for openings, closing in _QUOTES for opening in openings}
@@ -46,99 +46,6 @@ _ADDRESS = re.compile(
 _MAX_WEIGHT = 10
 _MAX_DIGITS = 9  # of a count
 _MAX_SHOWN = 60  # characters of a query that a message repeats
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text that is searched for; one with a negative weight pushes away."""
-
-    text: str
-    weight: float
-
-
-class Part(NamedTuple):
-    """A part of a photo: its edges in percent of the photo's width and height."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
-@dataclass(frozen=True)
-class PhotoRef:
-    """A photo of the library, or a part of it, that is searched with.
-
-    One with a negative weight pushes away.
-    """
-
-    image_id: int
-    weight: float
-    part: Part | None = None
-
-
-@dataclass(frozen=True)
-class Interval:
-    """The times from ``start`` on and before ``before``; None is no limit."""
-
-    start: datetime | None
-    before: datetime | None
-
-
-@dataclass(frozen=True)
-class Place:
-    """The places within ``radius_km`` of a point in degrees, south and west negative."""
-
-    latitude: float
-    longitude: float
-    radius_km: float
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Values for fields of a photo; a field without any lets every photo through.
-
-    ``years``, ``counts`` (of faces) and ``ratings`` are pairs of the first and the last, None being
-    no limit. Words are NFKC-folded.
-    """
-
-    cameras: tuple[str, ...] = ()
-    lenses: tuple[str, ...] = ()
-    albums: tuple[str, ...] = ()
-    events: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    years: tuple[tuple[int | None, int | None], ...] = ()
-    taken: tuple[Interval, ...] = ()
-    near: tuple[Place, ...] = ()
-    people: tuple[str, ...] = ()
-    counts: tuple[tuple[int | None, int | None], ...] = ()
-    creators: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-    ratings: tuple[tuple[int | None, int | None], ...] = ()
-
-
-@dataclass(frozen=True)
-class ParsedQuery:
-    """A query taken apart.
-
-    ``texts`` has those that push away last. ``phrases`` must occur in the words of a photo, what is
-    in ``without`` must not; each has a letter, a digit or an emoji. A photo fits if it has, of
-    every field in ``only``, one of the values, and none in ``never``. ``problems`` are sentences
-    for people.
-    """
-
-    texts: tuple[Text, ...] = ()
-    photos: tuple[PhotoRef, ...] = ()
-    phrases: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    only: Fields = Fields()
-    never: Fields = Fields()
-    problems: tuple[str, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is asked; a query of fields alone asks for the photos that fit."""
-        return self == ParsedQuery(problems=self.problems)
 
 
 def parse(text: str) -> ParsedQuery:

@@ -1,7 +1,7 @@
 """Which photos are nearest to what is searched for, and how likely each matches it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,8 @@ from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
 from search_app.search import evidence
 from search_app.search.evidence import Evidence, Values
+from search_app.search.filters import allowed_rows, intersection
+from search_app.search.parsed import ParsedQuery, Reading
 from search_app.search.spaces import VectorSpaces
 
 Mode = Literal["visual", "caption", "text", "hybrid"]
@@ -78,6 +80,20 @@ def rankings(
     if mode in {"text", "hybrid"} and (text or mode == "text"):
         found["text"] = _full_text(snapshot, text, depth, allowed)
     return found
+
+
+def meant_by(
+    snapshot: Snapshot, readings: Iterable[Reading], allowed: NDArray[np.bool_] | None
+) -> dict[int, set[str]]:
+    """By row, the words of readings that are not certain but that the photo fits."""
+    meant: dict[int, set[str]] = {}
+    for reading in readings:
+        if reading.is_on and not reading.is_certain:
+            asked = ParsedQuery(readings=(replace(reading, is_certain=True),))
+            fitting = intersection([allowed_rows(snapshot, None, asked), allowed])
+            for row in [] if fitting is None else np.flatnonzero(fitting).tolist():
+                meant.setdefault(row, set()).update(fulltext.query_words(reading.typed).split())
+    return meant
 
 
 def log_odds(terms: Sequence[Term], kinds: Iterable[Evidence], photos: int) -> Values:

@@ -4,6 +4,7 @@ import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +20,15 @@ from search_app.search.evidence import Evidence
 from search_app.search.facets import FacetIndex, Facets
 from search_app.search.filters import Filters, Scope, allowed_albums, allowed_rows, intersection
 from search_app.search.hits import Hit
+from search_app.search.names import Names, Suggestion
+from search_app.search.parsed import Fields, ParsedQuery, PhotoRef, Text
 from search_app.search.photos import Columns
 from search_app.search.provenance import Provenance, provenance
-from search_app.search.query import Fields, ParsedQuery, PhotoRef, Text, parse
+from search_app.search.query import parse
 from search_app.search.ranking import Mode, Ranking, Term
 from search_app.search.sorting import Sort
 from search_app.search.spaces import VectorSpaces
+from search_app.search.understanding import understand
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,7 +47,8 @@ class Query:
     ``mode`` None is hybrid for a text alone and visual as soon as a picture is given. What matches
     with less than ``min_probability`` is left out; photos that were found by a picture have no
     probability and stay. A ``sort`` but by relevance puts the best 1,000 into that order before
-    ``k`` are taken. With ``fold`` photos that are nearly the same count as one.
+    ``k`` are taken. With ``fold`` photos that are nearly the same count as one. ``off`` has the
+    keys of readings of the text that were not meant.
     """
 
     text: str = ""
@@ -55,6 +60,7 @@ class Query:
     min_probability: float = 0.0
     sort: Sort = "relevance"
     fold: bool = False
+    off: Sequence[str] = ()
 
 
 class Searcher:
@@ -68,6 +74,7 @@ class Searcher:
         self._storage = open_storage(settings)
         self._indexing = threading.Lock()
         self._facet_index: FacetIndex | None = None
+        self._name_index: Names | None = None
 
     def close(self) -> None:
         """Close the snapshot: nothing may be asked any more."""
@@ -79,7 +86,7 @@ class Searcher:
         A query of fields alone lists the photos that fit them. What ``understand`` finds wrong with
         the text is left out.
         """
-        parsed = self.understand(query.text)
+        parsed = self.understand(query.text, query.off)
         has_picture = bool(query.images or parsed.photos or query.image_id is not None)
         mode = _checked_mode(query, parsed, has_picture)
         scope = self._scope(query.filters, parsed, _searched_with(query, parsed))
@@ -98,7 +105,13 @@ class Searcher:
             if mode == "hybrid"
             else by_part[mode].rows
         )
+        meant: dict[int, set[str]] = {}
+        if mode == "hybrid":
+            meant = ranking.meant_by(self.snapshot, parsed.readings, scope.rows)
+            rows = np.union1d(rows, [*meant][: max(best, _DEPTH)]).astype(np.int64)
         words = evidence.words_of(self.snapshot, rows) if mode in {"text", "hybrid"} else {}
+        for row in words.keys() & meant.keys():
+            words[row] |= dict.fromkeys(meant[row], 1.0)
         kinds = ranking.evidence_for(self.snapshot, self._spaces, terms, mode, rows, words)
         odds = ranking.log_odds(terms, kinds, self._count)
         has_probability = is_wanted and not has_picture
@@ -137,20 +150,32 @@ class Searcher:
             album_order=sorting.album_order(sort),
         )
 
-    def facets(self, filters: Filters, text: str = "") -> Facets:
+    def facets(self, filters: Filters, text: str = "", off: Sequence[str] = ()) -> Facets:
         """Count what the filters and the fields of a query leave, for each value of a filter.
 
         The filters' values have to be tuples, by which the last counts are remembered.
         """
-        parsed = parse(text)
+        parsed = self.understand(text, off)
         fields = ParsedQuery(
-            phrases=parsed.phrases, without=parsed.without, only=parsed.only, never=parsed.never
+            phrases=parsed.phrases,
+            without=parsed.without,
+            only=parsed.only,
+            never=parsed.never,
+            readings=parsed.readings,
         )
         return self._facets().count(filters, fields)
 
-    def understand(self, text: str) -> ParsedQuery:
-        """Take a text query apart; photos that the library has no vector of are a problem of it."""
+    def suggest(self, typed: str, language: str, most: int = 8) -> list[Suggestion]:
+        """Names of the library that begin like the last words of a text, for people to choose."""
+        return self._names().suggest(typed, language, most)
+
+    def understand(self, text: str, off: Sequence[str] = ()) -> ParsedQuery:
+        """Take a text query apart, with what its words mean; ``off`` has the keys of readings that
+        were not meant. Photos that the library has no vector of are a problem of it.
+        """
         parsed = parse(text)
+        if any(each.weight > 0 for each in parsed.texts):
+            parsed = understand(parsed, self.snapshot, self._names(), date.today(), off)
         if not parsed.photos:
             return parsed
         rows = photos.rows_of(self.snapshot, [photo.image_id for photo in parsed.photos])
@@ -214,6 +239,12 @@ class Searcher:
     def _count(self) -> int:
         """The number of photos."""
         return int(self.snapshot.manifest["tables"]["images"])
+
+    def _names(self) -> Names:
+        with self._indexing:
+            if self._name_index is None:
+                self._name_index = Names(self.snapshot)
+            return self._name_index
 
     def _facets(self) -> FacetIndex:
         with self._indexing:

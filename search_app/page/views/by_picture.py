@@ -18,7 +18,7 @@ from search_app.page.language import t
 from search_app.page.pictures import Upload
 from search_app.page.session import errors_shown
 from search_app.page.wording import title_of
-from search_app.search.query import ParsedQuery
+from search_app.search.parsed import ParsedQuery
 from search_app.search.searcher import Searcher
 
 _SHORT_SIDE = 768  # pixels: as large as a model may want it

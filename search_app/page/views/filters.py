@@ -21,7 +21,7 @@ def show(searcher: Searcher) -> None:
 
     They may be drawn after the photos that they let through: those are waited for.
     """
-    facets = searcher.facets(address.filters(), st.session_state.q)
+    facets = searcher.facets(address.filters(), st.session_state.q, tuple(st.session_state.off))
     with st.sidebar:
         st.subheader(t("Only photos"), anchor=False)
         _values(t("Event"), "event", facets.events)

@@ -23,8 +23,9 @@ from search_app.page.wording import (
     title_of,
 )
 from search_app.search.hits import Hit
+from search_app.search.parsed import Part
 from search_app.search.provenance import Provenance
-from search_app.search.query import Part, photo_term
+from search_app.search.query import photo_term
 from search_app.search.searcher import Searcher
 
 _OF_ADDRESSES = "%/:?#@!$&'*+,;=~"  # is left as it is; brackets would end a link

@@ -11,11 +11,12 @@ from search_app.page import address, charts, components, routes
 from search_app.page.language import country, t, tn
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector
-from search_app.page.views import by_picture, filters, preview, selection
+from search_app.page.views import by_picture, filters, preview, readings, selection
 from search_app.page.wording import literal, percent, title_of
 from search_app.search.filters import Filters
 from search_app.search.hits import Hit
-from search_app.search.query import ParsedQuery, photo_term
+from search_app.search.parsed import ParsedQuery
+from search_app.search.query import photo_term
 from search_app.search.ranking import Mode
 from search_app.search.searcher import Query, Searcher
 from search_app.search.sorting import Sort
@@ -74,11 +75,14 @@ def show() -> None:
 def _search_page(searcher: Searcher) -> None:
     state = st.session_state
     upload = _search_bar()
-    parsed = searcher.understand(state.q)
+    parsed = searcher.understand(state.q, tuple(state.off))
+    readings.show(parsed.readings)
     if parsed.problems:
         st.warning("  \n".join(map(literal, parsed.problems)), icon=":material/info:")
     picture = by_picture.searched_by(searcher, parsed, upload)
-    _start_anew_if_other((state.q, upload and upload.key, address.filters(), state.sort))
+    _start_anew_if_other(
+        (state.q, *state.off, upload and upload.key, address.filters(), state.sort)
+    )
     if state["from"] and state.to and state["from"] > state.to:
         st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
     hits = _found(searcher, parsed, upload, picture)
@@ -125,6 +129,7 @@ def _found(
         min_probability=state.least / 100,
         sort=state.sort,
         fold=True,
+        off=tuple(state.off),
     )
     if picture is not None and upload is not None:
         with st.spinner(t("Searching… the first search also loads the models")):
@@ -165,7 +170,7 @@ def _nothing_matches(searcher: Searcher, parsed: ParsedQuery, picture: Image.Ima
     if parsed.is_empty or picture is not None:
         return False
     mode: Mode = "visual" if parsed.photos else state.mode
-    query = Query(state.q, filters=address.filters(), mode=mode, k=1)
+    query = Query(state.q, filters=address.filters(), mode=mode, k=1, off=tuple(state.off))
     nearest = _found_by_query(searcher.snapshot.name, query, searcher)
     if not nearest or nearest[0].probability is None:
         return False
@@ -353,7 +358,7 @@ def _only_near(latitude: float, longitude: float) -> None:
 def _in_words(searcher: Searcher) -> str:
     """What the present search is called among others."""
     state = st.session_state
-    titles = searcher.facets(address.filters(), state.q).album_titles
+    titles = searcher.facets(address.filters(), state.q, tuple(state.off)).album_titles
     parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
     parts += [titles.get(album, album) for album in state.album] + state.tag
     parts += [*map(country, state.country), *state.town]

@@ -52,6 +52,19 @@ def test_values_of_filters_have_counts_that_fit_the_others(demo: Page) -> None:
     expect(photos(demo)).to_have_count(20)
 
 
+def test_what_was_understood_is_shown_and_can_be_turned_off(demo: Page) -> None:
+    search(demo, "a forest nature walks 2018")
+    understood = demo.get_by_role("button", name="Event: Nature Walks 2018")
+    expect(understood).to_be_visible()
+    settled(demo)
+    assert all(note.endswith("Nature Walks 2018") for note in notes(demo).all_inner_texts())
+    understood.click()
+    expect(demo.get_by_role("button", name="“nature walks 2018” as words")).to_be_visible()
+    expect(demo).to_have_url(re.compile(r"off=event%3Anature\+walks\+2018"))
+    demo.go_back()
+    expect(understood).to_be_visible()
+
+
 def test_photos_whose_place_is_known(demo: Page) -> None:
     settled(demo)
     demo.get_by_role("radio", name="Yes (1)").click()

@@ -9,17 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.snapshot import fulltext
-from search_app.search.query import (
-    Fields,
-    Interval,
-    ParsedQuery,
-    Part,
-    PhotoRef,
-    Place,
-    Text,
-    parse,
-    photo_term,
-)
+from search_app.search.parsed import Fields, Interval, ParsedQuery, Part, PhotoRef, Place, Text
+from search_app.search.query import parse, photo_term
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "search.md"
 NASTY = [
