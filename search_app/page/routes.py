@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from pipeline.errors import AlbumscopeError, PhotoError
@@ -31,7 +31,7 @@ from search_app.page.session import current_snapshot, sign_in_secret
 from search_app.search.parsed import Part
 from search_app.search.parts import cut_out
 from search_app.search.query import read_part
-from search_app.search.searcher import Searcher
+from search_app.search.searcher import MAX_QUERY, Searcher
 
 Size = Literal["grid", "large"]
 
@@ -85,6 +85,11 @@ def archive(image_ids: list[int]) -> str:
 def world() -> str:
     """The address of the outlines of the world's countries, as TopoJSON."""
     return _for_script(f"{_ROOT}/world.json")
+
+
+def suggestions() -> str:
+    """Where names are to be had that begin like a text; ``&typed=…&language=…`` go behind it."""
+    return _for_script(_signed("/suggestions.json", {}))
 
 
 def _elsewhere(photo: Mapping[str, Any], size: Size) -> str | None:
@@ -236,6 +241,31 @@ def _world(request: Request) -> Response:
     return FileResponse(_WORLD, headers={"Cache-Control": "public, max-age=86400"})
 
 
+def _suggestions(request: Request) -> Response:
+    if not _is_allowed(request):
+        return Response("Sign in first", 403)
+    query = request.query_params
+    language = query.get("language", "")
+    try:
+        with current_snapshot().searcher() as searcher:
+            found = searcher.suggest(query.get("typed", "")[:MAX_QUERY], language)
+    except AlbumscopeError as error:
+        return Response(str(error), 404)
+    return JSONResponse(
+        [
+            {
+                "kind": name.kind,
+                "value": name.value,
+                "label": name.label(language),
+                "count": name.count,
+                "rest": rest,
+            }
+            for name, rest in found
+        ],
+        headers={"Cache-Control": "no-store"},
+    )
+
+
 def mount(base_path: str) -> Mount:
     """What the server of the pages, which lie below ``base_path``, serves beside them.
 
@@ -248,5 +278,6 @@ def mount(base_path: str) -> Mount:
             Route("/photos/{image_id}/{size}", _photo),
             Route("/photos.zip", _archive),
             Route("/world.json", _world),
+            Route("/suggestions.json", _suggestions),
         ],
     )

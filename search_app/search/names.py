@@ -20,7 +20,7 @@ _LONGEST = 16  # characters of one that is written without spaces
 _TYPED_WORDS = 5  # the last ones may be the beginning of a name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Name:
     """Something that has a name. ``value`` is what filters know it by, ``count`` its photos.
 

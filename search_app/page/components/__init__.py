@@ -1,4 +1,5 @@
-"""What Streamlit has nothing for: keys, the back button, a rectangle on a picture, a memory.
+"""What Streamlit has nothing for: keys, the back button, a rectangle on a picture, a memory,
+suggestions.
 
 Each is a script beside this file, which runs in the page itself and hears of the user's doings.
 """
@@ -22,6 +23,13 @@ _cropper = st.components.v2.component(
 )
 _memory = st.components.v2.component(
     "albumscope_memory", css=_source("memory.css"), js=_source("memory.js")
+)
+# It lies in the page itself, since ids of a list are not seen across the border of a shadow tree.
+_suggestions = st.components.v2.component(
+    "albumscope_suggestions",
+    css=_source("suggestions.css"),
+    js=_source("suggestions.js"),
+    isolate_styles=False,
 )
 
 
@@ -54,3 +62,14 @@ def memory(data: Mapping[str, Any], on_go: Callable[[], None]) -> None:
     one that was chosen is in ``st.session_state.memory.go``.
     """
     _memory(key="memory", data=dict(data), on_go_change=on_go)
+
+
+def suggestions(data: Mapping[str, Any], on_chosen: Callable[[], None]) -> None:
+    """A list of names below the search box while one types, for mouse, keyboard and screen reader.
+
+    ``data`` has the ``address`` that gives them, the ``language``, and for people ``label``,
+    ``found`` with {count}, and ``kinds``. The one that was chosen is in
+    ``st.session_state.suggestions.chosen`` as {"kind", "value", "rest"}, the rest being the text
+    before what was typed of it.
+    """
+    _suggestions(key="suggestions", data=dict(data), on_chosen_change=on_chosen)

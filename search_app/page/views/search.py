@@ -11,7 +11,7 @@ from search_app.page import address, charts, components, routes
 from search_app.page.language import country, t, tn
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector
-from search_app.page.views import by_picture, filters, preview, readings, selection
+from search_app.page.views import by_picture, filters, preview, readings, selection, suggestions
 from search_app.page.wording import literal, percent, title_of
 from search_app.search.filters import Filters
 from search_app.search.hits import Hit
@@ -68,6 +68,7 @@ def show() -> None:
             _search_page(searcher)
         finally:
             filters.show(searcher)
+            suggestions.show()
             with st.sidebar:
                 _searches(searcher)
 

@@ -65,6 +65,24 @@ def test_what_was_understood_is_shown_and_can_be_turned_off(demo: Page) -> None:
     expect(understood).to_be_visible()
 
 
+def test_a_name_that_is_suggested_becomes_a_filter(demo: Page) -> None:
+    settled(demo)
+    box = demo.locator(".st-key-q input")
+    box.click()
+    box.press_sequentially("sunset in nat")
+    options = demo.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    expect(options.first).to_have_text(re.compile(r"Nature Walks 2018\s+Event · 9"))
+    expect(box).to_have_attribute("aria-expanded", "true")
+    demo.keyboard.press("ArrowDown")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    active = demo.locator(f"#{box.get_attribute('aria-activedescendant')}")
+    expect(active).to_have_attribute("aria-selected", "true")
+    demo.keyboard.press("Enter")
+    expect(demo).to_have_url(re.compile(r"q=sunset\+in&event=Nature\+Walks\+2018"))
+    expect(box).to_have_value("sunset in")
+    expect(options).to_have_count(0)
+
+
 def test_photos_whose_place_is_known(demo: Page) -> None:
     settled(demo)
     demo.get_by_role("radio", name="Yes (1)").click()

@@ -76,7 +76,7 @@ def found(searcher: Searcher, text: str, mode: Mode | None = None) -> list[str]:
         ("rating:4", ["Opening keynote", "Dog 🐕"]),
         ("rating:1..3", []),
         ('creator:"a. photographer"', ["Harbour at dusk"]),
-        ("place:aarhus", ["Harbour at dusk"]),
+        ("place:aarhus", ["Harbour at dusk", "Opening keynote", "Dog 🐕"]),
         ("aarhus", ["Harbour at dusk"]),
         ("near:0,0,5km", []),
         ("near:56.15,10.21,5km", ["Opening keynote", "Dog 🐕"]),

@@ -149,6 +149,27 @@ def test_dates_narrow_down_what_is_counted_too(demo: Searcher) -> None:
     assert dict(off.albums) == dict(demo.facets(Filters()).albums)
 
 
+@pytest.mark.parametrize(
+    ("typed", "language", "kind", "label", "rest"),
+    [
+        ("lon", "en", "town", "London", ""),
+        ("boats in Jap", "en", "country", "Japan", "boats in"),
+        ("東", "ja", "town", "東京", ""),
+        ("лон", "ru", "town", "Лондон", ""),
+        ("whit", "en", "place", "Whitechapel", ""),
+    ],
+)
+def test_names_are_suggested_by_how_they_begin(
+    searcher: Searcher, typed: str, language: str, kind: str, label: str, rest: str
+) -> None:
+    name, before = searcher.suggest(typed, language)[0]
+    assert (name.kind, name.label(language), before) == (kind, label, rest)
+
+
+def test_nothing_is_suggested_for_what_nothing_is_called(searcher: Searcher) -> None:
+    assert searcher.suggest("", "en") == searcher.suggest("xyzzy", "en") == []
+
+
 def certain(readings: tuple[Reading, ...]) -> list[Reading]:
     return [each for each in readings if each.is_certain]
 
