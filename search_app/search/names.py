@@ -5,6 +5,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from pipeline.photos.camera_name import camera_name
@@ -64,22 +66,36 @@ class Names:
     """The names of one snapshot, in memory: some hundred bytes each."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        names = [
+        self._snapshot = snapshot
+        self._names = [
             *_events(snapshot),
             *_albums(snapshot),
             *_places(snapshot),
             *_people(snapshot),
             *_cameras(snapshot),
         ]
-        self._suggested = [
-            (name, "\n" + "\n".join(f" {_folded(each)}" for each in name.every))
-            for name in (*names, *_tags(snapshot))
-        ]
         self._by_words: dict[str, list[Name]] = defaultdict(list)
-        for name in names:
+        for name in self._names:
             for each in name.every:
                 if len(each) > 1:
                     self._by_words[fulltext.words(each)].append(name)
+
+    @cached_property
+    def _suggested(self) -> list[tuple[Name, str]]:
+        """Each name and all that it is called, a line for each; tags too, of which there are most.
+
+        An album that is all of an event of that name is not there twice.
+        """
+        events = {(name.value, name.count) for name in self._names if name.kind == "event"}
+        names = (
+            name
+            for name in self._names
+            if name.kind != "album" or (name.labels[""], name.count) not in events
+        )
+        return [
+            (name, "\n" + "\n".join(f" {_folded(each)}" for each in name.every))
+            for name in chain(names, _tags(self._snapshot))
+        ]
 
     def suggest(self, typed: str, language: str, most: int) -> list[Suggestion]:
         """Names of which a word begins with what was typed last, the likeliest first.

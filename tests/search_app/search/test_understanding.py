@@ -112,9 +112,11 @@ def test_a_word_that_could_be_either_stays_a_word(searcher: Searcher) -> None:
     assert not understood(searcher, '"London" calling').readings
 
 
-def test_the_name_of_a_file_finds_it(demo: Searcher) -> None:
-    name = "IMG_3551"
-    assert not understood(demo, name).readings  # there is none
+def test_the_name_of_a_file_finds_it(searcher: Searcher, demo: Searcher) -> None:
+    for name in ("IMG_3551", "img_3551.jpg"):
+        (hit,) = searcher.search(Query(name))
+        assert hit.title == "IMG 3551"
+    assert not understood(demo, "IMG_3551").readings  # there is none
 
 
 def titles(searcher: Searcher, text: str, off: tuple[str, ...] = ()) -> set[str | None]:
