@@ -39,6 +39,8 @@ sys.path.append(str(Path(__file__).parents[1]))  # where the tests' stand-ins li
 from tests.pipeline.quick_model import use_quick_models
 from tests.standins.flickr import FlickrStandIn, make_albums
 
+os.environ |= {"OCR": "off", "FACES": "off"}  # no model costs anything here
+
 LEVEL_ALBUMS = 1.3  # how much more an album may cost among many than among few
 LEVEL_FOLDER = 1.1  # how much more a photo may cost in one folder than in twenty
 LIMIT = 3.0  # seconds of CPU

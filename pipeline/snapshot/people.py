@@ -84,23 +84,22 @@ def update(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
     _set(connection, "face_group", rows["rowid"].to_pylist(), labels.tolist(), pa.int64())
     said = _names_said(connection)
     _set(connection, "said", list(said), list(said.values()), pa.string())
-    known = _known(connection)
+    known = known_faces(connection)
     everybody = people(list(known), corrections(library.storage), settings.faces_a_person)
     _write(connection, known, everybody)
 
 
-def known_faces(connection: duckdb.DuckDBPyConnection) -> list[KnownFace]:
-    """The faces of a catalogue, as ``who_is_who`` wants them."""
-    return list(_known(connection))
-
-
-def _known(connection: duckdb.DuckDBPyConnection) -> dict[KnownFace, int]:
-    """The faces, with the rows that they have in the table."""
+def known_faces(
+    connection: duckdb.DuckDBPyConnection, image_id: int | None = None
+) -> dict[KnownFace, int]:
+    """The faces of a catalogue, or of one of its photos, with their rows in the table."""
     rows = connection.execute(
         """
         SELECT faces.rowid, image_id, face, sha256, region, quality, face_group, said
-        FROM faces JOIN images USING (image_id) ORDER BY image_id, face
-        """
+        FROM faces JOIN images USING (image_id)
+        WHERE image_id = coalesce(?, image_id) ORDER BY image_id, face
+        """,
+        [image_id],
     ).fetchall()
     return {
         KnownFace(image_id, face, FaceKey(sha256, Region(*region)), *others): row

@@ -95,6 +95,7 @@ def filters() -> Filters:
         tags=tuple(state.tag),
         countries=tuple(state.country),
         towns=tuple(state.town),
+        people=tuple(state.person),
         taken_from=state["from"],
         taken_to=state.to,
         has_place=state.place,
@@ -167,6 +168,7 @@ _PARAMETERS: dict[str, _Parameter[Any]] = {
     "tag": _texts(),
     "country": _texts(),
     "town": _texts(),
+    "person": _texts(),
     "from": _day(),
     "to": _day(),
     "place": _maybe(),
@@ -187,6 +189,6 @@ ALL = tuple(_PARAMETERS)
 SEARCH = tuple(name for name in _PARAMETERS if name not in {"shown", "photo", "lang"})
 """The parameters that say what is searched for, and how it is shown."""
 FILTERS = (
-    *("event", "year", "album", "camera", "lens", "tag", "country", "town"),
+    *("event", "year", "album", "camera", "lens", "tag", "country", "town", "person"),
     *("from", "to", "place", "people"),
 )

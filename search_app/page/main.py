@@ -7,7 +7,7 @@ from pipeline.snapshot import reading
 from search_app.page import address, components
 from search_app.page.language import LANGUAGES, t
 from search_app.page.session import current_snapshot, errors_shown, sign_in_secret
-from search_app.page.views import library, search
+from search_app.page.views import library, people, search
 from search_app.page.views.by_picture import take_pasted
 
 # Captions in Streamlit's own grey are too faint to read for many.
@@ -30,6 +30,7 @@ def main() -> None:
     page = st.navigation(
         [
             home,
+            st.Page(people.show, title=t("People"), icon=":material/group:", url_path="people"),
             st.Page(
                 library.show,
                 title=t("Library"),
@@ -51,7 +52,7 @@ def main() -> None:
             _welcome(settings.library_url or str(settings.data_dir))
             return
         current_snapshot()
-        if st.session_state.pop("is_pasted", False) and page != home:
+        if st.session_state.pop("goes_to_search", False) and page != home:
             st.switch_page(home)
         with errors_shown():
             page.run()

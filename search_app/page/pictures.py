@@ -10,12 +10,15 @@ from starlette.formparsers import MultiPartParser
 
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.files import unreadable
+from search_app.search.parsed import Part
 
 THUMBNAIL_SIDE = 480
 """Pixels: a cell of the grid is about half as wide, and screens have up to two per CSS pixel."""
 MAX_UPLOAD = 25
 """Megabytes."""
 _LARGE = (1600, 1200)
+_FACE_SIDE = 160
+_FACES_OF = 960  # pixels of the photo's short side
 _QUALITY = 85
 
 # An upload stays in memory: Starlette would put all above a megabyte into a temporary file.
@@ -40,6 +43,11 @@ def large(path: str) -> bytes:
     return _large(path, _modified(path))
 
 
+def face(path: str, part: Part) -> bytes:
+    """A part of the photo, square, as JPEG. Raises PhotoError."""
+    return _face(path, _modified(path), part)
+
+
 def square(picture: Image.Image) -> bytes:
     """The middle of a picture in memory, square, as JPEG."""
     return _jpeg(ImageOps.fit(picture, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
@@ -56,6 +64,19 @@ def _modified(path: str) -> int:
 @lru_cache(maxsize=1000)
 def _thumbnail(path: str, modified: int) -> bytes:
     return square(open_photo(path, THUMBNAIL_SIDE))
+
+
+@lru_cache(maxsize=4000)  # of some 5 kB each
+def _face(path: str, modified: int, part: Part) -> bytes:
+    photo = open_photo(path, _FACES_OF)
+    edges = [
+        round(edge * side / 100)
+        for edge, side in zip(part, (*photo.size, *photo.size), strict=True)
+    ]
+    found = photo.crop(
+        (edges[0], edges[1], max(edges[2], edges[0] + 1), max(edges[3], edges[1] + 1))
+    )
+    return _jpeg(ImageOps.fit(found, (_FACE_SIDE, _FACE_SIDE)))
 
 
 @lru_cache(maxsize=32)

@@ -25,6 +25,7 @@ from starlette.routing import Mount, Route
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.photos.files import unreadable
 from pipeline.settings import load_settings
+from pipeline.snapshot.who_is_who import KnownFace
 from pipeline.sources.registry import SOURCES
 from search_app.page import pictures, takeaway
 from search_app.page.session import current_snapshot, sign_in_secret
@@ -68,8 +69,25 @@ def large_for_script(searcher: Searcher, photo: Mapping[str, Any]) -> str:
 
 def picture_of_part(photo: Mapping[str, Any], part: Part) -> str:
     """The address of a part of a photo, in the resolution of its file."""
-    edges = ",".join(f"{edge:g}" for edge in part)
-    return f"{_own(photo, 'part')}&part={edges}"
+    return _with_part(_own(photo, "part"), part)
+
+
+def _with_part(address: str, part: Part) -> str:
+    return f"{address}&part={','.join(f'{edge:g}' for edge in part)}"
+
+
+def picture_of_face(face: KnownFace) -> str:
+    """The address of a face, with what is around it."""
+    region = face.key.region
+    width, height = (region.right - region.left) / 4, (region.bottom - region.top) / 4
+    part = Part(
+        max(region.left - width, 0.0),
+        max(region.top - height, 0.0),
+        min(region.right + width, 100.0),
+        min(region.bottom + height, 100.0),
+    )
+    photo = {"image_id": face.image_id, "sha256": face.key.sha256}
+    return _with_part(_own(photo, "face"), part)
 
 
 def parts_for_script(photo: Mapping[str, Any]) -> str:
@@ -156,7 +174,9 @@ def _photo(request: Request) -> Response:
             case "large":
                 content, kind = pictures.large(path), "image/jpeg"
             case "part":
-                content, kind = _part(path, request.query_params.get("part", "")), "image/png"
+                content, kind = _part(path, _asked(request)), "image/png"
+            case "face":
+                content, kind = pictures.face(path, _asked(request)), "image/jpeg"
             case _:
                 raise AlbumscopeError("No such size")
     except (AlbumscopeError, PhotoError) as error:
@@ -194,11 +214,14 @@ def _ids(text: str) -> list[int]:
     return [int(each) for each in text.split(",")]
 
 
-def _part(path: str, edges: str) -> bytes:
+def _asked(request: Request) -> Part:
     try:
-        part = read_part(edges)
+        return read_part(request.query_params.get("part", ""))
     except ValueError as error:
         raise PhotoError("write part=left,top,right,bottom in percent") from error
+
+
+def _part(path: str, part: Part) -> bytes:
     buffer = io.BytesIO()
     cut_out(path, part).save(buffer, "PNG")
     return buffer.getvalue()

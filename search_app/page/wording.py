@@ -53,11 +53,12 @@ def about(photo: Mapping[str, Any]) -> dict[str, str]:
     """Put what is known of a photo, of ``Searcher.details``, into words."""
     caption = photo["caption"]
     tags = dict.fromkeys([*(photo["tags"] or ()), *(caption.get("tags") or ())])
+    people = dict.fromkeys([*(photo["exif"].get("people") or ()), *photo["seen"]])
     facts = {
         t("Description"): photo["description"],
         t("Text in it"): _visible_text(photo),
         t("Tags"): ", ".join(tags),
-        t("People"): ", ".join(photo["exif"].get("people") or ()),
+        t("People"): ", ".join(people),
         t("Rating"): _stars(photo["exif"]),
     }
     facts |= exif_facts(photo["exif"], photo["place"]) | album_facts(photo["albums"])

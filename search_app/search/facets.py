@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import (
+    PEOPLE,
     Filters,
     Mask,
     albums_of,
@@ -56,6 +57,8 @@ class Facets:
     """Of all towns, by language, where they have another name than the English one."""
     tags: Mapping[str, int]
     """The most frequent ones, each in its most frequent spelling, or as it was chosen."""
+    people: Mapping[str, int]
+    """Those with a name, on photos where those who are chosen are, too."""
     has_place: Mapping[bool, int]
     has_people: Mapping[bool, int]
     taken: tuple[date, date] | None
@@ -131,7 +134,8 @@ class FacetIndex:
             """
             SELECT coalesce(camera_make, '') || chr(0) || coalesce(camera_model, '') AS camera,
                    lens_model, taken_at::DATE AS day,
-                   latitude IS NOT NULL AND longitude IS NOT NULL AS has_place, has_people,
+                   latitude IS NOT NULL AND longitude IS NOT NULL AS has_place,
+                   has_people OR images.image_id IN (SELECT image_id FROM faces) AS has_people,
                    country, town
             FROM images LEFT JOIN exif USING (image_id) LEFT JOIN captions USING (image_id)
                  LEFT JOIN places USING (place_id)
@@ -155,6 +159,10 @@ class FacetIndex:
             """
         ).to_arrow_table()
         self._tags = _Values.read(tags["row"].to_numpy(), tags["tag"], plain_tag)
+        people = cursor.execute(
+            f"SELECT images.rowid AS row, person FROM ({PEOPLE}) JOIN images USING (image_id)"
+        ).to_arrow_table()
+        self._named = _Values.read(people["row"].to_numpy(), people["person"], str)
         self._spellings = _most_frequent_spellings(tags["tag"])
         self._albums = albums_of(snapshot)
         members = cursor.execute(
@@ -202,6 +210,7 @@ class FacetIndex:
             countries=_by_count(
                 _kept(self._countries.counts(others("countries")), filters.countries)
             ),
+            people=_by_count(_kept(self._named.counts(others("")), filters.people)),
             towns=_by_count(_kept(self._towns.counts(others("towns")), filters.towns)),
             town_names=self._town_names,
             tags=self._spelt(self._tags.counts(others("tags")), filters.tags),
@@ -228,6 +237,8 @@ class FacetIndex:
         ):
             if wanted:
                 masks[name] = values.mask(wanted, self._count)
+        for person in filters.people:
+            masks[f"people {person}"] = self._named.mask([person], self._count)
         # a photo without a day (NaT) is on neither side of any
         if filters.taken_from is not None:
             masks["taken_from"] = self._days >= np.datetime64(filters.taken_from, "D")

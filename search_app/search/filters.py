@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.models.faces import SAME_PERSON
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.parsed import Fields, ParsedQuery
@@ -36,14 +37,23 @@ _TAKEN_LAST = """
 """
 
 
+PEOPLE = """
+    SELECT image_id, unnest(people) AS person FROM exif
+    UNION
+    SELECT faces.image_id, name FROM faces JOIN people USING (person_id)
+    WHERE name IS NOT NULL AND NOT is_hidden
+"""
+"""SQL for the names of the people on photos, as photos themselves and faces have them."""
+
+
 @dataclass(frozen=True)
 class Filters:
     """Photos that have one of the values of each of these; an empty one lets every photo through.
 
     ``events``, ``years`` and ``album_ids`` are about one and the same album of a photo. ``cameras``
-    are as ``camera_name`` writes them, ``countries`` and ``towns`` as table ``places`` does. The
-    days ``taken_from`` and ``taken_to`` are among those let through. ``has_people`` False wants
-    photos that are known to show nobody.
+    are as ``camera_name`` writes them, ``countries`` and ``towns`` as table ``places`` does. All of
+    ``people`` have to be on a photo; ``has_people`` False wants photos that are known to show
+    nobody. The days ``taken_from`` and ``taken_to`` are among those let through.
     """
 
     events: Sequence[str] = ()
@@ -54,6 +64,7 @@ class Filters:
     tags: Sequence[str] = ()
     countries: Sequence[str] = ()
     towns: Sequence[str] = ()
+    people: Sequence[str] = ()
     taken_from: date | None = None
     taken_to: date | None = None
     has_place: bool | None = None
@@ -213,6 +224,7 @@ def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition
             for place in fields.near
         ],
         *([_shows(wanted)] for wanted in fields.people),  # all of them, on one photo
+        *([_has_face_like(*face)] for face in fields.faces),
         [_counts_people(first, last) for first, last in fields.counts],
         [_contains("coalesce(creator, owner)", wanted) for wanted in fields.creators],
         [_is_place(wanted) for wanted in fields.places],
@@ -252,6 +264,39 @@ def _shows(wanted: str) -> Condition:
         f" (SELECT faces.image_id FROM faces JOIN people USING (person_id) WHERE {seen})",
         [*values, *more],
     )
+
+
+def _has_face_like(image_id: int, number: int) -> Condition:
+    """Whether somebody with this face is on a photo, by whom it is taken for or by its look."""
+    return (
+        f"""
+        image_id IN (
+            SELECT faces.image_id FROM faces, (
+                SELECT embedding, person_id FROM faces WHERE image_id = ? AND face = ?
+            ) wanted
+            WHERE faces.person_id = wanted.person_id
+               OR array_inner_product(faces.embedding, wanted.embedding) > {SAME_PERSON}
+        )
+        """,
+        [image_id, number],
+    )
+
+
+def rows_with_face(snapshot: Snapshot, face: Sequence[float]) -> Mask:
+    """Which rows of table ``images`` show somebody who looks like this, shape (n,).
+
+    ``face`` is the vector of a face that need not be of the library, shape (128,).
+    """
+    allowed = np.zeros(snapshot.manifest["tables"]["images"], bool)
+    found = snapshot.cursor().execute(
+        f"""
+        SELECT DISTINCT images.rowid AS row FROM faces JOIN images USING (image_id)
+        WHERE array_inner_product(embedding, ?::FLOAT[{len(face)}]) > {SAME_PERSON}
+        """,
+        [list(face)],
+    )
+    allowed[found.fetchnumpy()["row"]] = True
+    return allowed
 
 
 def _counts_people(first: int | None, last: int | None) -> Condition:

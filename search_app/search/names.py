@@ -13,6 +13,7 @@ from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.places import LANGUAGES, country_name
 from pipeline.snapshot.reading import Snapshot
+from search_app.search.filters import PEOPLE
 from search_app.search.parsed import Fields
 
 NameKind = Literal["event", "album", "country", "town", "place", "person", "camera", "tag"]
@@ -211,16 +212,12 @@ def _places(snapshot: Snapshot) -> Iterator[Name]:
 
 def _people(snapshot: Snapshot) -> Iterator[Name]:
     found = snapshot.cursor().execute(
-        """
-        SELECT person, count(DISTINCT image_id) FROM (
-            SELECT image_id, unnest(people) AS person FROM exif
-            UNION ALL
-            SELECT faces.image_id, name FROM faces JOIN people USING (person_id) WHERE NOT is_hidden
-        ) WHERE person IS NOT NULL GROUP BY person
-        """
+        f"SELECT person, count(*) FROM ({PEOPLE}) WHERE person IS NOT NULL GROUP BY person"
     )
     for person, count in found.fetchall():
-        yield Name("person", person, count, {"": person}, Fields(people=(person,)))
+        first, *others = person.split()
+        called = (first,) if others else ()
+        yield Name("person", person, count, {"": person}, Fields(people=(person,)), called)
 
 
 def _cameras(snapshot: Snapshot) -> Iterator[Name]:

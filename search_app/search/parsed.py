@@ -58,7 +58,7 @@ class Fields:
     """Values for fields of a photo; a field without any lets every photo through.
 
     ``years``, ``counts`` (of faces) and ``ratings`` are pairs of the first and the last, None being
-    no limit. Words are NFKC-folded.
+    no limit. ``faces`` are the id of a photo and which of its faces. Words are NFKC-folded.
     """
 
     cameras: tuple[str, ...] = ()
@@ -70,6 +70,7 @@ class Fields:
     taken: tuple[Interval, ...] = ()
     near: tuple[Place, ...] = ()
     people: tuple[str, ...] = ()
+    faces: tuple[tuple[int, int], ...] = ()
     counts: tuple[tuple[int | None, int | None], ...] = ()
     creators: tuple[str, ...] = ()
     places: tuple[str, ...] = ()

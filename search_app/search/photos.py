@@ -34,13 +34,21 @@ def recorded_path(snapshot: Snapshot, image_id: int) -> bytes:
 
 
 def details(snapshot: Snapshot, image_id: int) -> Columns:
-    """Like ``photo``, with ``exif``, ``place``, ``caption``, ``lines`` of text and ``albums``."""
+    """Like ``photo``, with ``exif``, ``place``, ``caption``, ``lines`` of text and ``albums``.
+
+    ``seen`` are the names of those whose faces are on it.
+    """
     cursor = snapshot.cursor()
     exif = _rows(cursor, "SELECT * EXCLUDE (image_id) FROM exif WHERE image_id = ?", image_id)
     caption = _rows(
         cursor, "SELECT * EXCLUDE (image_id) FROM captions WHERE image_id = ?", image_id
     )
     text = _rows(cursor, "SELECT lines FROM visible_text WHERE image_id = ?", image_id)
+    seen = cursor.execute(
+        "SELECT DISTINCT name FROM people JOIN faces USING (person_id)"
+        " WHERE faces.image_id = ? AND name IS NOT NULL ORDER BY name",
+        [image_id],
+    ).fetchall()
     albums = _rows(
         cursor,
         "SELECT albums.* FROM albums SEMI JOIN (FROM album_images WHERE image_id = ?)"
@@ -57,6 +65,7 @@ def details(snapshot: Snapshot, image_id: int) -> Columns:
         "exif": exif[0] if exif else {},
         "place": place[0] if place else {},
         "caption": caption[0] if caption else {},
+        "seen": [name for (name,) in seen],
         "lines": text[0]["lines"] if text else [],
         "albums": albums,
     }

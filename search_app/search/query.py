@@ -219,6 +219,23 @@ def _photo(value: str) -> tuple[int, Part | None]:
     return int(image_id), read_part(",".join(edges))
 
 
+def person_term(name: str) -> str:
+    """What stands in a query for a person of this name."""
+    return f'person:"{name.replace(chr(34), " ")}"'
+
+
+def face_term(image_id: int, number: int) -> str:
+    """What stands in a query for whoever has this face, the first of a photo being 1."""
+    return f"face:{image_id},{number}"
+
+
+def _face(value: str) -> tuple[int, int]:
+    image_id, number = value.split(",")
+    if not (number.isdecimal() and len(number) <= _MAX_DIGITS):
+        raise ValueError(value)
+    return _photo(image_id)[0], int(number)
+
+
 def _years(value: str) -> tuple[int | None, int | None]:
     return _range(value, lambda end: datetime.strptime(end, "%Y").year)
 
@@ -306,6 +323,9 @@ _FIELDS = {
     "year": _Field("years", _years, "a year, or from..to, such as year:2015 or year:2013..2016"),
     "tag": _Field("tags", _name, "a word, such as tag:harbour"),
     "person": _Field("people", _name, 'a part of a name, such as person:"Ada Lovelace"'),
+    "face": _Field(
+        "faces", _face, "the number of a photo and which of its faces, such as face:123,1"
+    ),
     "people": _Field(
         "counts", _count, "how many faces, or from..to, such as people:0, people:3 or people:2..5"
     ),

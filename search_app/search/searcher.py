@@ -2,7 +2,7 @@
 
 import threading
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,19 @@ from pipeline.models.encoders import SENSE, SenseEncoder, Vectors
 from pipeline.photos.files import photo_file
 from pipeline.settings import Settings
 from pipeline.snapshot.reading import Snapshot
+from pipeline.snapshot.who_is_who import KnownFace, Person
 from pipeline.storage.opening import open_storage
-from search_app.search import evidence, hits, photos, ranking, sorting
+from search_app.search import evidence, hits, people, photos, ranking, sorting
 from search_app.search.evidence import Evidence
 from search_app.search.facets import FacetIndex, Facets
-from search_app.search.filters import Filters, Scope, allowed_albums, allowed_rows, intersection
+from search_app.search.filters import (
+    Filters,
+    Scope,
+    allowed_albums,
+    allowed_rows,
+    intersection,
+    rows_with_face,
+)
 from search_app.search.hits import Hit
 from search_app.search.names import Names, Suggestion
 from search_app.search.parsed import Fields, ParsedQuery, PhotoRef, Text
@@ -48,7 +56,8 @@ class Query:
     with less than ``min_probability`` is left out; photos that were found by a picture have no
     probability and stay. A ``sort`` but by relevance puts the best 1,000 into that order before
     ``k`` are taken. With ``fold`` photos that are nearly the same count as one. ``off`` has the
-    keys of readings of the text that were not meant.
+    keys of readings of the text that were not meant. ``face`` is the vector of a face, shape
+    (128,): only photos of whoever has it are found.
     """
 
     text: str = ""
@@ -61,6 +70,7 @@ class Query:
     sort: Sort = "relevance"
     fold: bool = False
     off: Sequence[str] = ()
+    face: tuple[float, ...] | None = None
 
 
 class Searcher:
@@ -72,6 +82,7 @@ class Searcher:
         self._spaces = VectorSpaces.of(snapshot, settings.device)
         self._dagster_url = settings.dagster_url
         self._storage = open_storage(settings)
+        self._settings = settings
         self._indexing = threading.Lock()
         self._facet_index: FacetIndex | None = None
         self._name_index: Names | None = None
@@ -90,6 +101,9 @@ class Searcher:
         has_picture = bool(query.images or parsed.photos or query.image_id is not None)
         mode = _checked_mode(query, parsed, has_picture)
         scope = self._scope(query.filters, parsed, _searched_with(query, parsed))
+        if query.face is not None:
+            with_face = rows_with_face(self.snapshot, query.face)
+            scope = Scope(scope.albums, intersection([scope.rows, with_face]))
         terms = self._terms(query, parsed, mode)
         is_wanted = any(term.weight > 0 for term in terms)
         if not terms or (mode == "text" and not is_wanted):
@@ -215,6 +229,18 @@ class Searcher:
         """
         return photos.details(self.snapshot, image_id)
 
+    def everybody(self) -> list[Person]:
+        """Who is on the photos, those with most photos first, by all that was said until now."""
+        return people.everybody(self.snapshot, self._storage, self._settings)
+
+    def names(self) -> Collection[str]:
+        """The names of people that the snapshot knows; searches go by them."""
+        return people.names(self.snapshot)
+
+    def faces_of(self, image_id: int) -> Sequence[tuple[KnownFace, str | None]]:
+        """The faces on a photo, each with the name that it is known by, if any."""
+        return people.faces_of(self.snapshot, image_id)
+
     def photos(self, image_ids: Sequence[int]) -> list[Columns]:
         """The columns of ``images`` with those of what to take along, in the order of the ids.
 
@@ -337,7 +363,7 @@ def _checked_mode(query: Query, parsed: ParsedQuery, has_picture: bool) -> Mode:
             f"The query has {len(query.text.strip()):,} characters; shorten it to"
             f" {MAX_QUERY:,} or fewer"
         )
-    if parsed.is_empty and not has_picture:
+    if parsed.is_empty and not has_picture and query.face is None:
         why = "; ".join(parsed.problems) or "give a text or a picture"
         raise AlbumscopeError(f"Nothing to search for: {why}")
     if query.k < 1:

@@ -1,9 +1,10 @@
 """What the words of a query mean beside what they say: dates, names that the library knows, files.
 
 A reading is certain where its words can hardly be anything else: a date with a number, a name with
-a number (PyCon JP 2024), a place after "in", the name of a file. Its words are taken out of the
-text, and only photos that fit it are found. Other names could be what a photo shows as well, as
-"Bath" could: photos that fit count as having these words, and nothing is left out.
+a number (PyCon JP 2024), a person's full name, a place after "in", the name of a file. Its words
+are taken out of the text, and only photos that fit it are found. Other names could be what a photo
+shows as well, as "Bath" could: photos that fit count as having these words, and nothing is left
+out.
 """
 
 import re
@@ -109,6 +110,8 @@ def _is_certain(text: str, found: Found, kind: Kind) -> bool:
         return bool(
             _BEFORE_PLACE.search(text[: found.start]) or _AFTER_PLACE.match(text[found.end :])
         )
+    if kind == "person":
+        return len(typed.split()) > 1
     has_number = any(character.isdecimal() for character in typed)
     return has_number and len(typed.split()) > 1
 

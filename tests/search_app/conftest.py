@@ -13,7 +13,9 @@ from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, built_once
+from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.browser import CHROMIUM, LOCALHOST, Server, serving
+from tests.search_app.faces import faces
 from tests.search_app.searching import bring_in
 
 ODD_ALBUM = "=$x$ :red[hi] <img src=x onerror=alert(1)>"
@@ -46,6 +48,23 @@ def odd_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (album / "gone.jpg").unlink()
 
     return built_once(tmp_path_factory, "odd", build) / "library"
+
+
+@pytest.fixture(scope="session")
+def face_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos with faces, ``photos``, and a library of it, ``library``; read only."""
+
+    def build(root: Path) -> None:
+        (root / "photos").mkdir()
+        for name, photo in faces().items():
+            photo.save(root / "photos" / f"{name}.jpg", quality=95)
+        library = Library(Settings(data_dir=root / "library", faces=True))
+        folder.register(library.storage, folder.Registration(str(root / "photos")))
+        with pytest.MonkeyPatch.context() as patch:
+            use_quick_models(patch)
+            bring_in(library)
+
+    return built_once(tmp_path_factory, "faces", build)
 
 
 @pytest.fixture(scope="module")

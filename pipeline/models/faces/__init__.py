@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+SAME_PERSON = 0.363
+"""The cosine above which SFace takes two faces for one person's, as its authors have it."""
+
 
 class Face(TypedDict):
     """A face in a photo.
@@ -14,7 +17,7 @@ class Face(TypedDict):
     mouth) are in percent of the width and height of the photo as it is shown. ``score`` says how
     sure it is that this is a face, 0 to 1; ``quality`` how much of it can be seen: the less, the
     less its ``embedding`` tells. That has shape (128,) and length 1; of two faces of one person
-    the cosine is above 0.363.
+    the cosine is above ``SAME_PERSON``.
     """
 
     left: float

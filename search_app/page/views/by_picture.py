@@ -12,15 +12,20 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.models.faces import Face
+from pipeline.models.faces.embedded import EmbeddedFaceFinder
 from pipeline.photos.decoding import open_photo
+from pipeline.settings import load_settings
 from search_app.page import pictures, routes
 from search_app.page.language import t
 from search_app.page.pictures import Upload
 from search_app.page.session import errors_shown
-from search_app.page.wording import title_of
+from search_app.page.wording import literal, title_of
 from search_app.search.parsed import ParsedQuery
+from search_app.search.query import face_term, person_term
 from search_app.search.searcher import Searcher
 
+_FACES = 8  # that are offered
 _SHORT_SIDE = 768  # pixels: as large as a model may want it
 _WANTED_PHOTO = re.compile(
     r"(?i)(?<!\S)(?:photo|ｐｈｏｔｏ)[:：][\d０-９.,]+\s*|(?<!\S)https?://\S+\s*"
@@ -59,7 +64,7 @@ def take_pasted() -> None:
         key = hashlib.sha256(content).hexdigest()
         st.session_state.pasted = Upload(key, str(pasted.get("name")), io.BytesIO(content))
         st.session_state.photo = None
-        st.session_state.is_pasted = True
+        st.session_state.goes_to_search = True
 
 
 def search_with(term: str) -> None:
@@ -74,6 +79,7 @@ def searched_by(
 ) -> Image.Image | None:
     """Show the pictures that are searched by, with a way to be rid of them; returns the upload."""
     wanted = [photo for photo in parsed.photos if photo.weight > 0]
+    st.session_state.face = None  # until one is picked
     if upload is None and not wanted:
         return None
     with _row(border=True):
@@ -85,6 +91,8 @@ def searched_by(
             picture = _read(upload)
             st.image(pictures.square(picture), width=72, alt=t("Your picture"))
             st.text(t("Photos like your picture {name}", name=upload.name))
+        with what:
+            _faces_of_upload(upload, picture)
     for ref in wanted:
         photo = searcher.photo(ref.image_id)
         title = title_of(photo)
@@ -92,10 +100,69 @@ def searched_by(
             if ref.part is None:
                 st.image(routes.picture(photo, "grid"), width=72, alt=title)
                 st.text(t("Photos like {title}", title=title))
+                _faces_of_photo(searcher, ref.image_id)
             else:
                 st.image(routes.picture_of_part(photo, ref.part), width=72, alt=title)
                 st.text(t("Photos like a part of {title}", title=title))
     return picture
+
+
+def _faces_of_photo(searcher: Searcher, image_id: int) -> None:
+    """The faces on a photo of the library; a click on one searches for who it is."""
+    for face, name in searcher.faces_of(image_id)[:_FACES]:
+        with st.container(width=72, gap=None):
+            st.image(routes.picture_of_face(face), width=56, alt=name or t("A face"))
+            st.button(
+                literal(name or t("This person")),
+                key=f"face-{image_id}-{face.number}",
+                type="tertiary",
+                on_click=search_with,
+                args=(person_term(name) if name else face_term(image_id, face.number),),
+            )
+
+
+def _faces_of_upload(upload: Upload, picture: Image.Image) -> None:
+    """The faces on an uploaded picture; the photos of whoever is picked are found.
+
+    Like the picture itself they are kept in memory only, as long as it is searched with.
+    """
+    if not load_settings().faces:
+        return
+    faces = _found_faces(upload.key, picture)[:_FACES]
+    if not faces:
+        return
+    chosen = st.session_state.get("chosen_face")
+    with _row():
+        for at, face in enumerate(faces):
+            with st.container(width=90, gap=None):
+                st.image(pictures.square(_cut(picture, face)), width=56, alt=t("A face"))
+                st.button(
+                    t("This person"),
+                    key=f"face-of-upload-{at}",
+                    type="primary" if chosen == (upload.key, at) else "tertiary",
+                    on_click=_choose,
+                    args=(upload.key, at),
+                )
+    if chosen and chosen[0] == upload.key:
+        st.session_state.face = tuple(faces[chosen[1]]["embedding"].tolist())
+
+
+def _choose(key: str, at: int) -> None:
+    """Search for the person with this face, or for the whole picture again."""
+    state = st.session_state
+    state.chosen_face = None if state.get("chosen_face") == (key, at) else (key, at)
+
+
+@st.cache_data(scope="session", max_entries=1, show_spinner=False)
+def _found_faces(key: str, _picture: Image.Image) -> list[Face]:
+    return EmbeddedFaceFinder().find(_picture)
+
+
+def _cut(picture: Image.Image, face: Face) -> Image.Image:
+    width, height = picture.size
+    left, right = face["left"] * width / 100, face["right"] * width / 100
+    top, bottom = face["top"] * height / 100, face["bottom"] * height / 100
+    return picture.crop((int(left), int(top), int(right) + 1, int(bottom) + 1))
 
 
 def _take_upload() -> None:

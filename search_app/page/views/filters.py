@@ -31,6 +31,7 @@ def show(searcher: Searcher) -> None:
         _values(t("Lens"), "lens", facets.lenses)
         _values(t("Country"), "country", facets.countries, country_names(facets.countries))
         _values(t("Town"), "town", facets.towns, town_names(facets))
+        _values(t("Person"), "person", facets.people)
         _values(t("Tag"), "tag", facets.tags)
         _days(facets.taken)
         _yes_or_no(t("Place known"), "place", facets.has_place)
@@ -57,6 +58,7 @@ def forget_what_is_gone(searcher: Searcher) -> None:
         "lens": known.lenses,
         "country": known.countries,
         "town": known.towns,
+        "person": known.people,
     }
     for name, values in kept.items():
         if not all(value in values for value in state[name]):

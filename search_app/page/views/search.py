@@ -101,7 +101,7 @@ def _search_page(searcher: Searcher) -> None:
             case "map":
                 charts.world_map(hits[: address.MAX_SHOWN], on_photo=_open, on_place=_only_near)
             case _:
-                _grid(hits[: state.shown], scored=picture is not None or bool(parsed.photos))
+                _grid(hits[: state.shown], scored=_is_scored(parsed, picture))
                 if len(hits) > state.shown:
                     st.button(
                         t("Load more"),
@@ -132,6 +132,8 @@ def _found(
         fold=True,
         off=tuple(state.off),
     )
+    if picture is not None and state.face:
+        return searcher.search(replace(query, face=state.face, mode=state.mode))
     if picture is not None and upload is not None:
         with st.spinner(t("Searching… the first search also loads the models")):
             return _found_by_upload(searcher.snapshot.name, query, upload.key, searcher, picture)
@@ -163,6 +165,11 @@ def _found_by_upload(
     hits = _searcher.search(replace(query, images=(_picture,)))
     spare_the_collector(has_words=bool(query.text), has_picture=True)
     return hits
+
+
+def _is_scored(parsed: ParsedQuery, picture: Image.Image | None) -> bool:
+    """Whether photos are compared with a picture; with a face they fit or do not."""
+    return bool(parsed.photos) or (picture is not None and not st.session_state.face)
 
 
 def _nothing_matches(searcher: Searcher, parsed: ParsedQuery, picture: Image.Image | None) -> bool:
@@ -362,7 +369,7 @@ def _in_words(searcher: Searcher) -> str:
     titles = searcher.facets(address.filters(), state.q, tuple(state.off)).album_titles
     parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
     parts += [titles.get(album, album) for album in state.album] + state.tag
-    parts += [*map(country, state.country), *state.town]
+    parts += [*map(country, state.country), *state.town, *state.person]
     if state["from"] or state.to:
         parts.append(f"{state['from'] or '…'} – {state.to or '…'}")
     for key, name in (("place", t("Place known")), ("people", t("People in it"))):

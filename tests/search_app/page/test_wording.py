@@ -123,7 +123,8 @@ def test_what_people_said_of_a_photo_and_where() -> None:
         "said": json.dumps(said),
     }
     photo = {
-        "description": "Tea", "tags": [], "caption": {}, "lines": [], "exif": exif, "albums": [],
+        "description": "Tea", "tags": [], "caption": {}, "lines": [], "seen": [],
+        "exif": exif, "albums": [],
         "owner": "Flickr's", "license": "", "place": WHITECHAPEL,
     }  # fmt: skip
     assert about(photo) == {

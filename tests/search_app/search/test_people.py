@@ -6,65 +6,28 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image
 
 from pipeline.library import corrections
 from pipeline.library.corrections import Correction, FaceKey, Region
 from pipeline.library.library import Library
+from pipeline.models.faces.embedded import EmbeddedFaceFinder
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing
 from pipeline.sources import folder
+from search_app.search.filters import Filters
+from search_app.search.query import face_term
 from search_app.search.searcher import Query, Searcher
-from tests.conftest import DEMO_PHOTOS, Albumscope
+from tests.conftest import Albumscope
 from tests.pipeline.quick_model import use_quick_models
+from tests.search_app.faces import faces
 from tests.search_app.searching import bring_in, searcher_of
 
 
-def photos() -> dict[str, Image.Image]:
-    """Three of one woman, two of one man, one of both, one of a cat."""
-    woman, man, cat = (
-        Image.open(next(DEMO_PHOTOS.rglob(f"{name}.jpg"))).convert("RGB")
-        for name in ("astronaut", "photographer", "cat-portrait")
-    )
-    both = Image.new("RGB", (1024, 512))
-    both.paste(woman, (0, 0))
-    both.paste(man, (512, 0))
-    return {
-        "woman": woman,
-        "woman-mirrored": ImageOps.mirror(woman),
-        "woman-dark": ImageEnhance.Brightness(woman).enhance(0.6),
-        "man": man,
-        "man-mirrored": ImageOps.mirror(man),
-        "both": both,
-        "cat": cat,
-    }
-
-
-@pytest.fixture(scope="module")
-def photo_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("faces") / "photos"
-    root.mkdir()
-    for name, photo in photos().items():
-        photo.save(root / f"{name}.jpg", quality=95)
-    return root
-
-
-@pytest.fixture(scope="module")
-def prepared(photo_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of these photos."""
-    root = tmp_path_factory.mktemp("people") / "library"
-    library = Library(Settings(data_dir=root, faces=True))
-    folder.register(library.storage, folder.Registration(str(photo_files)))
-    with pytest.MonkeyPatch.context() as patch:
-        use_quick_models(patch)
-        bring_in(library)
-    return root
-
-
 @pytest.fixture
-def library(prepared: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+def library(face_library: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     use_quick_models(monkeypatch)
-    shutil.copytree(prepared, data_dir)
+    shutil.copytree(face_library / "library", data_dir)
     return Library(Settings(data_dir=data_dir, faces=True))
 
 
@@ -107,8 +70,8 @@ def name(library: Library, searcher: Searcher, title: str, called: str) -> str:
     return person
 
 
-def test_faces_of_one_person_are_one_group(prepared: Path) -> None:
-    searcher = searcher_of(prepared)
+def test_faces_of_one_person_are_one_group(face_library: Path) -> None:
+    searcher = searcher_of(face_library / "library")
     assert people(searcher) == {
         "woman mirrored": ["both", "woman", "woman dark", "woman mirrored"],
         "man mirrored": ["both", "man", "man mirrored"],
@@ -125,6 +88,8 @@ def test_a_name_reaches_all_of_a_group_and_is_searched_for(library: Library) -> 
     men = {"man", "man mirrored", "both"}
     for query in ('person:"ada lovelace"', "lovelace", '"ada lovelace"'):
         assert found(searcher, query) == women
+    assert found(searcher, "mirrored Ada Lovelace") == {"woman mirrored"}
+    assert searcher.understand("Ada Lovelace on a stage").readings
     assert found(searcher, "person:ada person:charles") == {"both"}
     assert found(searcher, "person:charles -person:ada") == men - {"both"}
     assert found(searcher, "people:2") == {"both"}
@@ -133,14 +98,33 @@ def test_a_name_reaches_all_of_a_group_and_is_searched_for(library: Library) -> 
     assert found(searcher, "-people:1..") == {"cat"}
 
 
+def test_people_are_facets_and_a_face_is_searched_with(library: Library) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    name(library, searcher, "woman", "Ada Lovelace")
+    name(library, searcher, "man", "Charles Babbage")
+    searcher = publish(library)
+    assert searcher.facets(Filters()).people == {"Ada Lovelace": 4, "Charles Babbage": 3}
+    ada = Filters(people=("Ada Lovelace",))
+    assert searcher.facets(ada).people == {"Ada Lovelace": 4, "Charles Babbage": 1}
+    both = Filters(people=("Ada Lovelace", "Charles Babbage"))
+    assert [hit.title for hit in searcher.browse(both)] == ["both"]
+    assert searcher.facets(Filters()).has_people[True] == 6
+
+    (man,) = searcher.search(Query("people:1 person:charles -mirrored", mode="text"))
+    assert found(searcher, face_term(man.image_id, 1)) == {"man", "man mirrored", "both"}
+    selfie = EmbeddedFaceFinder().find(faces()["man-mirrored"])[0]["embedding"]
+    hits = searcher.search(Query(face=tuple(selfie.tolist())))
+    assert {hit.title for hit in hits} == {"man", "man mirrored", "both"}
+
+
 def test_what_was_said_survives_other_albums_and_faces_found_anew(
-    library: Library, photo_files: Path, tmp_path: Path
+    library: Library, face_library: Path, tmp_path: Path
 ) -> None:
     searcher = searcher_of(library.settings.data_dir)
     name(library, searcher, "woman", "Ada Lovelace")
-    moved = shutil.copytree(photo_files, tmp_path / "elsewhere")
+    moved = shutil.copytree(face_library / "photos", tmp_path / "elsewhere")
     (moved / "woman.jpg").rename(moved / "somebody.jpg")
-    folder.unregister(library.storage, str(photo_files))
+    folder.unregister(library.storage, str(face_library / "photos"))
     folder.register(library.storage, folder.Registration(str(moved)))
     library.storage.delete_folder("tables/faces")
 
@@ -185,11 +169,11 @@ IN_REGION = """
 
 
 def test_names_that_photos_say_name_groups(
-    photo_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    face_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One says who is on it and shows one face; one, stored lying on its side, says where."""
     use_quick_models(monkeypatch)
-    named = shutil.copytree(photo_files, tmp_path / "named")
+    named = shutil.copytree(face_library / "photos", tmp_path / "named")
     (named / "woman.jpg.xmp").write_text(XMP.format(ON_PHOTO))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees to the right

@@ -303,8 +303,8 @@ def test_an_unknown_field_is_searched_for_as_words() -> None:
     listed, nearest, _ = found.problems
     assert listed.startswith("No field colour,")
     assert listed.endswith(
-        "photo, camera, lens, taken, near, album, event, year, tag, person, people, creator, place,"
-        " rating"
+        "photo, camera, lens, taken, near, album, event, year, tag, person, face, people, creator,"
+        " place, rating"
     )
     assert nearest.startswith("No field camra,")
     assert nearest.endswith("did you mean camera?")

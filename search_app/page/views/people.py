@@ -1,0 +1,220 @@
+"""The People page: whose faces are on the photos; naming them, and putting right what is wrong.
+
+What is said here is kept at once and shown at once; searches know it after the next sync.
+"""
+
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+from pipeline.library import corrections
+from pipeline.library.corrections import Correction, FaceKey
+from pipeline.settings import load_settings
+from pipeline.snapshot.who_is_who import Person, photos
+from pipeline.storage.opening import open_storage
+from search_app.page import routes
+from search_app.page.language import t, tn
+from search_app.page.session import current_snapshot, errors_shown, may_change
+from search_app.page.views.by_picture import search_with
+from search_app.page.wording import literal, with_code
+from search_app.search.query import face_term, person_term
+from search_app.search.searcher import Searcher
+
+_COLUMNS = 6
+_PAGE = 48  # people
+_FACES = 60  # of one person that are shown
+_STYLE = """
+<style>
+[class*="st-key-person-"] img { width: 100%; border-radius: 50%; }
+[class*="st-key-person-"] .stCaptionContainer { text-align: center; }
+[class*="st-key-face-"] img { border-radius: 0.5rem; }
+</style>
+"""
+
+
+def show() -> None:
+    """Draw the page."""
+    st.html(_STYLE)
+    st.header(t("People"), anchor=False)
+    with current_snapshot().searcher() as searcher:
+        _people_page(searcher)
+
+
+def _people_page(searcher: Searcher) -> None:
+    everybody = _everybody(searcher)
+    hidden = [person for person in everybody if person.is_hidden]
+    shown = [person for person in everybody if not person.is_hidden]
+    if not everybody:
+        st.info(
+            with_code(
+                t(
+                    "No face is on two photos yet. Faces are looked for by `albumscope sync`,"
+                    " unless `FACES` is off."
+                )
+            ),
+            icon=":material/face:",
+        )
+        return
+    if not may_change():
+        st.caption(
+            with_code(
+                t(
+                    "People are named by administrators (`ADMINS`), or at http://127.0.0.1 on the"
+                    " machine itself."
+                )
+            )
+        )
+    if hidden and st.toggle(t("Show hidden people ({count})", count=len(hidden))):
+        shown = list(everybody)
+    most: int = st.session_state.setdefault("people_shown", _PAGE)
+    grid = st.grid(_COLUMNS, min_column_width=125)
+    for place, person in enumerate(shown[:most]):
+        with grid.cell():
+            _card(person, place)
+    if len(shown) > most:
+        st.button(t("Load more"), icon=":material/expand_more:", on_click=_more, width="stretch")
+    chosen = st.session_state.get("person_opened")
+    opened = next((each for each in everybody if each.person_id == chosen), None)
+    if opened:
+        dialog = st.dialog(literal(_name(opened)), width="large", on_dismiss=_close)
+        dialog(_person)(opened, everybody, searcher.names())
+
+
+def _everybody(searcher: Searcher) -> Sequence[Person]:
+    said = corrections.names(open_storage(load_settings()))
+    return _as_said(searcher.snapshot.name, tuple(said), searcher)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _as_said(snapshot: str, said: tuple[str, ...], _searcher: Searcher) -> Sequence[Person]:
+    """Everybody, by a snapshot and what was said until now."""
+    return _searcher.everybody()
+
+
+def _card(person: Person, place: int) -> None:
+    with st.container(key=f"person-{place}", gap="xxsmall", horizontal_alignment="center"):
+        st.image(routes.picture_of_face(person.faces[0]), alt=_name(person))
+        st.button(
+            literal(_name(person)),
+            key=f"who-{place}",
+            type="tertiary",
+            on_click=_open,
+            args=(person.person_id,),
+        )
+        st.caption(tn("{count} photo", "{count} photos", photos(person)))
+
+
+def _name(person: Person) -> str:
+    return person.name or t("Who is this?")
+
+
+def _more() -> None:
+    st.session_state.people_shown += _PAGE
+
+
+def _open(person_id: str) -> None:
+    st.session_state.person_opened = person_id
+
+
+def _close() -> None:
+    st.session_state.person_opened = None
+
+
+def _person(person: Person, everybody: Sequence[Person], published: Collection[str]) -> None:
+    """The dialog of one person; ``published`` are the names that searches know."""
+    if st.session_state.pop("is_said", False):
+        st.rerun()  # the whole page, which knows it
+    with errors_shown():
+        if may_change():
+            _names(person, everybody)
+        with st.container(horizontal=True):
+            if st.button(t("Find photos"), icon=":material/search:", type="primary"):
+                _close()
+                search_with(_term(person, published))
+                st.session_state.goes_to_search = True
+                st.rerun()
+            if may_change():
+                st.button(
+                    t("Show again") if person.is_hidden else t("Hide"),
+                    icon=":material/visibility_off:",
+                    on_click=_say,
+                    args=(person, Correction(person_id="", is_hidden=not person.is_hidden)),
+                )
+        _faces(person)
+
+
+def _term(person: Person, published: Collection[str]) -> str:
+    """What finds the photos of a person: the name, or until that is published a face."""
+    if person.name and person.name in published:
+        return person_term(person.name)
+    return face_term(person.faces[0].image_id, person.faces[0].number)
+
+
+def _names(person: Person, everybody: Sequence[Person]) -> None:
+    others = [each for each in everybody if each.name and each.person_id != person.person_id]
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left, st.form("name", border=False):
+        name = st.text_input(t("Name"), person.name or "", max_chars=100)
+        if st.form_submit_button(t("Save")) and name.strip():
+            same = next((each for each in others if each.name == name.strip()), None)
+            _merge(person, same) if same else _say(
+                person, Correction(person_id="", name=name.strip())
+            )
+            st.rerun()
+    with right:
+        other = st.selectbox(
+            t("The same as"), others, None, format_func=_name, placeholder=t("Somebody with a name")
+        )
+        st.button(
+            t("Make one of both"),
+            icon=":material/merge:",
+            disabled=other is None,
+            on_click=_merge,
+            args=(person, other),
+        )
+
+
+def _faces(person: Person) -> None:
+    grid = st.grid(_COLUMNS, min_column_width=100)
+    for place, face in enumerate(person.faces[:_FACES]):
+        with grid.cell(), st.container(key=f"face-{place}", gap="xxsmall"):
+            st.image(routes.picture_of_face(face), alt=_name(person))
+            if may_change():
+                st.button(
+                    t("Not this person") if person.name else t("Somebody else"),
+                    key=f"reject-{place}",
+                    type="tertiary",
+                    on_click=_reject,
+                    args=(person, face.key),
+                )
+
+
+@errors_shown()
+def _say(person: Person, said: Correction) -> None:
+    """Keep what is said of a person; of one that is only a group, all of its faces with it."""
+    if not may_change():
+        return
+    known_id = person.person_id
+    if known_id.startswith("group:"):
+        faces = [face.key for face in person.faces]
+        said = said.model_copy(update={"person_id": corrections.new_person(), "faces": faces})
+    else:
+        said = said.model_copy(update={"person_id": known_id})
+    _keep(said)
+
+
+@errors_shown()
+def _merge(person: Person, other: Person) -> None:
+    if may_change():
+        faces = [face.key for face in person.faces]
+        _keep(Correction(person_id=other.person_id, faces=faces))
+
+
+def _keep(said: Correction) -> None:
+    corrections.write(open_storage(load_settings()), said)
+    st.session_state.person_opened = said.person_id
+    st.session_state.is_said = True
+
+
+def _reject(person: Person, face: FaceKey) -> None:
+    _say(person, Correction(person_id="", rejected=[face]))
