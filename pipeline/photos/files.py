@@ -41,6 +41,14 @@ def photo_file(storage: Storage, recorded: bytes, sha256: str) -> str:
         raise unreadable(error) from error
 
 
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a link to one: to open a pipe would wait for ever."""
+    try:
+        return entry.is_file()
+    except OSError:  # a loop of links
+        return False
+
+
 def is_photo_name(name: str) -> bool:
     """Whether a file of this name is taken for a photo."""
     _, dot, extension = name.rpartition(".")

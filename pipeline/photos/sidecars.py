@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from itertools import chain
 from pathlib import Path, PurePath
 
+from pipeline.photos.files import is_file
+
 _ENDS = (".xmp", ".json")
 _TAKEOUT = ".supplemental-metadata"
 _LONGEST = 46  # characters that Takeout leaves of a name before ".json"
@@ -58,7 +60,9 @@ def located(path: str, version: str | None) -> list[Path]:
 def _may_be_sidecars(folder: str) -> dict[str, os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return {each.name: each for each in entries if is_sidecar_name(each.name)}
+            return {
+                each.name: each for each in entries if is_sidecar_name(each.name) and is_file(each)
+            }
     except OSError:
         return {}
 

@@ -4,6 +4,7 @@ XMP is RDF: properties of the photo, each a text, a list of texts, or a structur
 """
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element, ParseError
 
@@ -80,7 +81,8 @@ class _Node:
 def read_xmp(packet: bytes) -> Said:
     """Take a packet for what it says; nothing, if it is damaged."""
     try:
-        root = fromstring(packet.strip(b"\0 \t\r\n"))
+        is_utf_16 = packet.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        root = fromstring(packet if is_utf_16 else packet.strip(b"\0 \t\r\n"))
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
         return {}
     photo = _Node(

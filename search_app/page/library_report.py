@@ -23,7 +23,7 @@ class AlbumReport:
     """An album, with its photos that are done, missing and failed by stage.
 
     ``state`` is "new", "changed" (at its source), "incomplete" or "complete", or "away" where its
-    folder cannot be read.
+    folder cannot be read, for which ``reason`` says why and what to do.
     """
 
     title: str
@@ -33,6 +33,7 @@ class AlbumReport:
     state: str
     stages: Mapping[str, Mapping[str, int]]
     failures: Sequence[Mapping[str, Any]]
+    reason: str | None = None
 
     @property
     def failed(self) -> int:
@@ -90,29 +91,33 @@ def albums(library: Library) -> list[AlbumReport]:
 
 def _album(library: Library, album: Album) -> AlbumReport:
     stages = library.status(album)
+    state, reason = _state(library, album, stages)
     return AlbumReport(
         title=album["title"],
         event=album["event_name"],
         year=album["event_year"],
         photos=album["photo_count"],
-        state=_state(library, album, stages),
+        state=state,
         stages=stages,
         failures=library.failures(album),
+        reason=reason,
     )
 
 
-def _state(library: Library, album: Album, stages: Mapping[str, Mapping[str, int]]) -> str:
-    """Like the state of ``Library.news``, which would compare all tables once more."""
+def _state(
+    library: Library, album: Album, stages: Mapping[str, Mapping[str, int]]
+) -> tuple[str, str | None]:
+    """The state and the reason: like ``Library.state``, which would compare all tables again."""
     try:
         library.raw_images.wanted(album)
-    except AlbumError:
-        return "away"
+    except AlbumError as error:
+        return "away", str(error)
     if not any(counts["done"] or counts["failed"] for counts in stages.values()):
-        return "new"
+        return "new", None
     if library.raw_images.needs_listing(album):
-        return "changed"
+        return "changed", None
     is_complete = not any(counts["missing"] for counts in stages.values())
-    return "complete" if is_complete else "incomplete"
+    return ("complete" if is_complete else "incomplete"), None
 
 
 def totals(reports: Sequence[AlbumReport]) -> dict[str, Counter[str]]:

@@ -77,7 +77,8 @@ class Exclusions:
             file = folder / IGNORE_FILE
             specs: tuple[_Spec, ...] = ()
             with suppress(OSError):  # there is none, most often
-                lines = file.read_text(errors="replace").splitlines()
+                is_text = file.is_file()  # to open a pipe would wait for ever
+                lines = file.read_text(errors="replace").splitlines() if is_text else []
                 reason = f"{printable(file)} leaves it out"
                 specs = (_Spec(folder, _patterns(lines, printable(file)), reason),)
             if folder not in {self._root, folder.parent}:

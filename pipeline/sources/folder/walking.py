@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.photos.files import is_photo_name
+from pipeline.photos.files import is_file, is_photo_name
 from pipeline.photos.sidecars import is_sidecar_name
 from pipeline.sources.folder.companions import companions
 from pipeline.sources.folder.exclusions import Exclusions, is_photo_library
@@ -72,7 +72,7 @@ def folders_with_photos(
         found = FolderOfPhotos(folder, status.st_dev)
         if not is_photo_library(folder):
             for entry in entries:
-                if is_sidecar_name(entry.name) and _is_file(entry):
+                if is_sidecar_name(entry.name) and is_file(entry):
                     found.sidecars.append(entry.name)
                 elif kind := _kind_of_other(entry):
                     found.others[kind] += 1
@@ -163,20 +163,13 @@ def _kind_of_other(entry: os.DirEntry[str]) -> str | None:
     suffix = Path(entry.name).suffix.lower()
     if entry.name.startswith(".") or suffix in _BESIDE or is_photo_name(entry.name):
         return None
-    if not _is_file(entry):
+    if not is_file(entry):
         return None
     return "film" if suffix in _FILMS else "document" if suffix in _DOCUMENTS else "other"
 
 
 def _is_photo(entry: os.DirEntry[str]) -> bool:
-    return is_photo_name(entry.name) and _is_file(entry)
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # a loop of links
-        return False
+    return is_photo_name(entry.name) and is_file(entry)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

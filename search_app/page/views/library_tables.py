@@ -8,7 +8,7 @@ import streamlit as st
 
 from search_app.page.language import number, t, tn
 from search_app.page.library_report import AlbumReport
-from search_app.page.wording import WORD_JOINER, no_formula
+from search_app.page.wording import WORD_JOINER, no_formula, with_code
 
 
 def albums(albums: Sequence[AlbumReport]) -> None:
@@ -36,6 +36,9 @@ def albums(albums: Sequence[AlbumReport]) -> None:
     for stage, name in stage_names().items():
         columns[name] = [counted(album.stages[stage]) for album in albums]
     table(t("Albums"), columns)
+    for album in albums:
+        if album.reason:
+            st.caption(with_code(album.reason))
 
 
 def failed_photos(albums: Sequence[AlbumReport]) -> None:

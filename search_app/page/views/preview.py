@@ -72,6 +72,8 @@ def _draw(
         with left:
             hit = next((hit for hit in hits if hit.image_id == photo["image_id"]), None)
             _picture(photo, picture, hit.words if hit else ())
+            if photo["is_cut"]:
+                st.caption(t("A part of the picture is missing: the file is not whole."))
             _strip(photo["image_id"], hits)
         with right:
             _describe(photo)
@@ -163,7 +165,8 @@ def _describe(photo: Mapping[str, Any]) -> None:
     if caption.get("caption"):
         st.text(caption["caption"])
     for name, fact in about(photo).items():
-        st.markdown(f":small[:gray[{name}]]  \n{literal(fact)}")
+        lines = "  \n".join(map(literal, fact.splitlines()))
+        st.markdown(f":small[:gray[{name}]]  \n{lines}")
     for address in photo["links"] or ():
         st.markdown(f"[{literal(address)}]({quote(address, safe=_OF_ADDRESSES)})")
     if photo["page_url"]:

@@ -1,6 +1,7 @@
 """What a photo says of itself: words, times and places, wherever they are written."""
 
 import json
+import os
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -252,3 +253,15 @@ def test_xmp_as_programs_write_it() -> None:
 def test_another_kind_of_json_says_nothing() -> None:
     assert read_takeout(b'{"description": "no Takeout"}') == {}
     assert read_takeout(b'["photoTakenTime"]') == {}
+
+
+def test_what_is_no_file_is_no_sidecar(tmp_path: Path) -> None:
+    photo = shutil.copy(METADATA / "exif-words.jpg", tmp_path)
+    os.mkfifo(tmp_path / "exif-words.xmp")  # whoever opened it would wait for ever
+    (tmp_path / "other.xmp").symlink_to("other.xmp")
+    assert read(Path(photo))["title"] == "Parade"
+
+
+def test_a_sidecar_may_be_in_utf_16() -> None:
+    packet = RDF.format(elements="<dc:title>Okapi</dc:title>", attributes="")
+    assert read_xmp(packet.encode("utf-16"))["title"] == "Okapi"

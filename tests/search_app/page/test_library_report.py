@@ -76,6 +76,7 @@ def test_work_that_is_left_and_a_folder_that_is_away_show_in_the_state(grown_cop
     assert albums[0].state == "incomplete"
     assert albums[0].stages["llm_captions"]["missing"] == albums[0].photos
     assert (albums[-1].title, albums[-1].state) == (HARBOUR, "away")
+    assert albums[-1].reason and "is its disk mounted" in albums[-1].reason
 
 
 def test_a_snapshot_is_compared_with_the_one_before(grown_copy: Path) -> None:
