@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from pipeline.assets.instance import UNFINISHED, end_killed_runs
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import LibraryResource
 from pipeline.assets.source_albums import asset_of
+from pipeline.assets.sync import SLOW_STEP_SECONDS
 from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.library.library import Library
 from pipeline.settings import Settings
@@ -85,7 +87,7 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
     def evaluate(
         context: dg.SensorEvaluationContext, library: LibraryResource
     ) -> dg.SensorResult | dg.SkipReason:
-        """Bring in the albums that changed or are incomplete, then publish once."""
+        """Bring in the albums that changed or are incomplete, and publish: first what is quick."""
         instance = context.instance
         end_killed_runs(instance)
         library.storage.refresh()
@@ -102,27 +104,39 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         albums = {album["album_id"]: album for album in library.albums()}
         registered = instance.get_dynamic_partitions("albums")
         busy = {album for run in under_way for album in partitions.albums_of_run(run, registered)}
-        work = {
-            album_id: f"{day} {album['updated_at']} {rows}"
+        rows = {
+            album_id: left
             for album_id, album in albums.items()
-            if album_id not in busy and (rows := _work_left(library, album))
+            if album_id not in busy and (left := _work_left(library, album))
         }
         library.remember()
+        work = {each: f"{day} {albums[each]['updated_at']} {left}" for each, left in rows.items()}
         # What was tried and changed nothing is tried again on the next day.
         pending = [each for each in work if cursor.tried.get(each) != work[each]]
-        tried = {each: key for each, key in cursor.tried.items() if each in work or each in busy}
-        tried |= {album_id: work[album_id] for album_id in pending}
-        is_quiet = not pending and not under_way
-        if is_quiet and is_due(library):
+        quick, slow = library.tables_of(slow=False), library.tables_of(slow=True)
+        not_searchable = [each for each in pending if rows[each].keys() - set(slow)]
+        started: list[str] = []
+
+        def run(group: list[str], tables: list[str], **tags: str) -> dg.RunRequest:
+            started.extend(group)
+            assets = [dg.AssetKey(table) for table in tables]
+            return dg.RunRequest(
+                asset_selection=assets, tags=partitions.run_tags(group, albums) | tags
+            )
+
+        if not_searchable:
+            runs = [run(group, quick) for group in partitions.groups(registered, not_searchable)]
+        elif not under_way and is_due(library):
             runs = [dg.RunRequest(run_key=f"publish {state}", asset_selection=[faiss_index.key])]
+        elif not under_way:  # one at a time, so that each is published
+            seconds = {partitions.SECONDS_TAG: str(SLOW_STEP_SECONDS)}
+            groups = partitions.groups(registered, pending)
+            runs = [run(group, slow, **seconds) for group in islice(groups, 1)]
         else:
-            runs = [
-                dg.RunRequest(
-                    asset_selection=[dg.AssetKey(table) for table in library.stages],
-                    tags=partitions.run_tags(group, albums),
-                )
-                for group in partitions.groups(registered, pending)
-            ]
+            runs = []
+        tried = {each: key for each, key in cursor.tried.items() if each in work or each in busy}
+        tried |= {album_id: work[album_id] for album_id in started}
+        is_quiet = not pending and not under_way
         cursor = _Cursor(state=state if is_quiet else "", catalogue=catalogue, tried=tried)
         return dg.SensorResult(
             run_requests=runs,

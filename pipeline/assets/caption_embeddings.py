@@ -23,5 +23,4 @@ def caption_embeddings(
         failed_albums,
         "caption_embeddings",
         lambda album: {"model": library.settings.text_model},
-        is_last=True,
     )

@@ -1,6 +1,7 @@
 """What the assets that find albums, and those with a partition for each album, have in common."""
 
 import inspect
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -10,7 +11,13 @@ import dagster as dg
 # There is no public way to say that a step has reported its assets' events itself (see below).
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-from pipeline.assets.partitions import albums, many_albums_a_run, match_catalogue, tag_run
+from pipeline.assets.partitions import (
+    SECONDS_TAG,
+    albums,
+    many_albums_a_run,
+    match_catalogue,
+    tag_run,
+)
 from pipeline.assets.resources import FailedAlbums
 from pipeline.assets.versions import CATALOGUE_VERSION, version_tags
 from pipeline.errors import AlbumError, AlbumscopeError, CaptionerError, SourceError
@@ -85,15 +92,13 @@ def materialise_albums(
     failed: FailedAlbums,
     table: str,
     describe: Describe = lambda album: {},
-    *,
-    is_last: bool = False,
 ) -> AlbumEvents:
     """Bring one table up to date for every album of the run, each with an event of its own.
 
     An album that fails (AlbumError, or SourceError for all of its source) does not stop the others,
     neither here nor in the assets downstream; it does not count as materialised, is observed with
-    its reason, and is left out downstream. The run fails at its end, in the asset that
-    ``is_last``, or at once if no album is left. Any other AlbumscopeError ends the step.
+    its reason, and is left out downstream. The run fails at its end, in the last of its
+    stages, or at once if no album is left. Any other AlbumscopeError ends the step.
     ``describe`` adds metadata for an album, given its row of table ``albums``.
     """
     stage = library.stages[table]
@@ -101,6 +106,7 @@ def materialise_albums(
     tag_run(context.instance, context.run, catalogue)
     unreachable: dict[str, str] = {}  # sources, with the reason
     unavailable: CaptionerError | None = None
+    until = time.perf_counter() + float(context.run.tags.get(SECONDS_TAG, "inf"))
     for album_id in context.partition_keys:
         if album_id in failed:
             continue
@@ -110,8 +116,8 @@ def materialise_albums(
                 raise AlbumError(f"Album {album_id} is gone from the catalogue")
             if album["source"] in unreachable:
                 raise AlbumError(unreachable[album["source"]])
-            progress = partial(library.on_progress, table, album["title"])
-            counts = stage.refresh(album, progress, context.run.run_id, unavailable)
+            progress = partial(library.on_progress, table, album)
+            counts = stage.refresh(album, progress, context.run.run_id, unavailable, until)
             unavailable = counts.unavailable
             metadata = _metadata(counts) | dict(describe(album))
         except (AlbumError, SourceError) as error:
@@ -137,7 +143,9 @@ def materialise_albums(
             metadata=metadata,
             tags=version_tags(context, library, table, album_id),
         )
-    if failed and (is_last or len(failed) == len(context.partition_keys)):
+    if failed and (
+        _is_last_stage(context, library, table) or len(failed) == len(context.partition_keys)
+    ):
         raise dg.Failure(
             f"{len(failed)} of {len(context.partition_keys)} albums failed: "
             + "; ".join(dict.fromkeys(failed.values())),
@@ -146,6 +154,12 @@ def materialise_albums(
     # Dagster would now count all albums of the run as materialised, the failed ones too. It knows
     # no other way of being told that the assets have told their events themselves.
     yield dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
+
+
+def _is_last_stage(context: dg.AssetExecutionContext, library: Library, table: str) -> bool:
+    chosen = context.run.asset_selection  # None is all
+    stages = [each for each in library.stages if not chosen or dg.AssetKey(each) in chosen]
+    return table == stages[-1]
 
 
 def _metadata(counts: Counts) -> dict[str, Any]:
@@ -157,11 +171,8 @@ def _metadata(counts: Counts) -> dict[str, Any]:
         "seconds": round(counts.seconds, 3),
         "photos a second": round(counts.photos_per_second, 1),
         "dagster/row_count": counts.new + counts.kept,
-        **(
-            {"photos pending": counts.pending, "pending because": str(counts.unavailable)}
-            if counts.unavailable
-            else {}
-        ),
+        **({"photos pending": counts.pending} if counts.pending else {}),
+        **({"pending because": str(counts.unavailable)} if counts.unavailable else {}),
     }
 
 

@@ -15,6 +15,8 @@ ALBUMS_A_RUN = 25
 many_albums_a_run = dg.BackfillPolicy.multi_run(ALBUMS_A_RUN)
 
 TITLE_TAG = "albumscope/album"
+SECONDS_TAG = "albumscope/seconds"
+"""The tag of a run whose steps each make rows for so many seconds at the most."""
 # Dagster's tags of a run that takes one partition, or a range of them.
 _PARTITION_TAG = "dagster/partition"
 _RANGE_START_TAG = "dagster/asset_partition_range_start"

@@ -1,6 +1,8 @@
 """Bringing the library up to date, in Dagster runs that its UI shows like any others."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -8,7 +10,7 @@ import dagster as dg
 
 from pipeline.assets import discovery
 from pipeline.assets.instance import end_killed_runs, process_tag
-from pipeline.assets.partitions import groups, run_tags
+from pipeline.assets.partitions import SECONDS_TAG, groups, run_tags
 from pipeline.assets.resources import Listings
 from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError, AwayError, SourceError
@@ -17,6 +19,11 @@ from pipeline.library.library import Library
 from pipeline.snapshot import inputs, reading
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.sources import Album
+
+SLOW_STEP_SECONDS = 120
+"""How long a step after the first snapshot makes rows, until others have their turn."""
+PUBLISHED_EVERY = 300
+"""How many seconds of such work are published together."""
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -55,7 +62,11 @@ def sync(
     album_ids: Sequence[str] = (),
     on_start: Callable[[int], object] = lambda photos: None,
 ) -> SyncReport:
-    """Materialise what is new in these albums (or all) and publish once they are through.
+    """Materialise what is new in these albums (or all), and publish.
+
+    First searchable, then rich: once the photos of all can be found by what they show, a snapshot
+    is published; what takes longer (their faces, text that can be read in them, descriptions by a
+    server) follows, and is published every few minutes. That may be stopped at any time.
 
     Without anything new, no run is started and no model is loaded. The source of albums that are
     named is asked afresh, whatever the catalogue says. An album or a source that fails does not
@@ -88,19 +99,17 @@ def sync(
 
     library.remember()
     on_start(sum(albums[album_id]["photo_count"] for album_id in pending))
-    for group in groups(instance.get_dynamic_partitions("albums"), pending):
-        assets = [*library.stages, *(["faiss_index"] if len(pending) == 1 else [])]
-        outcome = _run(library, instance, "sync_album", assets, group, albums)
-        report.albums += [album_id for album_id in group if album_id in outcome.materialised]
-        report.failed |= outcome.failed
+    outcome = _bring_in(library, instance, albums, pending)
+    report.failed |= outcome.failed
+    report.albums = [
+        each for each in pending if each in outcome.materialised and each not in report.failed
+    ]
     # Partitions may be deleted while a sync is at work, by another one that finds them gone.
     for album_id in set(pending).difference(report.albums, report.failed):
         report.failed[album_id] = (
             f"{albums[album_id]['title']} ({album_id}) was not brought in: Dagster has no partition"
             " for it. Run `albumscope sync` again"
         )
-    if inputs.is_due(library):
-        _run(library, instance, "sync_album", ["faiss_index"])
     statuses = [library.status(albums[album_id]) for album_id in report.albums]
     report.photos_failed = sum(
         counts["failed"] for status in statuses for counts in status.values()
@@ -110,6 +119,69 @@ def sync(
     report.snapshot = _newest_snapshot(library)
     report.published = report.snapshot != before
     return report
+
+
+def _bring_in(
+    library: Library,
+    instance: dg.DagsterInstance,
+    albums: Mapping[str, Album],
+    pending: Sequence[str],
+) -> "_Outcome":
+    """Materialise and publish what can be found at once, then what takes longer."""
+    partitions = instance.get_dynamic_partitions("albums")
+    through = _Outcome(set(), {})
+
+    def run(assets: Sequence[str], group: Sequence[str], seconds: int | None = None) -> None:
+        outcome = _run(library, instance, "sync_album", assets, group, albums, seconds=seconds)
+        through.materialised.update(outcome.materialised)
+        through.failed.update(outcome.failed)
+
+    quick, slow = library.tables_of(slow=False), library.tables_of(slow=True)
+    and_publish = ["faiss_index"] if len(pending) == 1 else []
+    for group in groups(partitions, _with_work(library, albums, pending, ["listing", *quick])):
+        run([*quick, *and_publish], group)
+    _publish(library, instance)
+    published = time.monotonic()
+    slow_groups = list(groups(partitions, _with_work(library, albums, pending, slow)))
+    for group in slow_groups:
+        goes_on = True
+        while goes_on:
+            started, left = time.monotonic(), _rows_left(library, albums, group, slow)
+            run(slow, group, SLOW_STEP_SECONDS)
+            was_cut_short = time.monotonic() - started >= SLOW_STEP_SECONDS
+            goes_on = was_cut_short and 0 < _rows_left(library, albums, group, slow) < left
+            if time.monotonic() - published >= PUBLISHED_EVERY:
+                _publish(library, instance)
+                published = time.monotonic()
+    if slow_groups:
+        _publish(library, instance)
+    return through
+
+
+def _with_work(
+    library: Library, albums: Mapping[str, Album], chosen: Sequence[str], tables: Sequence[str]
+) -> list[str]:
+    """Those of the chosen albums that have work in these tables."""
+    if not tables:
+        return []
+    return [each for each in chosen if _rows_left(library, albums, [each], tables)]
+
+
+def _rows_left(
+    library: Library, albums: Mapping[str, Album], chosen: Sequence[str], tables: Sequence[str]
+) -> int:
+    """How many rows of these tables are to be made for the chosen albums."""
+    rows = 0
+    for album_id in chosen:
+        with suppress(AlbumError):  # gone meanwhile: the next sync says so
+            work = library.work_left(albums[album_id])
+            rows += sum(work.get(table, 0) for table in tables)
+    return rows
+
+
+def _publish(library: Library, instance: dg.DagsterInstance) -> None:
+    if inputs.is_due(library):
+        _run(library, instance, "sync_album", ["faiss_index"])
 
 
 def _newest_snapshot(library: Library) -> str | None:
@@ -132,9 +204,11 @@ def _run(
     group: Sequence[str] = (),
     albums: Mapping[str, Album] = MappingProxyType({}),
     listings: Listings = MappingProxyType({}),
+    seconds: int | None = None,
 ) -> _Outcome:
     """Execute a job in this process, for the partitions in ``group`` if it has any.
 
+    ``seconds`` is how long each step may make rows.
     Raises AlbumscopeError for any failure but those of single albums.
     """
     from pipeline.assets.project import definitions  # slow, and not needed if nothing is new
@@ -147,14 +221,19 @@ def _run(
             run_config=_QUIET,
             asset_selection=[dg.AssetKey(asset) for asset in assets],
             partition_key=group[0] if len(group) == 1 else None,
-            tags={**(run_tags(group, albums) if group else {}), **process_tag()},
+            tags={
+                **(run_tags(group, albums) if group else {}),
+                **({SECONDS_TAG: str(seconds)} if seconds else {}),
+                **process_tag(),
+            },
             raise_on_error=False,
         )
     )
     outcome = _Outcome(set(), {})
-    last_stage = list(library.stages)[-1]
+    stages = [table for table in library.stages if table in assets]
+    last_stage = dg.AssetKey(stages[-1]) if stages else None
     for event in result.all_events:
-        if event.is_step_materialization and event.asset_key == dg.AssetKey(last_stage):
+        if event.is_step_materialization and event.asset_key == last_stage:
             outcome.materialised.add(str(event.partition))
         if not event.is_step_failure:
             continue

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -129,11 +130,13 @@ def print_fields(values: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def progress_bars() -> Iterator[tuple[Callable[[int], None], Callable[[str, str, int], None]]]:
+def progress_bars() -> Iterator[
+    tuple[Callable[[int], None], Callable[[str, Mapping[str, Any], int], None]]
+]:
     """Show a bar for each table while a sync works.
 
     Yields two functions: one is told how many photos there are in all, the other of photos as
-    they are done (table, album, how many).
+    they are done (table, album, how many of it by now).
     """
     columns = (
         TextColumn("{task.description:<20}"),
@@ -147,17 +150,20 @@ def progress_bars() -> Iterator[tuple[Callable[[int], None], Callable[[str, str,
     hidden = not _err.is_terminal
     with Progress(*columns, console=_err, transient=True, disable=hidden) as progress:
         tasks = {}
+        done: Counter[tuple[str, str]] = Counter()
         total: int | None = None
 
         def on_start(photos: int) -> None:
             nonlocal total
             total = photos
 
-        def on_progress(table: str, album: str, photos: int) -> None:
+        def on_progress(table: str, album: Mapping[str, Any], photos: int) -> None:
             if table not in tasks:
                 name = table.replace("_", " ")
                 tasks[table] = progress.add_task(name, total=total, album="")
-            progress.update(tasks[table], advance=photos, album=album)
+            key = table, album["album_id"]  # which several runs may go on with
+            progress.update(tasks[table], advance=photos - done[key], album=album["title"])
+            done[key] = photos
 
         yield on_start, on_progress
 

@@ -5,6 +5,7 @@ row the photo's sha256 and the producer (model name and code version), for a pho
 size and times of its file. A row with the same origin is kept, anything else is made anew.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -140,12 +141,15 @@ def refresh(
     *,
     progress: Callable[[int], object] = lambda photos: None,
     run_id: str | None = None,
+    until: float = math.inf,
 ) -> Counts:
     """Bring one table of one album up to date, and return what that took.
 
     ``make`` turns photos into rows, lazily; it is not called when nothing is missing. A row that
     another album (or the same photo under another name) already has is copied, not made.
-    ``run_id`` is the Dagster run that the rows are made in, if any.
+    ``progress`` is told how many photos of the album are done. ``run_id`` is the Dagster run that
+    the rows are made in, if any. From ``until`` on, a time of ``time.perf_counter()``, no more rows
+    are made: their photos are pending.
 
     Saving rewrites the whole file, so it is done when that is worth it: once the work since the
     last time took ``WORK_A_SAVE`` times as long as that save, and at the end, whatever ended it.
@@ -157,7 +161,8 @@ def refresh(
     planned = plan(saved, wanted, origin)
     attempts = _attempts(saved, planned.todo, origin)
     _keep_for_others(tables, table, album_id, saved, wanted)
-    progress(len(planned.kept))
+    done = len(planned.kept)
+    progress(done)
     copies = SCHEMAS[table].empty_table()
     pending = 0
     unavailable: CaptionerError | None = None
@@ -176,23 +181,28 @@ def refresh(
     if not planned.is_done:
         copies = _made_before(tables, table, album_id, planned.todo, origin)
         copied = set(copies["image_id"].to_pylist())
-        progress(len(copied))
+        done += len(copied)
+        progress(done)
         missing = [item for item in planned.todo if item.image_id not in copied]
         pending = len(missing)
         try:
             saved_at, save_took = time.perf_counter(), _FIRST_SAVE
             alike = _alike(table, missing, origin)
-            for made, result in make([each[0] for each in alike.values()]) if missing else ():
+            to_make = [each[0] for each in alike.values()] if time.perf_counter() < until else []
+            for made, result in make(to_make) if to_make else ():
                 for item in alike[made.image_id]:
                     attempt = attempts.get(item.image_id, 0) + 1
                     batch.append(_row(item, origin(item), result, attempt, run_id))
                     pending -= 1
-                    progress(1)
+                    done += 1
+                    progress(done)
                 now = time.perf_counter()
                 if now - saved_at >= WORK_A_SAVE * save_took:
                     save()
                     saved_at = time.perf_counter()
                     save_took = saved_at - now
+                if time.perf_counter() >= until:
+                    break
         except CaptionerError as error:
             unavailable = error
         finally:  # what is done is kept, whatever stopped the rest

@@ -29,8 +29,8 @@ from pipeline.sources import Album, AlbumListing, Source
 from pipeline.storage import DAMAGED, sealed
 from pipeline.storage.opening import open_storage
 
-Progress = Callable[[str, str, int], object]
-"""Told of photos as they are done: which table, the album's title, how many."""
+Progress = Callable[[str, Album, int], object]
+"""Told of photos as they are done: of which table and album, and how many of it by now."""
 
 
 _CUT = "a part of the picture is missing: the file is not whole (the rest is shown)"
@@ -134,6 +134,14 @@ class Library:
             *(SiglipEmbeddings, CaptionEmbeddings),
         )
         return {kind.table: kind(self.tables, self.settings) for kind in kinds}
+
+    def tables_of(self, *, slow: bool) -> list[str]:
+        """The tables that come after a first snapshot, or those that come before it."""
+        return [
+            table
+            for table, stage in self.stages.items()
+            if (stage.active and stage.is_slow) == slow
+        ]
 
     def albums(self) -> list[Album]:
         """The rows of table ``albums``, in the order in which they were found."""

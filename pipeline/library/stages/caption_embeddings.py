@@ -8,6 +8,7 @@ from functools import cached_property
 from typing_extensions import override
 
 from pipeline.library.stages.stage import Made, Stage, readable_photos
+from pipeline.models.captioners.loading import is_slow
 from pipeline.models.encoders.text_loading import load_text_encoder, text_producer
 from pipeline.rows import Row
 from pipeline.sources import Album
@@ -27,6 +28,11 @@ class CaptionEmbeddings(Stage[CaptionText]):
     """One text vector for each caption, together with the photo's title."""
 
     table = "caption_embeddings"
+
+    @property
+    @override
+    def is_slow(self) -> bool:
+        return is_slow(self.settings.caption_model)  # there is nothing to embed before
 
     @cached_property
     @override

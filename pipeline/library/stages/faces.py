@@ -24,6 +24,11 @@ class Faces(StageOfPhotos):
     def active(self) -> bool:
         return self.settings.faces
 
+    @property
+    @override
+    def is_slow(self) -> bool:
+        return True
+
     @override
     def make(self, album: Album, items: Sequence[Photo]) -> Made[Photo]:
         return map_ahead(

@@ -21,7 +21,7 @@ from pipeline.models.captioners import (
     PhotoContext,
     SlowCaptioner,
 )
-from pipeline.models.captioners.loading import load_captioner
+from pipeline.models.captioners.loading import is_slow, load_captioner
 from pipeline.models.encoders import Labels
 from pipeline.models.encoders.embedded import EmbeddedEncoder
 from pipeline.photos.decoding import open_photo
@@ -46,6 +46,11 @@ class LlmCaptions(StageOfPhotos):
     @override
     def active(self) -> bool:
         return self.settings.caption_model != "none"
+
+    @property
+    @override
+    def is_slow(self) -> bool:
+        return is_slow(self.settings.caption_model)
 
     @cached_property
     @override

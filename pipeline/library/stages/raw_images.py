@@ -1,5 +1,6 @@
 """The photos of an album, where they can be opened."""
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -50,9 +51,10 @@ class RawImages(Stage[SourcePhoto]):
         progress: Callable[[int], object] = lambda photos: None,
         run_id: str | None = None,
         unavailable: CaptionerError | None = None,
+        until: float = math.inf,
     ) -> Counts:
         try:
-            return super().refresh(album, progress, run_id, unavailable)
+            return super().refresh(album, progress, run_id, unavailable, until)
         finally:
             self._locations.take_up(album["album_id"])
 

@@ -1,5 +1,6 @@
 """What all stages have in common, and those that have a row for each photo."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,11 @@ class Stage(Generic[Item]):
         """Whether the settings ask for this table; if not, its files are left as they are."""
         return True
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether a photo takes so much longer than to embed that a first snapshot comes before."""
+        return False
+
     def wanted(self, album: Album) -> Sequence[Item]:
         """The items that the album should have rows for, in order."""
         raise NotImplementedError
@@ -109,13 +115,15 @@ class Stage(Generic[Item]):
         progress: Callable[[int], object] = lambda photos: None,
         run_id: str | None = None,
         unavailable: CaptionerError | None = None,
+        until: float = math.inf,
     ) -> Counts:
-        """Bring the album's file up to date; ``progress`` is told of photos as they are done.
+        """Bring the album's file up to date; ``progress`` is told how many photos of it are done.
 
         Unless the settings ask for this table nothing is done.
 
         ``run_id`` is the Dagster run that does so, if one does. What was ``unavailable`` to another
-        album of the run is not tried once more: nothing is made then.
+        album of the run is not tried once more: nothing is made then. From ``until`` on, a time of
+        ``time.perf_counter()``, nothing more is made either.
         """
 
         def make(items: Sequence[Item]) -> Made[Item]:
@@ -135,6 +143,7 @@ class Stage(Generic[Item]):
             make,
             progress=progress,
             run_id=run_id,
+            until=until,
         )
 
 

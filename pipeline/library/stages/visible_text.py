@@ -24,6 +24,11 @@ class VisibleText(StageOfPhotos):
     def active(self) -> bool:
         return self.settings.ocr
 
+    @property
+    @override
+    def is_slow(self) -> bool:
+        return True
+
     @override
     def make(self, album: Album, items: Sequence[Photo]) -> Made[Photo]:
         return map_ahead(

@@ -3,6 +3,11 @@
 from pipeline.models.captioners import Captioner
 
 
+def is_slow(name: str) -> bool:
+    """Whether the captioner of that name takes far longer than it takes to embed a photo."""
+    return name not in {"embedded", "none"}
+
+
 def load_captioner(
     name: str, host: str = "http://localhost:11434", language: str = "English"
 ) -> Captioner | None:

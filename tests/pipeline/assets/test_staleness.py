@@ -135,6 +135,8 @@ def test_a_version_is_of_what_rows_hold_not_of_when_they_were_made(library: Libr
     for table in ALBUM_ASSETS:
         before = data_version(library, table, album)
         rows = library.tables.read(table, album)
+        if not rows.num_rows:  # not made, as the settings say
+            continue
         one_by_one = [rows.slice(at, 1) for at in range(rows.num_rows)]
         anew = pa.concat_tables(one_by_one)
         for name, values in (("created_at", None), ("run_id", "another"), ("attempts", 3)):

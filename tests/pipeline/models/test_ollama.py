@@ -47,7 +47,7 @@ from pipeline.models.captioners.ollama_client import (
 )
 from pipeline.settings import load_settings
 from pipeline.snapshot import reading
-from pipeline.sources import folder
+from pipeline.sources import Album, folder
 from tests.conftest import PROJECT_ROOT
 from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import QuickModel
@@ -563,7 +563,7 @@ def test_an_album_is_captioned_while_the_server_dies_and_comes_back(
     ollama.fail_next("stop", match="photo 04")
     ollama.seconds = 0.2
     first = library()
-    progress: list[tuple[str, str, int]] = []
+    progress: list[tuple[str, Album, int]] = []
     first.on_progress = lambda *done: progress.append(done)
 
     with caplog.at_level(logging.WARNING, "pipeline"):
@@ -582,7 +582,7 @@ def test_an_album_is_captioned_while_the_server_dies_and_comes_back(
     ]
     assert "Captions stay pending: Ollama at 127.0.0.1" in warning
     steps = [photos for table, _, photos in progress if table == "llm_captions" and photos]
-    assert steps == [1] * done  # photo by photo
+    assert steps == list(range(1, done + 1))  # photo by photo
     status = [first.status(album)["llm_captions"] for album in first.albums()]
     assert [each["missing"] for each in status] == [12 - done, 3]
     assert [each["failed"] for each in status] == [0, 0]
