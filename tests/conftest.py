@@ -132,6 +132,7 @@ def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from pipeline.assets.instance import open_instance
     from pipeline.library.library import Library
     from pipeline.settings import Settings
+    from pipeline.snapshot import reading
     from pipeline.sources import folder
 
     def build(root: Path) -> None:
@@ -139,6 +140,9 @@ def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.register(library.storage, folder.Registration(str(DEMO_PHOTOS), recursive=True))
         with open_instance(library.settings) as instance:
             assert not sync.sync(library, instance).failed
+        *older, _ = reading.names(root / "library")
+        for name in older:  # from before the faces and the text in photos
+            shutil.rmtree(reading.snapshots_folder(root / "library") / name)
 
     return built_once(tmp_path_factory, "demo", build) / "library"
 

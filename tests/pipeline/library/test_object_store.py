@@ -261,7 +261,7 @@ def test_flickr_albums_are_synced_from_any_machine(
         assert not run("sync", "--json").json["published"]
         # Of tables/, folders/, flickr/, photos/ and events.toml each one, of snapshots/ two, and
         # twice what is current; however many albums there are, up to 1,000 files in each.
-        assert requests(caplog) == {"list": 7, "GET": 2}
+        assert requests(caplog) == {"list": 8, "GET": 2}
 
     on(SECOND)
     flickr.add_photo(flickr.albums[0], Photo("50000000099"))
