@@ -16,7 +16,6 @@ from pipeline.assets.instance import UNFINISHED, end_killed_runs
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import LibraryResource
 from pipeline.assets.source_albums import asset_of
-from pipeline.assets.sync import SLOW_STEP_SECONDS
 from pipeline.errors import AlbumError, AlbumscopeError
 from pipeline.library.library import Library
 from pipeline.settings import Settings
@@ -129,7 +128,7 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         elif not under_way and is_due(library):
             runs = [dg.RunRequest(run_key=f"publish {state}", asset_selection=[faiss_index.key])]
         elif not under_way:  # one at a time, so that each is published
-            seconds = {partitions.SECONDS_TAG: str(SLOW_STEP_SECONDS)}
+            seconds = {partitions.SECONDS_TAG: str(partitions.SLOW_STEP_SECONDS)}
             groups = partitions.groups(registered, pending)
             runs = [run(group, slow, **seconds) for group in islice(groups, 1)]
         else:

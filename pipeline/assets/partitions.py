@@ -15,6 +15,8 @@ ALBUMS_A_RUN = 25
 many_albums_a_run = dg.BackfillPolicy.multi_run(ALBUMS_A_RUN)
 
 TITLE_TAG = "albumscope/album"
+SLOW_STEP_SECONDS = 120
+"""How long a step after the first snapshot makes rows, until others have their turn."""
 SECONDS_TAG = "albumscope/seconds"
 """The tag of a run whose steps each make rows for so many seconds at the most."""
 # Dagster's tags of a run that takes one partition, or a range of them.

@@ -10,7 +10,7 @@ import dagster as dg
 
 from pipeline.assets import discovery
 from pipeline.assets.instance import end_killed_runs, process_tag
-from pipeline.assets.partitions import SECONDS_TAG, groups, run_tags
+from pipeline.assets.partitions import SECONDS_TAG, SLOW_STEP_SECONDS, groups, run_tags
 from pipeline.assets.resources import Listings
 from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError, AwayError, SourceError
@@ -20,8 +20,6 @@ from pipeline.snapshot import inputs, reading
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.sources import Album
 
-SLOW_STEP_SECONDS = 120
-"""How long a step after the first snapshot makes rows, until others have their turn."""
 PUBLISHED_EVERY = 300
 """How many seconds of such work are published together."""
 

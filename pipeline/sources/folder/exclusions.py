@@ -50,7 +50,7 @@ class Exclusions:
         self._given: tuple[_Spec, ...] = ()
         if patterns:
             reason = f"excluded when {printable(root)} was added"
-            self._given = (_Spec(root, _patterns(patterns, "--exclude"), reason),)
+            self._given = (_Spec(root, _patterns(patterns), reason),)
         self._specs: dict[Path, tuple[_Spec, ...]] = {}
 
     def reason(self, folder: Path, name: str, *, is_folder: bool) -> str | None:
@@ -80,15 +80,25 @@ class Exclusions:
                 is_text = file.is_file()  # to open a pipe would wait for ever
                 lines = file.read_text(errors="replace").splitlines() if is_text else []
                 reason = f"{printable(file)} leaves it out"
-                specs = (_Spec(folder, _patterns(lines, printable(file)), reason),)
+                patterns = GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
+                specs = (_Spec(folder, patterns, reason),)
             if folder not in {self._root, folder.parent}:
                 specs += self._specs_of(folder.parent)
             self._specs[folder] = specs
         return self._specs[folder]
 
 
-def _patterns(lines: Sequence[str], where: str) -> GitIgnoreSpec:
+def _patterns(given: Sequence[str]) -> GitIgnoreSpec:
     try:
-        return GitIgnoreSpec.from_lines(lines)
+        return GitIgnoreSpec.from_lines(given)
     except GitIgnorePatternError as error:
-        raise AlbumscopeError(f"{where} has a pattern that is none ({error})") from error
+        raise AlbumscopeError(f"--exclude has a pattern that is none ({error})") from error
+
+
+def _is_pattern(line: str) -> bool:
+    """Whether a line of a file is a pattern; what is none is passed over, as git does."""
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except GitIgnorePatternError:
+        return False
+    return True

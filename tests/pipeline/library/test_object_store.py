@@ -259,8 +259,8 @@ def test_flickr_albums_are_synced_from_any_machine(
     with caplog.at_level(logging.INFO, "werkzeug"):
         caplog.clear()
         assert not run("sync", "--json").json["published"]
-        # Of tables/, folders/, flickr/, photos/, people/ and events.toml each one, of snapshots/ two, and
-        # twice what is current; however many albums there are, up to 1,000 files in each.
+        # Of tables/, folders/, flickr/, photos/, people/ and events.toml each one, two of
+        # snapshots/, and twice what is current; however many albums, up to 1,000 files in each.
         assert requests(caplog) == {"list": 8, "GET": 2}
 
     on(SECOND)

@@ -253,10 +253,14 @@ def test_files_that_are_one_photo_are_one_tile(run: Run, tmp_path: Path, model: 
     assert run("albums", "--json").json[0]["photo_count"] == 5
 
 
-def test_a_pattern_that_is_none_is_told(run: Run, tmp_path: Path) -> None:
-    make_photo(tmp_path / "photos" / "a.jpg")
-    (tmp_path / "photos" / IGNORE_FILE).write_text("!\n")
-    assert IGNORE_FILE in run("add-folder", tmp_path / "photos").error
+def test_a_pattern_that_is_none_is_told_or_passed_over(run: Run, tmp_path: Path) -> None:
+    """In a file it is passed over, as git does: one such line would stop all albums."""
+    for name in ("a.jpg", "draft.jpg"):
+        make_photo(tmp_path / "photos" / name)
+    assert "--exclude" in run("add-folder", tmp_path / "photos", "--exclude", "!").error
+    (tmp_path / "photos" / IGNORE_FILE).write_text("!\ndraft*\n")
+    assert run("add-folder", tmp_path / "photos").code == 0
+    assert run("albums", "--json").json[0]["photo_count"] == 1
 
 
 def test_registrations_keep_what_they_exclude(run: Run, tmp_path: Path) -> None:
