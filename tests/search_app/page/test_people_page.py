@@ -11,7 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing
-from tests.search_app.browser import Server, expect_pictures, photos, search, serving
+from tests.search_app.browser import Server, expect_pictures, photos, serving, settled
+from tests.search_app.page.test_everyone import serious
 from tests.search_app.searching import searcher_of
 
 
@@ -36,6 +37,7 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     expect(page.get_by_text("4 photos")).to_be_visible()
     expect(page.get_by_text("3 photos")).to_be_visible()
     expect_pictures(page)
+    assert serious(page) == []
 
     dialog = person(page, "Who is this?")
     dialog.get_by_label("Name", exact=True).fill("Ada Lovelace")
@@ -44,6 +46,8 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     dialog.get_by_role("button", name="Not this person").last.click()
     expect(dialog.get_by_role("button", name="Not this person")).to_have_count(3)
 
+    settled(page)
+    assert serious(page) == []
     dialog.get_by_role("button", name="Find photos").click()  # until it is published by the face
     expect(photos(page).get_by_text("both")).to_be_visible()
 
@@ -56,6 +60,5 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     data_dir = server.log_file.with_name("library")
     publishing.publish(Library(Settings(data_dir=data_dir)), duckdb.connect, run_id="test")
     assert "Ada Lovelace" in searcher_of(data_dir).names()
-    page.goto(server.url)
-    search(page, "person:ada")
+    page.goto(f"{server.url}/?q=person:ada")
     expect(photos(page).get_by_text("both")).to_be_visible()
