@@ -60,5 +60,3 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     data_dir = server.log_file.with_name("library")
     publishing.publish(Library(Settings(data_dir=data_dir)), duckdb.connect, run_id="test")
     assert "Ada Lovelace" in searcher_of(data_dir).names()
-    page.goto(f"{server.url}/?q=person:ada")
-    expect(photos(page).get_by_text("both")).to_be_visible()
