@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from pipeline.cli.options import AlbumOption, EventOption, JsonFlag, YearOption
-from pipeline.cli.terminal import print_fields, print_json, print_rows, say, warn
+from pipeline.cli.terminal import count, print_fields, print_json, print_rows, say, warn
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.settings import load_settings
 
@@ -92,23 +92,27 @@ def search(
     )
     empty = "Nothing found: no photo fits the words, fields and filters of the query"
     with _searcher() as searcher:
-        hits = searcher.search(query)
+        hits, less_likely = searcher.find(query)
         warn(searcher.understand(query.text).problems)
         rows = [{name: row[name] for name in _HIT_COLUMNS} for row in map(asdict, hits)]
-        if not hits and (nearest := searcher.search(replace(query, k=1, min_probability=0))):
-            empty = (
-                f"Nothing matches. The nearest photo has a probability of"
-                f" {nearest[0].probability:.3f}, below {least:g}: `--min-probability 0` shows it"
-            )
         if explain:
             rows = [row | asdict(searcher.provenance(row["image_id"])) for row in rows]
+    if less_likely:
+        empty = "Nothing surely matches"
     if as_json and not hits:
         say(empty)
     if explain and hits and not as_json:
         _print_explained(rows)
-        return
-    columns = ("rank", "probability", "title", "album_title", "caption", "path")
-    print_rows(rows, as_json=as_json, columns=columns, empty=empty)
+    else:
+        columns = ("rank", "probability", "title", "album_title", "caption", "path")
+        print_rows(rows, as_json=as_json, columns=columns, empty=empty)
+    if less_likely:
+        how_many = len(hits) + len(less_likely)
+        more = f" -k {how_many}" if how_many > k else ""
+        say(
+            f"{count(len(less_likely), 'less likely photo')}, with a probability below {least:g}:"
+            f" `--min-probability 0{more}` shows {'it' if len(less_likely) == 1 else 'them'}"
+        )
 
 
 def exif(file: PhotoFile, as_json: JsonFlag = False) -> None:

@@ -40,11 +40,12 @@ class Ranking:
         probabilities = None if self.probabilities is None else self.probabilities[places]
         return Ranking(self.rows[places], self.scores[places], probabilities)
 
-    def best_first(self, least: float) -> "Ranking":
-        """The rows by their scores, without those that have a lower probability than ``least``."""
+    def best_first(self, least: float, below: float = np.inf) -> "Ranking":
+        """The rows by their scores; those with a probability if it is in [least, below)."""
         order = np.lexsort((self.rows, -self.scores))
         if self.probabilities is not None:
-            order = order[self.probabilities[order] >= least]
+            found = self.probabilities[order]
+            order = order[(found >= least) & (found < below)]
         return self[order]
 
 

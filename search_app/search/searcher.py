@@ -5,12 +5,12 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from pipeline.errors import AlbumscopeError
-from pipeline.models.encoders import SENSE, SenseEncoder, Vectors
+from pipeline.models.encoders import LEAST_SENSE, SENSE, SenseEncoder, Vectors
 from pipeline.photos.files import photo_file
 from pipeline.settings import Settings
 from pipeline.snapshot.reading import Snapshot
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 MAX_QUERY = 1000
 """The longest text query, in characters."""
 
+LESS_LIKELY = 20
+"""How many photos that are less likely than they should be are found besides, at the most."""
+_STILL_LIKELY = 0.1  # of the least probability; what has less is not worth a look
+
 _DEPTH = 200  # how far down each part of a hybrid search looks, at the least
 _SORTED = 1000  # how many of the best are put into another order
 
@@ -73,6 +77,17 @@ class Query:
     face: tuple[float, ...] | None = None
 
 
+class Found(NamedTuple):
+    """What a search found: the best photos that match, and what comes after the last of them.
+
+    ``less_likely`` have less than the query's ``min_probability``, but a tenth of it. There are
+    none as long as there may be more matches, nor for words that mean nothing.
+    """
+
+    matches: list[Hit]
+    less_likely: list[Hit]
+
+
 class Searcher:
     """Answers everything about one snapshot, which never changes. May serve many threads."""
 
@@ -92,7 +107,11 @@ class Searcher:
         self.snapshot.close()
 
     def search(self, query: Query) -> list[Hit]:
-        """Return the best ``query.k`` photos. Raises AlbumscopeError if the query is no query.
+        """Return the best ``query.k`` photos: the matches of ``find``."""
+        return self.find(query).matches
+
+    def find(self, query: Query) -> Found:
+        """Find the best ``query.k`` photos. Raises AlbumscopeError if the query is no query.
 
         A query of fields alone lists the photos that fit them. What ``understand`` finds wrong with
         the text is left out.
@@ -107,7 +126,7 @@ class Searcher:
         terms = self._terms(query, parsed, mode)
         is_wanted = any(term.weight > 0 for term in terms)
         if not terms or (mode == "text" and not is_wanted):
-            return self._listed(query, scope)
+            return Found(self._listed(query, scope), [])
 
         most = hits.candidates(query.k, fold=query.fold)
         best = most if query.sort == "relevance" else max(_SORTED, query.k)
@@ -130,24 +149,36 @@ class Searcher:
         odds = ranking.log_odds(terms, kinds, self._count)
         has_probability = is_wanted and not has_picture
         is_mixed = mode == "hybrid" or (has_probability and mode != "text" and len(terms) > 1)
-        found = Ranking(
+        ranked = Ranking(
             rows,
             odds.astype(np.float32) if is_mixed else by_part[mode].scores,
             evidence.probability(odds) if has_probability else None,
-        ).best_first(query.min_probability)[:best]
-        if query.sort != "relevance":
-            place = sorting.places(self.snapshot, found.rows, scope, query.sort)
-            found = found[np.argsort([place[row] for row in found.rows.tolist()])]
-        return hits.of_ranking(
-            self.snapshot,
-            found[:most],
-            scope,
-            k=query.k,
-            fold=query.fold,
-            text=" ".join(text.text for text in parsed.texts if text.weight > 0),
-            by_part=by_part,
-            words=words,
         )
+
+        def shown(found: Ranking, k: int) -> list[Hit]:
+            if query.sort != "relevance":
+                place = sorting.places(self.snapshot, found.rows, scope, query.sort)
+                found = found[np.argsort([place[row] for row in found.rows.tolist()])]
+            return hits.of_ranking(
+                self.snapshot,
+                found[: hits.candidates(k, fold=query.fold)],
+                scope,
+                k=k,
+                fold=query.fold,
+                text=" ".join(text.text for text in parsed.texts if text.weight > 0),
+                by_part=by_part,
+                words=words,
+            )
+
+        least = query.min_probability
+        matches = shown(ranked.best_first(least)[:best], query.k)
+        means = has_probability and all(
+            term.sense >= LEAST_SENSE for term in terms if term.weight > 0
+        )
+        if len(matches) == query.k or not means:
+            return Found(matches, [])
+        short = ranked.best_first(_STILL_LIKELY * least, below=least)[:LESS_LIKELY]
+        return Found(matches, shown(short, LESS_LIKELY))
 
     def browse(
         self, filters: Filters, sort: Sort = "relevance", k: int = 20, *, fold: bool = False

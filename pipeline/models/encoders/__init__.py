@@ -34,6 +34,8 @@ class TextEncoder(Protocol):
 
 SENSE = 0.6
 """The ``sense`` of a text that surely says something, as far as is known."""
+LEAST_SENSE = 0.45
+"""The ``sense`` that what people photograph has at the least."""
 
 
 @runtime_checkable
