@@ -151,6 +151,10 @@ def _maybe() -> _Parameter[bool | None]:
     )
 
 
+def _flag() -> _Parameter[bool]:
+    return _Parameter(bool, lambda texts: texts[-1] == "yes", lambda value: ["yes"])
+
+
 def _photo() -> _Parameter[int | None]:
     return _Parameter(
         lambda: None, lambda texts: int(texts[-1]) % 2**63, lambda value: [str(value)]
@@ -178,6 +182,7 @@ _PARAMETERS: dict[str, _Parameter[Any]] = {
     "sort": _one_of(*SORTS),
     "view": _one_of(*VIEWS),
     "shown": _number(lambda: PAGE, PAGE, MAX_SHOWN),
+    "unlikely": _flag(),
     "photo": _photo(),
     "lang": _Parameter(
         browser_language,
@@ -186,7 +191,7 @@ _PARAMETERS: dict[str, _Parameter[Any]] = {
     ),
 }
 ALL = tuple(_PARAMETERS)
-SEARCH = tuple(name for name in _PARAMETERS if name not in {"shown", "photo", "lang"})
+SEARCH = tuple(name for name in _PARAMETERS if name not in {"shown", "unlikely", "photo", "lang"})
 """The parameters that say what is searched for, and how it is shown."""
 FILTERS = (
     *("event", "year", "album", "camera", "lens", "tag", "country", "town", "person"),

@@ -2,44 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 
 import streamlit as st
 from PIL import Image
 
-from search_app.page import address, charts, components, routes
+from search_app.page import address, charts, components
 from search_app.page.language import country, t, tn
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector
-from search_app.page.views import by_picture, filters, preview, readings, selection, suggestions
-from search_app.page.wording import literal, percent, title_of
+from search_app.page.views import (
+    by_picture,
+    filters,
+    grid,
+    preview,
+    readings,
+    selection,
+    suggestions,
+)
+from search_app.page.wording import literal
 from search_app.search.filters import Filters
 from search_app.search.hits import Hit
 from search_app.search.parsed import ParsedQuery
-from search_app.search.query import photo_term
-from search_app.search.ranking import Mode
-from search_app.search.searcher import Query, Searcher
+from search_app.search.searcher import Found, Query, Searcher
 from search_app.search.sorting import Sort
 
-_COLUMNS = 4
-_SEARCHES_TOLD_APART = 8
-# A photo's title is a button; its ::after lets a click on the picture count as one on the title.
 _STYLE = """
 <style>
 .st-key-q input { font-size: 1rem; }
-[class*="st-key-card-"] { position: relative; }
-[class*="st-key-card-"] img { aspect-ratio: 1; object-fit: cover; width: 100%; background: #8884; }
-[class*="st-key-open-"] button, [class*="st-key-similar-"] button, [class*="st-key-fold-"] button {
-    min-height: 0; padding: 0; text-align: left;
-}
-[class*="st-key-similar-"] button, [class*="st-key-fold-"] button { min-height: 1.75rem; }
-[class*="st-key-card-"] .stCaptionContainer { margin: 0; }
-[class*="st-key-open-"], [class*="st-key-open-"] * { position: static; }
-[class*="st-key-open-"] button::after { content: ""; position: absolute; inset: 0; }
-[class*="st-key-open-"] button:focus-visible { box-shadow: none; }
-[class*="st-key-open-"] button:focus-visible::after {
-    outline: 3px solid var(--st-primary-color, #b3261e); outline-offset: 2px; border-radius: 0.5rem;
-}
 .st-key-strip { min-width: 0; overflow-x: auto; }
 .st-key-strip > * { flex-shrink: 0; }
 @media (max-width: 640px) {
@@ -60,7 +49,7 @@ _STYLE = """
 
 def show() -> None:
     """Draw the page; Streamlit calls this at every interaction."""
-    st.html(_STYLE)
+    st.html(grid.STYLE + _STYLE)
     st.header("Albumscope", anchor=False)
     with current_snapshot().searcher() as searcher:
         filters.forget_what_is_gone(searcher)
@@ -86,22 +75,25 @@ def _search_page(searcher: Searcher) -> None:
     )
     if state["from"] and state.to and state["from"] > state.to:
         st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
-    hits = _found(searcher, parsed, upload, picture)
+    hits, less_likely = _found(searcher, parsed, upload, picture)
     if not hits:
-        if not _nothing_matches(searcher, parsed, picture):
-            st.info(
-                t("No photo fits. Try other words, or fewer filters."),
-                icon=":material/search_off:",
-            )
+        st.info(
+            t("Nothing surely matches.")
+            if less_likely
+            else t("No photo fits. Try other words, or fewer filters."),
+            icon=":material/search_off:",
+        )
     else:
         _toolbar(hits, parsed, picture)
         match state.view:
             case "timeline":
                 charts.timeline(hits[: address.MAX_SHOWN], on_period=_only_from)
             case "map":
-                charts.world_map(hits[: address.MAX_SHOWN], on_photo=_open, on_place=_only_near)
+                charts.world_map(
+                    hits[: address.MAX_SHOWN], on_photo=grid.open_photo, on_place=_only_near
+                )
             case _:
-                _grid(hits[: state.shown], scored=_is_scored(parsed, picture))
+                grid.show(hits[: state.shown], scored=_is_scored(parsed, picture))
                 if len(hits) > state.shown:
                     st.button(
                         t("Load more"),
@@ -109,14 +101,17 @@ def _search_page(searcher: Searcher) -> None:
                         on_click=_load_more,
                         width="stretch",
                     )
-        selection.show(searcher)
+    if less_likely:
+        _less_likely(less_likely)
+    selection.show(searcher)
     if state.photo is not None:
-        preview.show(searcher, state.photo, hits, is_search=bool(picture) or not parsed.is_empty)
+        listed = [*hits, *less_likely] if state.unlikely else hits
+        preview.show(searcher, state.photo, listed, is_search=bool(picture) or not parsed.is_empty)
 
 
 def _found(
     searcher: Searcher, parsed: ParsedQuery, upload: Upload | None, picture: Image.Image | None
-) -> Sequence[Hit]:
+) -> Found:
     state = st.session_state
     has_picture = picture is not None or bool(parsed.photos)
     # One more than are shown tells whether there are more.
@@ -133,22 +128,23 @@ def _found(
         off=tuple(state.off),
     )
     if picture is not None and state.face:
-        return searcher.search(replace(query, face=state.face, mode=state.mode))
+        return searcher.find(replace(query, face=state.face, mode=state.mode))
     if picture is not None and upload is not None:
         with st.spinner(t("Searching… the first search also loads the models")):
             return _found_by_upload(searcher.snapshot.name, query, upload.key, searcher, picture)
     if parsed.is_empty:
-        return _browsed(searcher.snapshot.name, query.filters, query.sort, k, searcher)
+        newest = _browsed(searcher.snapshot.name, query.filters, query.sort, k, searcher)
+        return Found(list(newest), [])
     with st.spinner(t("Searching… the first search also loads the models")):
         return _found_by_query(searcher.snapshot.name, query, searcher)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _found_by_query(snapshot: str, query: Query, _searcher: Searcher) -> Sequence[Hit]:
+def _found_by_query(snapshot: str, query: Query, _searcher: Searcher) -> Found:
     """The same query of the same snapshot, which the searcher is of, is searched for once."""
-    hits = _searcher.search(query)
+    found = _searcher.find(query)
     spare_the_collector(has_words=bool(query.text), has_picture=False)
-    return hits
+    return found
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -161,10 +157,10 @@ def _browsed(
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)
 def _found_by_upload(
     snapshot: str, query: Query, key: str, _searcher: Searcher, _picture: Image.Image
-) -> Sequence[Hit]:
-    hits = _searcher.search(replace(query, images=(_picture,)))
+) -> Found:
+    found = _searcher.find(replace(query, images=(_picture,)))
     spare_the_collector(has_words=bool(query.text), has_picture=True)
-    return hits
+    return found
 
 
 def _is_scored(parsed: ParsedQuery, picture: Image.Image | None) -> bool:
@@ -172,31 +168,26 @@ def _is_scored(parsed: ParsedQuery, picture: Image.Image | None) -> bool:
     return bool(parsed.photos) or (picture is not None and not st.session_state.face)
 
 
-def _nothing_matches(searcher: Searcher, parsed: ParsedQuery, picture: Image.Image | None) -> bool:
-    """Say so, and how near the nearest photo comes; False if not even that is to be had."""
-    state = st.session_state
-    if parsed.is_empty or picture is not None:
-        return False
-    mode: Mode = "visual" if parsed.photos else state.mode
-    query = Query(state.q, filters=address.filters(), mode=mode, k=1, off=tuple(state.off))
-    nearest = _found_by_query(searcher.snapshot.name, query, searcher)
-    if not nearest or nearest[0].probability is None:
-        return False
-    st.info(
-        t(
-            "Nothing matches. The nearest photo has a probability of {nearest}; those below"
-            " {least}% are not shown.",
-            nearest=literal(percent(nearest[0].probability)),
-            least=state.least,
-        ),
-        icon=":material/search_off:",
-    )
-    st.button(t("Show the nearest photos"), icon=":material/expand_more:", on_click=_show_all)
-    return True
+def _less_likely(hits: Sequence[Hit]) -> None:
+    """Offer what is short of the least probability, and show it if one wants to see it."""
+    is_open = st.session_state.unlikely
+    words = tn("{count} less likely photo", "{count} less likely photos", len(hits))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if is_open:
+            st.subheader(words, anchor=False, width="stretch")
+        st.button(
+            t("Show less") if is_open else words,
+            key="less-likely",
+            icon=":material/expand_less:" if is_open else ":material/expand_more:",
+            on_click=_show_less_likely,
+            args=(not is_open,),
+        )
+    if is_open:
+        grid.show(hits, less_likely=True)
 
 
-def _show_all() -> None:
-    st.session_state.least = 0
+def _show_less_likely(wanted: bool) -> None:
+    st.session_state.unlikely = wanted
 
 
 def _search_bar() -> Upload | None:
@@ -221,6 +212,7 @@ def _start_anew_if_other(search: object) -> None:
     if before is not None and before != search:
         state.searches += 1
         state.shown = address.PAGE
+        state.unlikely = False
         state.unfolded = set()
 
 
@@ -280,77 +272,6 @@ def _sort_names() -> dict[Sort, str]:
 
 def _view_names() -> dict[str, str]:
     return {"grid": t("Grid"), "timeline": t("Timeline"), "map": t("Map")}
-
-
-def _grid(hits: Sequence[Hit], *, scored: bool) -> None:
-    unfolded = st.session_state.setdefault("unfolded", set())
-    tiles = chain.from_iterable(
-        (hit, *(hit.near_duplicates if hit.image_id in unfolded else ())) for hit in hits
-    )
-    grid = st.grid(_COLUMNS, min_column_width=125)
-    for place, hit in enumerate(tiles):
-        with grid.cell():
-            _tile(hit, f"{st.session_state.searches % _SEARCHES_TOLD_APART}-{place}", scored)
-
-
-def _tile(hit: Hit, place: str, scored: bool) -> None:
-    """One photo. The keys of its buttons are those of its place, not its own: Streamlit never
-    forgets a key in a session. They are not those of the search before, which may be clicked yet.
-    """
-    title = title_of(vars(hit))
-    with st.container(key=f"card-{hit.image_id}", gap="xxsmall"):
-        st.image(routes.picture(vars(hit), "grid"), alt=title)
-        st.button(
-            literal(title),
-            key=f"open-{place}",
-            type="tertiary",
-            wrap=False,
-            on_click=_open,
-            args=(hit.image_id,),
-        )
-        st.caption(literal(_note(hit, scored)))
-    with st.container(horizontal=True, gap="small"):
-        if selection.is_on():
-            selection.checkbox(hit)
-        else:
-            st.button(
-                t("Find similar"),
-                key=f"similar-{place}",
-                type="tertiary",
-                icon=":material/image_search:",
-                on_click=by_picture.search_with,
-                args=(photo_term(hit.image_id),),
-            )
-        if hit.near_duplicates:
-            st.button(
-                f"+{len(hit.near_duplicates)}",
-                key=f"fold-{place}",
-                type="tertiary",
-                icon=":material/filter_none:",
-                help=tn(
-                    "{count} photo is nearly the same",
-                    "{count} photos are nearly the same",
-                    len(hit.near_duplicates),
-                ),
-                on_click=_unfold,
-                args=(hit.image_id,),
-            )
-
-
-def _note(hit: Hit, scored: bool) -> str:
-    if hit.probability is not None:
-        return f"{percent(hit.probability)} · {hit.album_title}"
-    if scored:
-        return f"{hit.score:.3f} · {hit.album_title}"
-    return hit.album_title
-
-
-def _unfold(image_id: int) -> None:
-    st.session_state.unfolded ^= {image_id}
-
-
-def _open(image_id: int) -> None:
-    st.session_state.photo = image_id
 
 
 def _only_from(first: object, last: object) -> None:

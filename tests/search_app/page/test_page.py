@@ -76,26 +76,49 @@ def test_load_more_grows_the_grid_until_all_are_shown(demo: Page) -> None:
     expect(photos(demo)).to_have_count(20)
 
 
-def test_nonsense_matches_nothing_until_one_insists(demo: Page) -> None:
+def test_what_means_nothing_matches_nothing_until_one_insists(demo: Page) -> None:
     least = f"{Settings.model_fields['min_probability'].default:.0%}"
     expect(slider(demo)).to_have_attribute("aria-valuetext", least)
-    search(demo, "mxyzptlk grumphous")
-    nothing = demo.get_by_text(re.compile(r"^Nothing matches\. The nearest photo .* of \d+%;"))
-    expect(nothing).to_contain_text(f"those below {least} are not shown.")
+    search(demo, "quarterly tax return")
+    nothing = demo.get_by_text("No photo fits.")
+    expect(nothing).to_be_visible()
     settled(demo)
     expect(photos(demo)).to_have_count(0)
-    expect(demo.get_by_role("button", name="Load more")).to_have_count(0)
-    nearest = re.findall(r"of (\d+%)", nothing.inner_text())[0]
-
-    demo.get_by_role("button", name="Show the nearest photos").click()
+    for name in ("Load more", "less likely"):
+        expect(demo.get_by_role("button", name=name)).to_have_count(0)
+    show_all(demo)
     expect(photos(demo)).to_have_count(20)
-    expect(notes(demo).first).to_have_text(re.compile(f"^{nearest} · "))
-    expect(slider(demo)).to_have_attribute("aria-valuetext", "0%")
     expect(nothing).to_have_count(0)
 
-    slider(demo).press("End")
-    expect(nothing).to_contain_text("those below 100% are not shown.")
+
+def test_what_is_less_likely_is_one_click_away(demo: Page, browser: BrowserContext) -> None:
+    search(demo, "a cat")
+    button = demo.locator(".st-key-less-likely button")
+    expect(button).to_have_accessible_name(re.compile(r"^\d+ less likely photos$"))
+    settled(demo)
+    likely, name = photos(demo).all_inner_texts(), button.locator("p").inner_text()
+    count = int(name.split()[0])
+
+    button.press("Enter")
+    expect(demo.get_by_role("heading", name=name)).to_be_visible()
+    expect(photos(demo)).to_have_count(len(likely) + count)
+    expect_pictures(demo)
+    expect(button).to_be_focused()
+    words = photos(demo).all_inner_texts()
+    assert words[: len(likely)] == likely
+    chances = [int(note.split("%")[0].strip("<")) for note in notes(demo).all_inner_texts()]
+    assert chances == sorted(chances, reverse=True)
+    assert chances[len(likely) - 1] >= 18 > chances[len(likely)]
+    expect(demo).to_have_url(re.compile("unlikely=yes"))
+    expect_same_elsewhere(demo, browser, words)
+
+    button.press("Enter")
+    expect(photos(demo)).to_have_text(likely)
+    search(demo, "an elephant")
+    expect(demo.get_by_text("Nothing surely matches.")).to_be_visible()
     expect(photos(demo)).to_have_count(0)
+    button.click()
+    expect(photos(demo).first).to_be_visible()
 
 
 def test_what_is_wrong_with_a_query_is_told_and_the_rest_is_searched_for(demo: Page) -> None:

@@ -288,6 +288,27 @@ def test_the_demo_queries_find_in_other_languages(
     assert np.mean(ranks) >= 0.70
 
 
+def test_what_comes_after_the_last_match_is_less_likely(searcher: Searcher) -> None:
+    least = Settings().min_probability
+    matches, less_likely = searcher.find(Query("a cat", min_probability=least))
+    everything = searcher.search(Query("a cat", k=PHOTOS))
+    assert titles([*matches, *less_likely]) == titles(everything)[: len(matches + less_likely)]
+    assert matches and less_likely
+    assert all(least / 10 <= (hit.probability or 0) < least for hit in less_likely)
+    assert [hit.rank for hit in less_likely] == [*range(1, len(less_likely) + 1)]
+
+    newest = searcher.find(Query("a cat", min_probability=least, sort="newest"))
+    assert set(titles(newest.less_likely)) == set(titles(less_likely))
+    assert titles(newest.less_likely) != titles(less_likely)
+
+    as_many = Query("a cat", k=len(matches), min_probability=least)
+    assert searcher.find(as_many) == (matches, [])  # there may be more that match
+    for other in (Query("a cat"), Query("-feline"), Query("camera:olympus")):
+        assert searcher.find(other).less_likely == []
+    meaningless = searcher.find(Query("quarterly tax return", min_probability=least))
+    assert meaningless == ([], [])
+
+
 def test_a_hit_explains_itself(searcher: Searcher) -> None:
     text = "Boats on a lake shore"
     hits = searcher.search(Query(text=text, k=100))
