@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
@@ -55,6 +56,17 @@ class Hit:
     longitude: float | None = None
     near_duplicates: Sequence["Hit"] = ()
     """Of a search with ``fold``: those that stand for the same picture, the best first."""
+
+
+class Found(NamedTuple):
+    """What a search found: the best photos that match, and what comes after the last of them.
+
+    ``less_likely`` have less than the query's ``min_probability``, but a tenth of it. There are
+    none as long as there may be more matches, nor for words that mean nothing.
+    """
+
+    matches: list[Hit]
+    less_likely: list[Hit]
 
 
 def candidates(k: int, *, fold: bool) -> int:

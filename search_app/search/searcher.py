@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from search_app.search.filters import (
     intersection,
     rows_with_face,
 )
-from search_app.search.hits import Hit
+from search_app.search.hits import Found, Hit
 from search_app.search.names import Names, Suggestion
 from search_app.search.parsed import Fields, ParsedQuery, PhotoRef, Text
 from search_app.search.photos import Columns
@@ -75,17 +75,6 @@ class Query:
     fold: bool = False
     off: Sequence[str] = ()
     face: tuple[float, ...] | None = None
-
-
-class Found(NamedTuple):
-    """What a search found: the best photos that match, and what comes after the last of them.
-
-    ``less_likely`` have less than the query's ``min_probability``, but a tenth of it. There are
-    none as long as there may be more matches, nor for words that mean nothing.
-    """
-
-    matches: list[Hit]
-    less_likely: list[Hit]
 
 
 class Searcher:

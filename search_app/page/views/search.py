@@ -21,9 +21,9 @@ from search_app.page.views import (
 )
 from search_app.page.wording import literal
 from search_app.search.filters import Filters
-from search_app.search.hits import Hit
+from search_app.search.hits import Found, Hit
 from search_app.search.parsed import ParsedQuery
-from search_app.search.searcher import Found, Query, Searcher
+from search_app.search.searcher import Query, Searcher
 from search_app.search.sorting import Sort
 
 _STYLE = """
