@@ -40,7 +40,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # where the tests' stand-in lie
 from tests.standins.flickr import FlickrStandIn, make_albums
 
 LIMIT = 5.0  # seconds
-DIMENSION = 384  # of the embedded models
+DIMENSION = 640  # of the embedded encoder
 
 
 def make_library(settings: Settings) -> None:
