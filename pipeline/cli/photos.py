@@ -106,7 +106,7 @@ def search(
     else:
         columns = ("rank", "probability", "title", "album_title", "caption", "path")
         print_rows(rows, as_json=as_json, columns=columns, empty=empty)
-    if less_likely:
+    if less_likely and not (as_json and hits):  # programs know what they asked for
         how_many = len(hits) + len(less_likely)
         more = f" -k {how_many}" if how_many > k else ""
         say(

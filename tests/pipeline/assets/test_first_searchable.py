@@ -16,7 +16,7 @@ from pipeline.library.library import Library
 from pipeline.library.stages.visible_text import VisibleText
 from pipeline.models.readers import Line
 from pipeline.settings import Settings
-from pipeline.snapshot import reading
+from pipeline.snapshot import publishing, reading
 from pipeline.sources import folder
 from tests.pipeline.quick_model import use_quick_models
 
@@ -63,6 +63,7 @@ def test_a_snapshot_comes_before_what_takes_long_and_others_while_it_lasts(
 ) -> None:
     monkeypatch.setattr(sync, "SLOW_STEP_SECONDS", 0.1)
     monkeypatch.setattr(sync, "PUBLISHED_EVERY", 0)
+    monkeypatch.setattr(publishing, "KEPT", 100)
     with open_instance(library.settings) as instance:
         report = sync.sync(library, instance)
     assert not report.failed

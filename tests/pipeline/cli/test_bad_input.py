@@ -273,7 +273,9 @@ def test_every_photo_is_counted(first: Library) -> None:
     assert raw == {"done": len(GOOD) + 1, "missing": 0, "failed": 4}
     assert vectors == {"done": len(GOOD), "missing": 0, "failed": 2}
     for album in (shut, below):
-        assert {stage["done"] for stage in album["stages"].values()} == {1}
+        done = {table: stage["done"] for table, stage in album["stages"].items()}
+        off = {"visible_text": 0, "faces": 0}  # as all tests have it
+        assert done == dict.fromkeys(done, 1) | off
 
 
 def test_odd_names_do_not_disturb_a_terminal(command_line: CommandLine, first: Library) -> None:

@@ -93,7 +93,7 @@ def test_the_browser_chooses_the_language_and_people_may_choose_another(
 ) -> None:
     titles = {"English": "Newest photos", "Русский": "Новые фотографии", "日本語": "新しい写真"}
     # tall enough for the whole sidebar: scrolling it closes what is open
-    tall = {"width": 1280, "height": 1400}
+    tall = {"width": 1280, "height": 2000}
     with visitor(browser, demo_server.url, locale=locale, viewport=tall) as page:
         expect(page.get_by_role("heading", name=newest)).to_be_visible()
         expect(page.get_by_role("button", name=similar)).to_have_count(20)
