@@ -62,6 +62,7 @@ def album_asset(
     group_name: str,
     kinds: set[str],
     pool: str | None = None,
+    priority: int = 0,
 ) -> Callable[[Callable[..., AlbumEvents]], dg.AssetsDefinition]:
     """Declare an asset with a partition for each album; its name and text are the function's."""
 
@@ -81,6 +82,7 @@ def album_asset(
             partitions_def=albums,
             backfill_policy=many_albums_a_run,
             pool=pool,
+            op_tags={"dagster/priority": str(priority)},
         )(function)
 
     return decorate

@@ -9,6 +9,7 @@ from pipeline.assets.resources import FailedAlbumsResource, LibraryResource
 
 @album_asset(
     pool="gpu",
+    priority=1,  # the embedded captioner needs no look at what was embedded
     deps=[exif_metadata],
     group_name="derived",
     kinds={"python", "pytorch", "parquet"},
