@@ -14,6 +14,7 @@ from pipeline.library import incremental
 from pipeline.library.incremental import Counts, Item, Plan
 from pipeline.library.tables import Tables
 from pipeline.photos.files import photo_file
+from pipeline.photos.look_ahead import map_ahead
 from pipeline.rows import Row
 from pipeline.settings import Settings
 from pipeline.sources import Album
@@ -150,6 +151,9 @@ class Stage(Generic[Item]):
 class StageOfPhotos(Stage[Photo]):
     """A table with a row for each readable photo, made from its bytes by a producer."""
 
+    look_ahead: ClassVar[int] = 2 * DECODING_THREADS
+    """How many rows may wait to be taken, where each is made by itself."""
+
     @override
     def wanted(self, album: Album) -> Sequence[Photo]:
         return readable_photos(self.tables, album["album_id"])
@@ -157,6 +161,14 @@ class StageOfPhotos(Stage[Photo]):
     @override
     def origin(self, item: Photo) -> Row:
         return {"sha256": item.sha256, "producer": self.producer}
+
+    @override
+    def make(self, album: Album, items: Sequence[Photo]) -> Made[Photo]:
+        return map_ahead(self.row, items, threads=DECODING_THREADS, look_ahead=self.look_ahead)
+
+    def row(self, photo: Photo) -> Row:
+        """Make the row of one photo by itself; may run on several threads. Raises PhotoError."""
+        raise NotImplementedError
 
     def file(self, photo: Photo) -> str:
         """The photo's file on this disk. Raises PhotoError."""
