@@ -92,7 +92,7 @@ def search(
     )
     empty = "Nothing found: no photo fits the words, fields and filters of the query"
     with _searcher() as searcher:
-        hits, less_likely = searcher.find(query)
+        hits, less_likely = map(list, searcher.find(query))
         warn(searcher.understand(query.text).problems)
         rows = [{name: row[name] for name in _HIT_COLUMNS} for row in map(asdict, hits)]
         if explain:

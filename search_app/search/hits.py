@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
@@ -58,6 +61,83 @@ class Hit:
     """Of a search with ``fold``: those that stand for the same picture, the best first."""
 
 
+class Results(Sequence[Hit]):
+    """Photos of one snapshot in the order in which they are shown, each a hit when it is asked for.
+
+    A slice of them asks the catalogue once. Photos that were folded into one tile count as one;
+    ``rows`` has them all.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        ranking: Ranking,
+        scope: Scope,
+        *,
+        most: int | None = None,
+        fold: bool = False,
+        text: str = "",
+        by_part: Mapping[str, Ranking] | None = None,
+        words: Mapping[int, Mapping[str, float]] | None = None,
+        album_order: str = FIRST_ALBUM,
+    ) -> None:
+        """The first ``most`` of a ranking; with ``fold`` those nearly the same count as one.
+
+        ``text`` is what was searched for, ``by_part`` what each part of the search found, ``words``
+        those of the rows' texts if they were looked up. Of its albums a photo is shown in the first
+        by ``album_order``.
+        """
+        self.snapshot = snapshot
+        self._tiles = near_duplicates.fold(snapshot, ranking.rows)[slice(most)] if fold else None
+        self._ranking = ranking if fold else ranking[slice(most)]
+        self._scope = scope
+        self._text = text
+        self._by_part = by_part or {}
+        self._words = words
+        self._album_order = album_order
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The rows of table ``images`` of all photos, in their order."""
+        if self._tiles is None:
+            return self._ranking.rows
+        return self._ranking.rows[[place for tile in self._tiles for place in tile]]
+
+    @property
+    def shown_rows(self) -> NDArray[np.int64]:
+        """Of each tile the row of the photo that is shown, in their order."""
+        if self._tiles is None:
+            return self._ranking.rows
+        return self._ranking.rows[[tile[0] for tile in self._tiles]]
+
+    def __len__(self) -> int:
+        return len(self._ranking.rows if self._tiles is None else self._tiles)
+
+    @overload
+    def __getitem__(self, at: int) -> Hit: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Hit]: ...
+    def __getitem__(self, at: int | slice) -> Hit | list[Hit]:
+        places = range(len(self))[at]
+        return self._hits(places) if isinstance(places, range) else self._hits([places])[0]
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self[:])
+
+    def _hits(self, places: Sequence[int]) -> list[Hit]:
+        tiles = [[place] if self._tiles is None else self._tiles[place] for place in places]
+        shown = self._ranking[[place for tile in tiles for place in tile]]
+        words = self._words or evidence.words_of(self.snapshot, shown.rows)
+        hits = _hits(
+            self.snapshot, shown, self._scope, self._text, self._by_part, words, self._album_order
+        )
+        folded = [[next(hits) for _ in tile] for tile in tiles]
+        return [
+            replace(best, rank=place + 1, near_duplicates=tuple(others))
+            for place, (best, *others) in zip(places, folded, strict=True)
+        ]
+
+
 class Found(NamedTuple):
     """What a search found: the best photos that match, and what comes after the last of them.
 
@@ -65,45 +145,13 @@ class Found(NamedTuple):
     none as long as there may be more matches, nor for words that mean nothing.
     """
 
-    matches: list[Hit]
-    less_likely: list[Hit]
+    matches: Results
+    less_likely: Results
 
 
 def candidates(k: int, *, fold: bool) -> int:
     """How many of the best are to be ranked in order to show ``k`` of them."""
     return 4 * k + 50 if fold else k
-
-
-def of_ranking(
-    snapshot: Snapshot,
-    ranking: Ranking,
-    scope: Scope,
-    *,
-    k: int,
-    fold: bool,
-    text: str = "",
-    by_part: Mapping[str, Ranking] | None = None,
-    words: Mapping[int, Mapping[str, float]] | None = None,
-    album_order: str = FIRST_ALBUM,
-) -> list[Hit]:
-    """The first ``k`` of a ranking; with ``fold`` those that are nearly the same count as one.
-
-    ``text`` is what was searched for, ``by_part`` what each part of the search found, ``words``
-    those of the rows' texts if they were looked up. Of its albums a photo is shown in the first by
-    ``album_order``.
-    """
-    if fold:
-        tiles = near_duplicates.fold(snapshot, ranking.rows)[:k]
-    else:
-        tiles = [[place] for place in range(min(k, len(ranking.rows)))]
-    shown = ranking[[place for tile in tiles for place in tile]]
-    words = words or evidence.words_of(snapshot, shown.rows)
-    hits = _hits(snapshot, shown, scope, text, by_part or {}, words, album_order)
-    folded = [[next(hits) for _ in tile] for tile in tiles]
-    return [
-        replace(best, rank=rank, near_duplicates=tuple(others))
-        for rank, (best, *others) in enumerate(folded, 1)
-    ]
 
 
 def _hits(

@@ -27,7 +27,7 @@ from search_app.search.filters import (
     intersection,
     rows_with_face,
 )
-from search_app.search.hits import Found, Hit
+from search_app.search.hits import Found, Hit, Results
 from search_app.search.names import Names, Suggestion
 from search_app.search.parsed import Fields, ParsedQuery, PhotoRef, Text
 from search_app.search.photos import Columns
@@ -49,7 +49,7 @@ LESS_LIKELY = 20
 _STILL_LIKELY = 0.1  # of the least probability; what has less is not worth a look
 
 _DEPTH = 200  # how far down each part of a hybrid search looks, at the least
-_SORTED = 1000  # how many of the best are put into another order
+_COMPARED = 1000  # how many of the best are sorted another way, and found without a limit
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Query:
     ``mode`` None is hybrid for a text alone and visual as soon as a picture is given. What matches
     with less than ``min_probability`` is left out; photos that were found by a picture have no
     probability and stay. A ``sort`` but by relevance puts the best 1,000 into that order before
-    ``k`` are taken. With ``fold`` photos that are nearly the same count as one. ``off`` has the
+    ``k`` are taken; None takes all, of what is compared the best 1,000. With ``fold`` photos that are nearly the same count as one. ``off`` has the
     keys of readings of the text that were not meant. ``face`` is the vector of a face, shape
     (128,): only photos of whoever has it are found.
     """
@@ -69,7 +69,7 @@ class Query:
     image_id: int | None = None
     filters: Filters = field(default_factory=Filters)
     mode: Mode | None = None
-    k: int = 20
+    k: int | None = 20
     min_probability: float = 0.0
     sort: Sort = "relevance"
     fold: bool = False
@@ -97,7 +97,7 @@ class Searcher:
 
     def search(self, query: Query) -> list[Hit]:
         """Return the best ``query.k`` photos: the matches of ``find``."""
-        return self.find(query).matches
+        return list(self.find(query).matches)
 
     def find(self, query: Query) -> Found:
         """Find the best ``query.k`` photos. Raises AlbumscopeError if the query is no query.
@@ -115,10 +115,11 @@ class Searcher:
         terms = self._terms(query, parsed, mode)
         is_wanted = any(term.weight > 0 for term in terms)
         if not terms or (mode == "text" and not is_wanted):
-            return Found(self._listed(query, scope), [])
+            return Found(self._listed(query, scope), self._none())
 
-        most = hits.candidates(query.k, fold=query.fold)
-        best = most if query.sort == "relevance" else max(_SORTED, query.k)
+        k = _COMPARED if query.k is None else query.k
+        most = hits.candidates(k, fold=query.fold)
+        best = most if query.sort == "relevance" and query.k else max(_COMPARED, k)
         by_part = ranking.rankings(
             self.snapshot, self._spaces, terms, mode, max(best, _DEPTH), scope.rows
         )
@@ -144,15 +145,15 @@ class Searcher:
             evidence.probability(odds) if has_probability else None,
         )
 
-        def shown(found: Ranking, k: int) -> list[Hit]:
+        def shown(found: Ranking, k: int) -> Results:
             if query.sort != "relevance":
                 place = sorting.places(self.snapshot, found.rows, scope, query.sort)
                 found = found[np.argsort([place[row] for row in found.rows.tolist()])]
-            return hits.of_ranking(
+            return Results(
                 self.snapshot,
                 found[: hits.candidates(k, fold=query.fold)],
                 scope,
-                k=k,
+                most=k,
                 fold=query.fold,
                 text=" ".join(text.text for text in parsed.texts if text.weight > 0),
                 by_part=by_part,
@@ -160,28 +161,21 @@ class Searcher:
             )
 
         least = query.min_probability
-        matches = shown(ranked.best_first(least)[:best], query.k)
+        matches = shown(ranked.best_first(least)[:best], k)
         means = has_probability and all(
             term.sense >= LEAST_SENSE for term in terms if term.weight > 0
         )
-        if len(matches) == query.k or not means:
-            return Found(matches, [])
+        if len(matches) == k or not means:
+            return Found(matches, self._none())
         short = ranked.best_first(_STILL_LIKELY * least, below=least)[:LESS_LIKELY]
         return Found(matches, shown(short, LESS_LIKELY))
 
-    def browse(
-        self, filters: Filters, sort: Sort = "relevance", k: int = 20, *, fold: bool = False
-    ) -> list[Hit]:
+    def browse(self, filters: Filters, sort: Sort = "relevance", k: int | None = 20) -> Results:
         """What there is to see before a search: the photos of the newest albums, each once."""
         scope = self._scope(filters, ParsedQuery())
-        rows = sorting.listed(self.snapshot, scope, sort, hits.candidates(k, fold=fold))
-        return hits.of_ranking(
-            self.snapshot,
-            Ranking.unscored(rows),
-            scope,
-            k=k,
-            fold=fold,
-            album_order=sorting.album_order(sort),
+        rows = sorting.listed(self.snapshot, scope, sort, k)
+        return Results(
+            self.snapshot, Ranking.unscored(rows), scope, album_order=sorting.album_order(sort)
         )
 
     def facets(self, filters: Filters, text: str = "", off: Sequence[str] = ()) -> Facets:
@@ -310,17 +304,23 @@ class Searcher:
             masks.append(others)
         return Scope(albums, intersection(masks))
 
-    def _listed(self, query: Query, scope: Scope) -> list[Hit]:
+    def _listed(self, query: Query, scope: Scope) -> Results:
         """Photos that nothing was compared with: as they lie in the catalogue, or sorted."""
-        most = hits.candidates(query.k, fold=query.fold)
+        most = query.k and hits.candidates(query.k, fold=query.fold)
         if query.sort != "relevance":
             rows = sorting.listed(self.snapshot, scope, query.sort, most)
         elif scope.rows is None:
-            rows = np.arange(self._count)[:most]
+            rows = np.arange(self._count)[slice(most)]
         else:
-            rows = np.flatnonzero(scope.rows)[:most]
+            rows = np.flatnonzero(scope.rows)[slice(most)]
         found = Ranking.unscored(rows)
-        return hits.of_ranking(self.snapshot, found, scope, k=query.k, fold=query.fold)
+        # All of a large library are not compared with each other.
+        fold = query.fold and query.k is not None
+        return Results(self.snapshot, found, scope, most=query.k, fold=fold)
+
+    def _none(self) -> Results:
+        none = Ranking.unscored(np.empty(0, np.int64))
+        return Results(self.snapshot, none, Scope(None, None))
 
     def _terms(self, query: Query, parsed: ParsedQuery, mode: Mode) -> list[Term]:
         """What is searched for, embedded into the spaces that the mode needs."""
@@ -386,7 +386,7 @@ def _checked_mode(query: Query, parsed: ParsedQuery, has_picture: bool) -> Mode:
     if parsed.is_empty and not has_picture and query.face is None:
         why = "; ".join(parsed.problems) or "give a text or a picture"
         raise AlbumscopeError(f"Nothing to search for: {why}")
-    if query.k < 1:
+    if query.k is not None and query.k < 1:
         raise AlbumscopeError(f"Cannot return {query.k} photos: ask for one or more")
     mode: Mode = query.mode or ("visual" if has_picture else "hybrid")
     if mode in {"caption", "text"} and has_picture and not parsed.texts:

@@ -27,14 +27,16 @@ def album_order(sort: Sort) -> str:
     return NEWEST_ALBUM if sort == "relevance" else FIRST_ALBUM
 
 
-def listed(snapshot: Snapshot, scope: Scope, sort: Sort, most: int) -> NDArray[np.int64]:
+def listed(
+    snapshot: Snapshot, scope: Scope, sort: Sort, most: int | None = None
+) -> NDArray[np.int64]:
     """The first rows of ``images`` that may be found, in an order; ``most`` of them at the most."""
     condition, values = in_albums(scope.albums)
     cursor = snapshot.cursor()
     if scope.rows is not None:
         cursor.register("allowed", pa.table({"row": np.flatnonzero(scope.rows)}))
         condition += " AND images.rowid IN (SELECT row FROM allowed)"
-    cursor.execute(_ordered(condition, sort) + " LIMIT ?", [*values, most])
+    cursor.execute(_ordered(condition, sort) + ("" if most is None else f" LIMIT {most}"), values)
     return cursor.fetchnumpy()["row"].astype(np.int64)
 
 

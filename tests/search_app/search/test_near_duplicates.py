@@ -63,7 +63,7 @@ def tiles(hits: list) -> list[set[str]]:  # type: ignore[type-arg]
 
 
 def test_only_what_is_nearly_the_same_is_folded(searcher: Searcher) -> None:
-    found = tiles(searcher.browse(Filters(), k=100, fold=True))
+    found = tiles(searcher.search(Query(QUERY, k=100, fold=True)))
     assert SAME in found
     assert sorted(map(len, found)) == [1] * len(OTHERS) + [len(SAME)]
     assert len(searcher.browse(Filters(), k=100)) == len(SAME | OTHERS)
@@ -107,9 +107,11 @@ def test_without_vectors_only_copies_are_folded(
 
 def test_nothing_folds_to_nothing(searcher: Searcher) -> None:
     assert near_duplicates.fold(searcher.snapshot, np.arange(0)) == []
-    assert searcher.browse(Filters(tags=("nowhere",)), fold=True) == []
+    assert not searcher.search(Query("tag:nowhere", fold=True))
 
 
 def test_no_two_demo_photos_are_folded(demo_library: Path) -> None:
     demo = searcher_of(demo_library)
-    assert not [hit for hit in demo.browse(Filters(), k=100, fold=True) if hit.near_duplicates]
+    assert not [
+        hit for hit in demo.search(Query("-tag:nowhere", k=100, fold=True)) if hit.near_duplicates
+    ]
