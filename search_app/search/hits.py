@@ -146,7 +146,7 @@ class Found(NamedTuple):
     """
 
     matches: Results
-    less_likely: Results
+    less_likely: list[Hit]
 
 
 def candidates(k: int, *, fold: bool) -> int:

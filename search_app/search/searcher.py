@@ -59,9 +59,10 @@ class Query:
     ``mode`` None is hybrid for a text alone and visual as soon as a picture is given. What matches
     with less than ``min_probability`` is left out; photos that were found by a picture have no
     probability and stay. A ``sort`` but by relevance puts the best 1,000 into that order before
-    ``k`` are taken; None takes all, of what is compared the best 1,000. With ``fold`` photos that are nearly the same count as one. ``off`` has the
-    keys of readings of the text that were not meant. ``face`` is the vector of a face, shape
-    (128,): only photos of whoever has it are found.
+    ``k`` are taken; None takes all, of what is compared the best 1,000. With ``fold`` photos that
+    are nearly the same count as one, but for a listing of all. ``off`` has the keys of readings of
+    the text that were not meant. ``face`` is the vector of a face, shape (128,): only photos of
+    whoever has it are found.
     """
 
     text: str = ""
@@ -115,7 +116,7 @@ class Searcher:
         terms = self._terms(query, parsed, mode)
         is_wanted = any(term.weight > 0 for term in terms)
         if not terms or (mode == "text" and not is_wanted):
-            return Found(self._listed(query, scope), self._none())
+            return Found(self._listed(query, scope), [])
 
         k = _COMPARED if query.k is None else query.k
         most = hits.candidates(k, fold=query.fold)
@@ -166,9 +167,9 @@ class Searcher:
             term.sense >= LEAST_SENSE for term in terms if term.weight > 0
         )
         if len(matches) == k or not means:
-            return Found(matches, self._none())
+            return Found(matches, [])
         short = ranked.best_first(_STILL_LIKELY * least, below=least)[:LESS_LIKELY]
-        return Found(matches, shown(short, LESS_LIKELY))
+        return Found(matches, list(shown(short, LESS_LIKELY)))
 
     def browse(self, filters: Filters, sort: Sort = "relevance", k: int | None = 20) -> Results:
         """What there is to see before a search: the photos of the newest albums, each once."""
@@ -317,10 +318,6 @@ class Searcher:
         # All of a large library are not compared with each other.
         fold = query.fold and query.k is not None
         return Results(self.snapshot, found, scope, most=query.k, fold=fold)
-
-    def _none(self) -> Results:
-        none = Ranking.unscored(np.empty(0, np.int64))
-        return Results(self.snapshot, none, Scope(None, None))
 
     def _terms(self, query: Query, parsed: ParsedQuery, mode: Mode) -> list[Term]:
         """What is searched for, embedded into the spaces that the mode needs."""

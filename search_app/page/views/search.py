@@ -21,7 +21,7 @@ from search_app.page.views import (
 )
 from search_app.page.wording import literal
 from search_app.search.filters import Filters
-from search_app.search.hits import Found, Hit
+from search_app.search.hits import Found, Hit, Results
 from search_app.search.parsed import ParsedQuery
 from search_app.search.searcher import Query, Searcher
 from search_app.search.sorting import Sort
@@ -134,7 +134,7 @@ def _found(
             return _found_by_upload(searcher.snapshot.name, query, upload.key, searcher, picture)
     if parsed.is_empty:
         newest = _browsed(searcher.snapshot.name, query.filters, query.sort, k, searcher)
-        return Found(list(newest), [])
+        return Found(newest, [])
     with st.spinner(t("Searching… the first search also loads the models")):
         return _found_by_query(searcher.snapshot.name, query, searcher)
 
@@ -148,10 +148,8 @@ def _found_by_query(snapshot: str, query: Query, _searcher: Searcher) -> Found:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _browsed(
-    snapshot: str, filters: Filters, sort: Sort, k: int, _searcher: Searcher
-) -> Sequence[Hit]:
-    return _searcher.browse(filters, sort, k, fold=True)
+def _browsed(snapshot: str, filters: Filters, sort: Sort, k: int, _searcher: Searcher) -> Results:
+    return _searcher.browse(filters, sort, k)
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)
