@@ -11,12 +11,12 @@ from pipeline.assets.faiss_index import faiss_index
 from pipeline.assets.llm_captions import llm_captions
 from pipeline.assets.partitions import albums_of_run
 from pipeline.assets.raw_images import raw_images
-from pipeline.assets.resources import LibraryResource
+from pipeline.assets.resources import LibraryResource, SearchResource
 from pipeline.assets.siglip_embeddings import siglip_embeddings
 from pipeline.assets.visible_text import visible_text
 from pipeline.errors import AlbumscopeError
 from pipeline.library.stages.stage import readable_photos
-from pipeline.snapshot import reading
+from pipeline.snapshot import judged, reading
 
 _SHOWN = 20  # failed photos named in a check's metadata
 _TOLERANCE = 1e-3  # by how much a vector's length may differ from 1
@@ -109,6 +109,59 @@ def snapshot_opens_and_answers(library: LibraryResource) -> dg.AssetCheckResult:
     except AlbumscopeError as error:
         return dg.AssetCheckResult(passed=False, description=str(error))
     return dg.AssetCheckResult(passed=True, metadata={"snapshot": current.name, "photos": photos})
+
+
+@dg.asset_check(asset=faiss_index)
+def judged_queries(library: LibraryResource, search: SearchResource) -> dg.AssetCheckResult:
+    """The queries of ``DATA_DIR/queries.toml`` bring the photos that they should, each on the first
+    page of results. Dagster plots their mean reciprocal rank over time.
+
+    The photos are what a person would get, by the search itself; it is handed in, as assets may not
+    look up to it (``pipeline/definitions.py``). Nothing that is wrong here stops a publication.
+    """
+    try:
+        queries = judged.judged_queries(library.storage)
+        if not queries:
+            where = library.storage.where(judged.KEY)
+            return dg.AssetCheckResult(passed=True, description=f"no queries in {where}")
+        found = search(library.settings, [query.words for query in queries])
+        with closing(reading.open_current(library.settings.library_dir)) as current:
+            judgements = [
+                judged.judge(current, query, photos)
+                for query, photos in zip(queries, found, strict=True)
+            ]
+    except AlbumscopeError as error:
+        return dg.AssetCheckResult(
+            passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error)
+        )
+    counting = [judgement for judgement in judgements if judgement.counts]
+    missed = [judgement.query.words for judgement in counting if judgement.rank is None]
+    unknown = [str(name) for judgement in judgements for name in judgement.unknown]
+    problems = [
+        *([f"without a right photo: {', '.join(missed)}"] if missed else []),
+        *([f"not in the library: {', '.join(unknown)}"] if unknown else []),
+    ]
+    records = [
+        dg.TableRecord({"query": judgement.query.words, "first right photo": judgement.rank or 0})
+        for judgement in counting
+    ]
+    return dg.AssetCheckResult(
+        passed=not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(problems) or "every query brings a right photo",
+        metadata={
+            "snapshot": current.name,
+            "queries": len(counting),
+            **(
+                {
+                    "mean reciprocal rank": judged.mean_reciprocal_rank(counting),
+                    "queries one by one": dg.MetadataValue.table(records),
+                }
+                if counting
+                else {}
+            ),
+        },
+    )
 
 
 ASSET_CHECKS = [

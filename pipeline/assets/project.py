@@ -12,13 +12,13 @@ from pipeline.assets.automation import (
     sync_album,
 )
 from pipeline.assets.caption_embeddings import caption_embeddings
-from pipeline.assets.checks import ASSET_CHECKS
+from pipeline.assets.checks import ASSET_CHECKS, judged_queries
 from pipeline.assets.exif_metadata import exif_metadata
 from pipeline.assets.faces import faces
 from pipeline.assets.faiss_index import faiss_index
 from pipeline.assets.llm_captions import llm_captions
 from pipeline.assets.raw_images import raw_images
-from pipeline.assets.resources import Listings, resources
+from pipeline.assets.resources import Listings, Search, resources
 from pipeline.assets.siglip_embeddings import siglip_embeddings
 from pipeline.assets.source_albums import SOURCE_ALBUMS
 from pipeline.assets.visible_text import visible_text
@@ -30,10 +30,14 @@ _OF_ALBUMS = (
 )
 
 
-def definitions(library: Library, listings: Listings = MappingProxyType({})) -> dg.Definitions:
+def definitions(
+    library: Library, listings: Listings = MappingProxyType({}), search: Search | None = None
+) -> dg.Definitions:
     """The project over this library.
 
-    ``listings`` are the albums that sources were just found to have, by source.
+    ``listings`` are the albums that sources were just found to have, by source. ``search`` is for
+    the check that needs it: assets know nothing of searching, so whoever opens the project for
+    people (the command line, ``pipeline.definitions``) hands it in.
     """
 
     def with_producer(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -47,11 +51,11 @@ def definitions(library: Library, listings: Listings = MappingProxyType({})) -> 
             *dg.map_asset_specs(with_producer, _OF_ALBUMS),
             faiss_index,
         ],
-        asset_checks=ASSET_CHECKS,
+        asset_checks=[*ASSET_CHECKS, *([judged_queries] if search else [])],
         jobs=[sync_album, find_albums],
         schedules=[nightly_sync(library.settings)],
         sensors=[album_changes(library.settings), folder_changes(library.settings)],
-        resources=resources(library, listings),
+        resources=resources(library, listings, search),
         # In one process, so that a model is loaded once for all steps and albums of a run.
         executor=dg.in_process_executor,
     )

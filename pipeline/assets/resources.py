@@ -1,12 +1,13 @@
 """What assets and checks are handed by Dagster."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from pipeline.assets.instance import keep_to_one_library
 from pipeline.library.library import Library
+from pipeline.settings import Settings
 from pipeline.sources import AlbumListing
 
 LibraryResource = dg.ResourceParam[Library]
@@ -22,10 +23,16 @@ FailedAlbums = dict[str, str]
 FailedAlbumsResource = dg.ResourceParam[FailedAlbums]
 """The annotation of an asset's parameter ``failed_albums``."""
 
+Search = Callable[[Settings, Sequence[str]], list[list[int]]]
+"""For each text the ids of the photos that the current snapshot has for it, the best first."""
+SearchResource = dg.ResourceParam[Search]
+"""The annotation of a check's parameter ``search``."""
 
-def resources(library: Library, listings: Listings) -> dict[str, object]:
+
+def resources(library: Library, listings: Listings, search: Search | None) -> dict[str, object]:
     """The library, and an in-memory DuckDB to query its tables with and write snapshots through."""
     return {
+        **({"search": search} if search else {}),
         "library": dg.ResourceDefinition(lambda context: _checked(library, context)),
         "listings": listings,
         "duckdb": DuckDBResource(database=":memory:"),

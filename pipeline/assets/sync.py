@@ -11,7 +11,7 @@ import dagster as dg
 from pipeline.assets import discovery
 from pipeline.assets.instance import end_killed_runs, process_tag
 from pipeline.assets.partitions import SECONDS_TAG, SLOW_STEP_SECONDS, groups, run_tags
-from pipeline.assets.resources import Listings
+from pipeline.assets.resources import Listings, Search
 from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError, AwayError, SourceError
 from pipeline.library import files
@@ -59,6 +59,7 @@ def sync(
     instance: dg.DagsterInstance,
     album_ids: Sequence[str] = (),
     on_start: Callable[[int], object] = lambda photos: None,
+    search: Search | None = None,
 ) -> SyncReport:
     """Materialise what is new in these albums (or all), and publish.
 
@@ -68,8 +69,9 @@ def sync(
 
     Without anything new, no run is started and no model is loaded. The source of albums that are
     named is asked afresh, whatever the catalogue says. An album or a source that fails does not
-    stop the others. ``on_start`` is told how many photos the albums with work have. Raises
-    AlbumscopeError for what concerns all albums.
+    stop the others. ``on_start`` is told how many photos the albums with work have.
+    ``search`` is what the check of judged queries asks. Raises AlbumscopeError for what concerns
+    all albums.
     """
     end_killed_runs(instance)
     if remote := remote_snapshots(library.settings):
@@ -97,7 +99,7 @@ def sync(
 
     library.remember()
     on_start(sum(albums[album_id]["photo_count"] for album_id in pending))
-    outcome = _bring_in(library, instance, albums, pending)
+    outcome = _bring_in(library, instance, albums, pending, search)
     report.failed |= outcome.failed
     report.albums = [
         each for each in pending if each in outcome.materialised and each not in report.failed
@@ -124,13 +126,16 @@ def _bring_in(
     instance: dg.DagsterInstance,
     albums: Mapping[str, Album],
     pending: Sequence[str],
+    search: Search | None,
 ) -> "_Outcome":
     """Materialise and publish what can be found at once, then what takes longer."""
     partitions = instance.get_dynamic_partitions("albums")
     through = _Outcome(set(), {})
 
     def run(assets: Sequence[str], group: Sequence[str], seconds: int | None = None) -> None:
-        outcome = _run(library, instance, "sync_album", assets, group, albums, seconds=seconds)
+        outcome = _run(
+            library, instance, "sync_album", assets, group, albums, seconds=seconds, search=search
+        )
         through.materialised.update(outcome.materialised)
         through.failed.update(outcome.failed)
 
@@ -138,7 +143,7 @@ def _bring_in(
     and_publish = ["faiss_index"] if len(pending) == 1 else []
     for group in groups(partitions, _with_work(library, albums, pending, ["listing", *quick])):
         run([*quick, *and_publish], group)
-    _publish(library, instance)
+    _publish(library, instance, search)
     published = time.monotonic()
     slow_groups = list(groups(partitions, _with_work(library, albums, pending, slow)))
     for group in slow_groups:
@@ -149,10 +154,10 @@ def _bring_in(
             was_cut_short = time.monotonic() - started >= SLOW_STEP_SECONDS
             goes_on = was_cut_short and 0 < _rows_left(library, albums, group, slow) < left
             if time.monotonic() - published >= PUBLISHED_EVERY:
-                _publish(library, instance)
+                _publish(library, instance, search)
                 published = time.monotonic()
     if slow_groups:
-        _publish(library, instance)
+        _publish(library, instance, search)
     return through
 
 
@@ -177,9 +182,9 @@ def _rows_left(
     return rows
 
 
-def _publish(library: Library, instance: dg.DagsterInstance) -> None:
+def _publish(library: Library, instance: dg.DagsterInstance, search: Search | None) -> None:
     if inputs.is_due(library):
-        _run(library, instance, "sync_album", ["faiss_index"])
+        _run(library, instance, "sync_album", ["faiss_index"], search=search)
 
 
 def _newest_snapshot(library: Library) -> str | None:
@@ -203,6 +208,7 @@ def _run(
     albums: Mapping[str, Album] = MappingProxyType({}),
     listings: Listings = MappingProxyType({}),
     seconds: int | None = None,
+    search: Search | None = None,
 ) -> _Outcome:
     """Execute a job in this process, for the partitions in ``group`` if it has any.
 
@@ -212,7 +218,7 @@ def _run(
     from pipeline.assets.project import definitions  # slow, and not needed if nothing is new
 
     result = (
-        definitions(library, listings)
+        definitions(library, listings, search)
         .resolve_job_def(job)
         .execute_in_process(
             instance=instance,

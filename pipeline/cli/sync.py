@@ -85,13 +85,14 @@ def _sync(library: "Library", album_ids: list[str], *, moved: bool) -> "SyncRepo
     """Sync, and once more if that failed because a database of Dagster's was damaged."""
     from pipeline.assets.instance import open_instance, set_aside_damaged_databases
     from pipeline.assets.sync import sync as run_sync
+    from search_app.search.judging import found_by_words
 
     def run() -> "SyncReport":
         with (
             progress_bars() as (on_start, library.on_progress),
             open_instance(library.settings, moved=moved) as instance,
         ):
-            return run_sync(library, instance, album_ids, on_start)
+            return run_sync(library, instance, album_ids, on_start, found_by_words)
 
     try:
         return run()

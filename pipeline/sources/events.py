@@ -17,17 +17,16 @@ pattern, and else the later one.
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, NamedTuple
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.errors import AlbumscopeError
 from pipeline.sources import Album
 from pipeline.storage import Storage
+from pipeline.storage.entries import read_entries
 
 KEY = "events.toml"
 _YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20\d\d)(?!\d)")
@@ -83,27 +82,9 @@ class Override(BaseModel):
         return self.album == album["album_id"] or fnmatchcase(album["title"].casefold(), pattern)
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    event: list[Override] = []
-
-
 def overrides(storage: Storage) -> list[Override]:
     """Read events.toml; without the file there are none. Raises AlbumscopeError if it is wrong."""
-    try:
-        return _File.model_validate(tomllib.loads(storage.read(KEY).decode())).event
-    except FileNotFoundError:
-        return []
-    except ValidationError as error:
-        unknown = [each for each in error.errors() if each["type"] == "extra_forbidden"]
-        wrong = (unknown or error.errors())[0]
-        if unknown:
-            wrong["msg"] = "no such entry; there are album, title, event, year and type"
-        place = ".".join(str(step + 1 if isinstance(step, int) else step) for step in wrong["loc"])
-        raise AlbumscopeError(f"{storage.where(KEY)} is wrong at {place}: {wrong['msg']}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise AlbumscopeError(f"{storage.where(KEY)} cannot be read: {error}") from None
+    return read_entries(storage, KEY, "event", Override)
 
 
 def with_event(album: Album, overrides: Sequence[Override]) -> Album:
