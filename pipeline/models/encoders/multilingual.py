@@ -9,7 +9,6 @@ vector. The map lies in the file beside this one, which
 against both models.
 """
 
-import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -34,7 +33,6 @@ AGREEMENT = 0.45
 _FILE = Path(__file__).with_suffix(".npy")
 _RIDGE = 0.1
 _WIDTH = 512  # of the Universal Sentence Encoder
-_encoding = threading.Lock()
 
 
 class MultilingualMiniLM(BatchedTextEncoder):
@@ -73,20 +71,28 @@ class MultilingualMiniLM(BatchedTextEncoder):
 
 def moved_to_minilm(texts: Sequence[str]) -> Vectors:
     """Embed texts of any language, shape (len(texts), 384), float32, each row of length 1."""
-    return unit_rows(_universal([spelt_out(text) for text in texts]) @ _map())
+    return _moved().encode_texts(texts)
+
+
+class _MovedUniversal(BatchedTextEncoder):
+    """The Universal Sentence Encoder, whose vectors the map takes to MiniLM's space."""
+
+    def __init__(self) -> None:
+        self._map = np.load(_FILE).astype(np.float32)  # shape (512, 384)
+        super().__init__("", "")
+
+    def _embed_texts(self, texts: Sequence[str]) -> Vectors:
+        return unit_rows(_universal([spelt_out(text) for text in texts]) @ self._map)
 
 
 @lru_cache(maxsize=1)
-def _map() -> NDArray[np.float32]:
-    """Shape (512, 384)."""
-    shipped: NDArray[np.float32] = np.load(_FILE).astype(np.float32)
-    return shipped
+def _moved() -> _MovedUniversal:
+    return _MovedUniversal()
 
 
 def _universal(texts: Sequence[str]) -> Vectors:
     """The Universal Sentence Encoder's vectors, shape (len(texts), 512), each of length 1."""
-    with _encoding:  # nothing says that it serves several threads
-        vectors: Vectors = _model().encode(list(texts))
+    vectors: Vectors = _model().encode(list(texts))
     return vectors
 
 

@@ -219,6 +219,23 @@ def test_what_two_models_understand_alike_means_something() -> None:
     assert sense[2:].max() < 0.5
 
 
+def test_a_query_is_embedded_once_by_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its vector and its sense are asked for one after the other."""
+    embedded_texts: list[str] = []
+    universal = multilingual._universal
+
+    def counted(texts: Sequence[str]) -> Vectors:
+        embedded_texts.extend(texts)
+        return universal(texts)
+
+    monkeypatch.setattr(multilingual, "_universal", counted)
+    encoder = load_text_encoder("embedded", "cpu")
+    assert isinstance(encoder, SenseEncoder)
+    encoder.encode_texts(["лодки на вечернем озере"])
+    encoder.sense(["лодки на вечернем озере"])
+    assert embedded_texts == ["лодки на вечернем озере"]
+
+
 def test_the_shipped_map_leads_from_one_model_to_the_other() -> None:
     texts = [name.split(",")[0] for name in imagenet.names()[::20]]
     agreement = (MiniLM("", "", "cpu").encode_texts(texts) * moved_to_minilm(texts)).sum(axis=1)
