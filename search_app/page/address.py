@@ -2,7 +2,8 @@
 
 Each parameter of the address is the state of a widget of the same key. Streamlit's own binding
 writes labels, which depend on the language and on counts; this writes the values behind them. The
-browser is told of the address, and tells of steps back, through ``components.browser``.
+browser is told of the address, and tells of steps back, through ``components.browser``. Which photo
+is open, and whether less likely ones are shown, is the wall's to write there.
 
 Each such widget is given its state as its default, too: a click may break off the run in which the
 state was set before the browser is told of it, and Streamlit tells it only once.
@@ -22,11 +23,8 @@ from search_app.search.filters import Filters
 from search_app.search.ranking import MODES
 from search_app.search.sorting import Sort
 
-PAGE = 20
-"""Photos shown at first, and added by "Load more"."""
 SORTS: tuple[Sort, ...] = get_args(Sort)
-VIEWS = ("grid", "timeline", "map")
-MAX_SHOWN = 500
+VIEWS = ("grid", "map")
 
 _KEPT = "kept"
 Value = TypeVar("Value")
@@ -62,9 +60,15 @@ def write(names: Iterable[str]) -> str:
     return query(*names)
 
 
-def go(query: str) -> None:
-    """Take the state over from the query of an address, ``?`` excluded; for use in a callback."""
+def go(query: str, *, keeping: Iterable[str] = ()) -> None:
+    """Take the state over from the query of an address, ``?`` excluded; for use in a callback.
+
+    The parameters named in ``keeping`` stay as they are.
+    """
+    kept = {name: st.session_state[name] for name in keeping}
     _take(parse_qs(query))
+    for name, value in kept.items():
+        st.session_state[name] = value
 
 
 def query(*names: str) -> str:
@@ -151,16 +155,6 @@ def _maybe() -> _Parameter[bool | None]:
     )
 
 
-def _flag() -> _Parameter[bool]:
-    return _Parameter(bool, lambda texts: texts[-1] == "yes", lambda value: ["yes"])
-
-
-def _photo() -> _Parameter[int | None]:
-    return _Parameter(
-        lambda: None, lambda texts: int(texts[-1]) % 2**63, lambda value: [str(value)]
-    )
-
-
 _PARAMETERS: dict[str, _Parameter[Any]] = {
     "q": _Parameter(str, lambda texts: texts[-1], lambda value: [value] if value else []),
     "off": _texts(),
@@ -181,9 +175,6 @@ _PARAMETERS: dict[str, _Parameter[Any]] = {
     "least": _number(lambda: round(100 * load_settings().min_probability), 0, 100),
     "sort": _one_of(*SORTS),
     "view": _one_of(*VIEWS),
-    "shown": _number(lambda: PAGE, PAGE, MAX_SHOWN),
-    "unlikely": _flag(),
-    "photo": _photo(),
     "lang": _Parameter(
         browser_language,
         lambda texts: texts[-1] if texts[-1] in LANGUAGES else browser_language(),
@@ -191,7 +182,7 @@ _PARAMETERS: dict[str, _Parameter[Any]] = {
     ),
 }
 ALL = tuple(_PARAMETERS)
-SEARCH = tuple(name for name in _PARAMETERS if name not in {"shown", "unlikely", "photo", "lang"})
+SEARCH = tuple(name for name in _PARAMETERS if name != "lang")
 """The parameters that say what is searched for, and how it is shown."""
 FILTERS = (
     *("event", "year", "album", "camera", "lens", "tag", "country", "town", "person"),

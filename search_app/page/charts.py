@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from search_app.page import routes
+from search_app.page import addresses
 from search_app.page.language import day, t, tn
 from search_app.page.session import errors_shown
 from search_app.page.wording import literal, title_of
@@ -202,7 +202,7 @@ def _on_land(
         (max(longitudes) + min(longitudes)) / 2,
         (max(latitudes) + min(latitudes)) / 2,
     ]
-    land = alt.Chart(alt.topo_feature(routes.world(), "countries")).mark_geoshape(
+    land = alt.Chart(alt.topo_feature(addresses.world(), "countries")).mark_geoshape(
         fill="#88888833", stroke="#88888899", aria=False
     )
     return (

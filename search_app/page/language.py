@@ -6,6 +6,9 @@ others are in ``translations/*.po``, which any editor of translations opens.
 
 import gettext
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +23,23 @@ LANGUAGES = {"en": "English", "ja": "日本語", "ru": "Русский"}
 TRANSLATIONS = Path(__file__).with_name("translations")
 
 
+_of_request: ContextVar[str | None] = ContextVar("language", default=None)
+
+
+@contextmanager
+def in_language(code: str) -> Iterator[None]:
+    """Speak a language outside of a session, as a route does; English if the page has it not."""
+    token = _of_request.set(code if code in LANGUAGES else "en")
+    try:
+        yield
+    finally:
+        _of_request.reset(token)
+
+
 def language() -> str:
-    """The code of this session's language, such as "ja"; English outside of a session."""
+    """The code of this session's or request's language, such as "ja"; else English."""
+    if asked := _of_request.get():
+        return asked
     if get_script_run_ctx(suppress_warning=True) is None:
         return "en"
     return st.session_state.get("lang") or browser_language()

@@ -10,10 +10,11 @@ from search_app.page.session import current_snapshot, errors_shown, sign_in_secr
 from search_app.page.views import library, people, search
 from search_app.page.views.by_picture import take_pasted
 
-# Captions in Streamlit's own grey are too faint to read for many.
+# The wall's scrubber lies at the right. Captions in Streamlit's own grey are too faint for many.
 _STYLE = """
 <style>
-.stMainBlockContainer { padding-top: 3.5rem; }
+.stMainBlockContainer { padding: 3.5rem 3.75rem 2rem 1.5rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3.5rem 1.75rem 1rem 0.75rem; } }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
     color: inherit !important; opacity: 1;
 }

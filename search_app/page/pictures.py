@@ -12,12 +12,12 @@ from pipeline.photos.decoding import open_photo
 from pipeline.photos.files import unreadable
 from search_app.search.parsed import Part
 
-THUMBNAIL_SIDE = 480
-"""Pixels: a cell of the grid is about half as wide, and screens have up to two per CSS pixel."""
+_THUMBNAIL = (1600, 480)  # pixels: rows are half as high, and screens have up to two per CSS pixel
 MAX_UPLOAD = 25
 """Megabytes."""
 _LARGE = (1600, 1200)
 _FACE_SIDE = 160
+_SQUARE = 144
 _FACES_OF = 960  # pixels of the photo's short side
 _QUALITY = 85
 
@@ -34,7 +34,7 @@ class Upload(NamedTuple):
 
 
 def thumbnail(path: str) -> bytes:
-    """The middle of the photo, square, as JPEG. Raises PhotoError."""
+    """The whole photo, as high as a row of the wall, as JPEG. Raises PhotoError."""
     return _thumbnail(path, _modified(path))
 
 
@@ -50,7 +50,7 @@ def face(path: str, part: Part) -> bytes:
 
 def square(picture: Image.Image) -> bytes:
     """The middle of a picture in memory, square, as JPEG."""
-    return _jpeg(ImageOps.fit(picture, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
+    return _jpeg(ImageOps.fit(picture, (_SQUARE, _SQUARE)))
 
 
 def _modified(path: str) -> int:
@@ -61,9 +61,11 @@ def _modified(path: str) -> int:
         raise unreadable(error) from error
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=2000)  # of some 40 kB each
 def _thumbnail(path: str, modified: int) -> bytes:
-    return square(open_photo(path, THUMBNAIL_SIDE))
+    picture = open_photo(path, min(_THUMBNAIL))
+    picture.thumbnail(_THUMBNAIL)
+    return _jpeg(picture)
 
 
 @lru_cache(maxsize=4000)  # of some 5 kB each
@@ -79,7 +81,7 @@ def _face(path: str, modified: int, part: Part) -> bytes:
     return _jpeg(ImageOps.fit(found, (_FACE_SIDE, _FACE_SIDE)))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _large(path: str, modified: int) -> bytes:
     picture = open_photo(path, min(_LARGE))
     picture.thumbnail(_LARGE)

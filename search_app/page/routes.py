@@ -1,167 +1,46 @@
-"""The addresses of pictures: on the servers of their source, or on this one.
+"""What the server of the pages answers beside them: pictures, and what their scripts ask for.
 
-A picture is asked for by the id of a photo, never by a path. What is served is always a JPEG or PNG
-that was made here from a photo of the catalogue whose file lies in its album's folder: links that
-lead elsewhere are not followed.
+What is served of a photo is made here from its file, or its file itself, and only if that lies in
+the folder of its album: links that lead elsewhere are not followed.
 """
 
-import hashlib
-import hmac
 import io
 import os
 import re
-import time
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial, wraps
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
-from urllib.parse import urlencode
+from typing import Any
 from xml.sax.saxutils import escape
 
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from pipeline.errors import AlbumscopeError, PhotoError
-from pipeline.photos.files import unreadable
-from pipeline.settings import load_settings
-from pipeline.snapshot.who_is_who import KnownFace
-from pipeline.sources.registry import SOURCES
-from search_app.page import pictures, takeaway
-from search_app.page.session import current_snapshot, sign_in_secret
+from pipeline.photos.files import printable, unreadable
+from search_app.page import addresses, components, panel, pictures, takeaway, wall
+from search_app.page.addresses import ROOT, is_allowed
+from search_app.page.language import in_language
+from search_app.page.session import current_snapshot
 from search_app.search.parsed import Part
 from search_app.search.parts import cut_out
 from search_app.search.query import read_part
 from search_app.search.searcher import MAX_QUERY, Searcher
 
-Size = Literal["grid", "large"]
-
-# Streamlit takes addresses below this path as they are, and puts before them what the browser sees
-# of a base path. Scripts get them without the first "/", so that the browser itself does so: the
-# pages lie directly below the base path.
-_ROOT = "/app/static"
-_SIDES: dict[Size, int] = {"grid": 640, "large": 1024}  # pixels, of what other servers give
-_DAY = 24 * 3600
-MAX_PHOTOS = 200
+MAX_PHOTOS = 10_000
 """In one archive."""
+_MOST_TILES = 500  # in one answer
 _UNCHANGING = "private, max-age=31536000, immutable"
+_FOR_A_DAY = "private, max-age=86400"  # as long as the addresses in it hold where one signs in
 _WORLD = Path(__file__).with_name("world") / "countries.json"
-
-
-def picture(photo: Mapping[str, Any], size: Size) -> str:
-    """The address of a photo's picture: on the servers of its source, or else on this one.
-
-    The row has ``image_id``, ``image_url`` and ``sha256``.
-    """
-    return _elsewhere(photo, size) or _own(photo, size)
-
-
-def large_for_script(searcher: Searcher, photo: Mapping[str, Any]) -> str:
-    """The address of a photo's large picture, for a script rather than for Streamlit.
-
-    Raises PhotoError if it would be made here, and the file is gone or may not be served.
-    """
-    if elsewhere := _elsewhere(photo, "large"):
-        return elsewhere
-    confined(searcher, photo)
-    return _for_script(_own(photo, "large"))
-
-
-def picture_of_part(photo: Mapping[str, Any], part: Part) -> str:
-    """The address of a part of a photo, in the resolution of its file."""
-    return _with_part(_own(photo, "part"), part)
-
-
-def _with_part(address: str, part: Part) -> str:
-    return f"{address}&part={','.join(f'{edge:g}' for edge in part)}"
-
-
-def picture_of_face(face: KnownFace) -> str:
-    """The address of a face, with what is around it."""
-    region = face.key.region
-    width, height = (region.right - region.left) / 4, (region.bottom - region.top) / 4
-    part = Part(
-        max(region.left - width, 0.0),
-        max(region.top - height, 0.0),
-        min(region.right + width, 100.0),
-        min(region.bottom + height, 100.0),
-    )
-    photo = {"image_id": face.image_id, "sha256": face.key.sha256}
-    return _with_part(_own(photo, "face"), part)
-
-
-def parts_for_script(photo: Mapping[str, Any]) -> str:
-    """Where parts of a photo are to be had; ``&part=left,top,right,bottom`` goes behind it."""
-    return _for_script(_own(photo, "part"))
-
-
-def archive(image_ids: list[int]) -> str:
-    """The address of a zip of photos with a table of them."""
-    return _for_script(_signed("/photos.zip", {"ids": ",".join(map(str, image_ids))}))
-
-
-def world() -> str:
-    """The address of the outlines of the world's countries, as TopoJSON."""
-    return _for_script(f"{_ROOT}/world.json")
-
-
-def suggestions() -> str:
-    """Where names are to be had that begin like a text; ``&typed=…&language=…`` go behind it."""
-    return _for_script(_signed("/suggestions.json", {}))
-
-
-def _elsewhere(photo: Mapping[str, Any], size: Size) -> str | None:
-    """The address of a photo's picture on the servers of its source, if that has some."""
-    image_url, side, settings = photo["image_url"], _SIDES[size], load_settings()
-    addresses = (kind.picture_url(image_url or "", side, settings) for kind in SOURCES.values())
-    return next(filter(None, addresses), None)
-
-
-def _for_script(address: str) -> str:
-    return address.removeprefix("/")
-
-
-def _own(photo: Mapping[str, Any], size: str) -> str:
-    """The address of a photo's picture on this server."""
-    return _signed(f"/photos/{photo['image_id']}/{size}", _version(photo))
-
-
-def _version(photo: Mapping[str, Any]) -> dict[str, str]:
-    """A changed photo has another address, so that a browser may keep what it has for good."""
-    return {"v": (photo["sha256"] or "")[:12]}
-
-
-def _signed(path: str, query: Mapping[str, str]) -> str:
-    """The address of a path below ``_ROOT``.
-
-    Where one has to sign in, only the page of who did so gives addresses that work, for a day or
-    two: they stay the same for a day, so that browsers need not ask again for what they have.
-    """
-    query = dict(query)
-    if secret := sign_in_secret():
-        query["until"] = str((int(time.time()) // _DAY + 2) * _DAY)
-        query["key"] = _key(secret, path, query)
-    return f"{_ROOT}{path}?{urlencode(query)}"
-
-
-def _key(secret: str, path: str, query: Mapping[str, str]) -> str:
-    told = f"{path}?{query.get('ids', '')}&{query.get('until', '')}".encode()
-    return hmac.new(secret.encode(), told, hashlib.sha256).hexdigest()[:32]
-
-
-def _is_allowed(request: Request) -> bool:
-    secret = sign_in_secret()
-    if secret is None:
-        return True
-    query = request.query_params
-    key = _key(secret, request.url.path.removeprefix(request.scope["root_path"]), query)
-    is_ours = hmac.compare_digest(key.encode(), query.get("key", "").encode())
-    return is_ours and time.time() < int(query["until"])
 
 
 def _photo(request: Request) -> Response:
     """Answer with the picture of a photo, or with one that says why there is none."""
-    if not _is_allowed(request):
+    if not is_allowed(request):
         return Response("Sign in first", 403)
     try:
         (image_id,) = _ids(request.path_params["image_id"])
@@ -175,6 +54,12 @@ def _photo(request: Request) -> Response:
                 content, kind = pictures.large(path), "image/jpeg"
             case "part":
                 content, kind = _part(path, _asked(request)), "image/png"
+            case "original":
+                return FileResponse(
+                    path,
+                    filename=printable(Path(path).name),
+                    headers={"X-Content-Type-Options": "nosniff"},
+                )
             case "face":
                 content, kind = pictures.face(path, _asked(request)), "image/jpeg"
             case _:
@@ -183,7 +68,7 @@ def _photo(request: Request) -> Response:
         return Response(
             _placeholder(str(error)), 404, {"Cache-Control": "no-store"}, "image/svg+xml"
         )
-    is_current = request.query_params.get("v") == _version(photo)["v"]
+    is_current = request.query_params.get("v") == addresses.version(photo)["v"]
     caching = _UNCHANGING if is_current else "private, no-cache"
     return Response(content, headers={"Cache-Control": caching}, media_type=kind)
 
@@ -240,17 +125,38 @@ def _placeholder(reason: str) -> str:
     )
 
 
-def _archive(request: Request) -> Response:
-    if not _is_allowed(request):
+async def _archive(request: Request) -> Response:
+    """A zip of the photos whose ids are in a form; as many do not fit into an address."""
+    if not is_allowed(request):
         return Response("Sign in first", 403)
     try:
-        image_ids = _ids(request.query_params.get("ids", ""))[:MAX_PHOTOS]
+        image_ids = _ids(str((await request.form()).get("ids", "")))[:MAX_PHOTOS]
     except AlbumscopeError as error:
         return Response(str(error), 404)
     return StreamingResponse(
         _zipped(image_ids),
         headers={"Content-Disposition": 'attachment; filename="albumscope.zip"'},
         media_type="application/zip",
+    )
+
+
+async def _table(request: Request) -> Response:
+    """What is known of photos: ``photos.csv`` as in a zip of them, or only their links."""
+    if not is_allowed(request):
+        return Response("Sign in first", 403)
+    try:
+        image_ids = _ids(str((await request.form()).get("ids", "")))
+    except AlbumscopeError as error:
+        return Response(str(error), 404)
+    with current_snapshot().searcher() as searcher:
+        photos = searcher.photos(image_ids)
+    if request.url.path.endswith(".txt"):
+        links = filter(None, map(takeaway.link, photos))
+        return Response("\n".join(links), media_type="text/plain")
+    return Response(
+        takeaway.table(photos),
+        headers={"Content-Disposition": 'attachment; filename="albumscope.csv"'},
+        media_type="text/csv",
     )
 
 
@@ -264,43 +170,113 @@ def _world(request: Request) -> Response:
     return FileResponse(_WORLD, headers={"Cache-Control": "public, max-age=86400"})
 
 
-def _suggestions(request: Request) -> Response:
-    if not _is_allowed(request):
-        return Response("Sign in first", 403)
+def _for_page(
+    answer: Callable[[Request, Searcher], tuple[Any, str]],
+) -> Callable[[Request], Response]:
+    """A route that answers in JSON, in the language asked for, and how long that holds."""
+
+    @wraps(answer)
+    def route(request: Request) -> Response:
+        if not is_allowed(request):
+            return Response("Sign in first", 403)
+        try:
+            with (
+                in_language(request.query_params.get("language", "")),
+                current_snapshot().searcher() as searcher,
+            ):
+                content, caching = answer(request, searcher)
+        except (AlbumscopeError, PhotoError, ValueError) as error:
+            return Response(str(error), 404)
+        return JSONResponse(content, headers={"Cache-Control": caching})
+
+    return route
+
+
+@_for_page
+def _suggestions(request: Request, searcher: Searcher) -> tuple[Any, str]:
     query = request.query_params
     language = query.get("language", "")
-    try:
-        with current_snapshot().searcher() as searcher:
-            found = searcher.suggest(query.get("typed", "")[:MAX_QUERY], language)
-    except AlbumscopeError as error:
-        return Response(str(error), 404)
-    return JSONResponse(
-        [
-            {
-                "kind": name.kind,
-                "value": name.value,
-                "label": name.label(language),
-                "count": name.count,
-                "rest": rest,
-            }
-            for name, rest in found
-        ],
-        headers={"Cache-Control": "no-store"},
-    )
+    found = searcher.suggest(query.get("typed", "")[:MAX_QUERY], language)
+    return [
+        {
+            "kind": name.kind,
+            "value": name.value,
+            "label": name.label(language),
+            "count": name.count,
+            "rest": rest,
+        }
+        for name, rest in found
+    ], "no-store"
+
+
+def _held(request: Request, searcher: Searcher) -> wall.Held:
+    """The search that is asked about. Raises AlbumscopeError if it is held no more."""
+    found = wall.held(request.query_params.get("results", ""), searcher)
+    if found is None:
+        raise AlbumscopeError("Search again")
+    return found
+
+
+@_for_page
+def _layout(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    return wall.layout(searcher, _held(request, searcher)), _FOR_A_DAY
+
+
+@_for_page
+def _tiles(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    first, count = int(request.query_params["first"]), int(request.query_params["count"])
+    return wall.tiles(_held(request, searcher), first, min(count, _MOST_TILES)), _FOR_A_DAY
+
+
+@_for_page
+def _all_ids(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    """The ids of the photos at some places, as texts: scripts count to 2**53 only."""
+    first, count = int(request.query_params["first"]), int(request.query_params["count"])
+    return [*map(str, _held(request, searcher).shown.ids(first, count))], _FOR_A_DAY
+
+
+@_for_page
+def _place(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    (image_id,) = _ids(request.query_params["id"])
+    return _held(request, searcher).shown.place_of(image_id), _FOR_A_DAY
+
+
+@_for_page
+def _about(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    (image_id,) = _ids(request.query_params["id"])
+    found = wall.held(request.query_params.get("results", ""), searcher)
+    return panel.about(searcher, image_id, found.hit(image_id) if found else None), "no-store"
+
+
+def _script(request: Request) -> Response:
+    """A script or style of a component; its address changes with what is in the folder."""
+    path = components.file(request.path_params["path"])
+    if path is None:
+        return Response("No such file", 404)
+    return FileResponse(path, headers={"Cache-Control": _UNCHANGING})
 
 
 def mount(base_path: str) -> Mount:
     """What the server of the pages, which lie below ``base_path``, serves beside them.
 
-    All else below ``_ROOT`` is answered with 404, where Streamlit would answer with its page.
+    All else below ``ROOT`` is answered with 404, where Streamlit would answer with its page.
     """
     base_path = base_path.strip("/")
+    compressed = [Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)]
     return Mount(
-        f"/{base_path}{_ROOT}" if base_path else _ROOT,
+        f"/{base_path}{ROOT}" if base_path else ROOT,
         routes=[
             Route("/photos/{image_id}/{size}", _photo),
-            Route("/photos.zip", _archive),
+            Route("/photos.zip", _archive, methods=["POST"]),
+            Route("/photos.csv", _table, methods=["POST"]),
+            Route("/photos.txt", _table, methods=["POST"]),
             Route("/world.json", _world),
             Route("/suggestions.json", _suggestions),
+            Route("/wall/layout.json", _layout, middleware=compressed),
+            Route("/wall/tiles.json", _tiles, middleware=compressed),
+            Route("/wall/ids.json", _all_ids, middleware=compressed),
+            Route("/wall/place.json", _place),
+            Route("/about.json", _about),
+            Route("/components/{version}/{path:path}", _script, middleware=compressed),
         ],
     )

@@ -53,6 +53,17 @@ def archive(photos: Iterable[Photo], find: Callable[[Photo], str]) -> Iterator[b
     yield pieces.take()
 
 
+def table(photos: Iterable[Photo]) -> str:
+    """What is known of photos as CSV, as it lies in a zip of them, without their files."""
+    written_to = io.StringIO()
+    columns = [name for name in COLUMNS if name not in {"file", "missing"}]
+    rows = csv.DictWriter(written_to, columns)
+    rows.writeheader()
+    for photo in photos:
+        rows.writerow({name: no_formula(value) for name, value in _row(photo).items()})
+    return "\ufeff" + written_to.getvalue()
+
+
 def _companions(photo: Photo, path: Path) -> list[Path]:
     """The files that are one photo with this one, as far as they lie beside it."""
     beside = (path.with_name(name) for name in photo["companions"] or () if "/" not in name)

@@ -1,18 +1,20 @@
 """Photos that were found, with all that is shown of each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
-from search_app.search import evidence, near_duplicates, photos
+from search_app.search import evidence, near_duplicates, photos, sections
 from search_app.search.filters import Scope
 from search_app.search.ranking import Ranking
+from search_app.search.sections import Section
 from search_app.search.sorting import FIRST_ALBUM
 
 
@@ -109,6 +111,41 @@ class Results(Sequence[Hit]):
         if self._tiles is None:
             return self._ranking.rows
         return self._ranking.rows[[tile[0] for tile in self._tiles]]
+
+    def sections(self, by: Literal["album", "time"]) -> list[Section]:
+        """Where another album begins, or another time, of photos that lie in that order."""
+        rows = self.shown_rows
+        if by == "time":
+            return sections.by_time(self.snapshot, rows)
+        return sections.by_album(self.snapshot, rows, self._scope.albums, self._album_order)
+
+    def ids(self, first: int, count: int) -> list[int]:
+        """The ids of the photos at these places."""
+        return photos.ids_of(self.snapshot, self.shown_rows[first : first + count])
+
+    def place_of(self, image_id: int) -> int | None:
+        """At which place a photo is, or the one that it is folded behind."""
+        row = photos.rows_of(self.snapshot, [image_id]).get(image_id)
+        places = np.flatnonzero(self._ranking.rows == row)
+        if not len(places):
+            return None
+        place = int(places[0])
+        if self._tiles is None:
+            return place
+        return next((at for at, tile in enumerate(self._tiles) if place in tile), None)
+
+    def unfolded(self, image_ids: Collection[int]) -> "Results":
+        """The same, where what is folded behind these photos has tiles of its own."""
+        if self._tiles is None:
+            return self
+        rows = set(photos.rows_of(self.snapshot, list(image_ids)).values())
+        tiles: list[list[int]] = []
+        for tile in self._tiles:
+            is_unfolded = int(self._ranking.rows[tile[0]]) in rows
+            tiles += [[place] for place in tile] if is_unfolded else [tile]
+        unfolded = copy.copy(self)
+        unfolded._tiles = tiles
+        return unfolded
 
     def __len__(self) -> int:
         return len(self._ranking.rows if self._tiles is None else self._tiles)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
@@ -133,6 +134,26 @@ def of_rows(
         *values,
     )
     return {row.pop("row"): _located(snapshot, row) for row in found}
+
+
+def ratios(snapshot: Snapshot) -> NDArray[np.float32]:
+    """The width of each photo by its height, shape (photos,); 1 where that is not known."""
+    found = snapshot.cursor().execute(
+        "SELECT coalesce(width / nullif(height, 0), 1)::FLOAT AS ratio FROM images ORDER BY rowid"
+    )
+    made: NDArray[np.float32] = np.asarray(found.fetchnumpy()["ratio"], np.float32)
+    return made
+
+
+def ids_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> list[int]:
+    """The ids of the photos in these rows of ``images``, in their order."""
+    cursor = snapshot.cursor()
+    cursor.register("shown", pa.table({"place": np.arange(len(rows)), "row": rows}))
+    cursor.execute(
+        "SELECT image_id FROM shown JOIN images ON images.rowid = shown.row ORDER BY place"
+    )
+    ids: list[int] = cursor.fetchnumpy()["image_id"].tolist()
+    return ids
 
 
 def rows_of(snapshot: Snapshot, image_ids: Sequence[int]) -> dict[int, int]:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import AlbumscopeError
 from pipeline.models.encoders import LEAST_SENSE, SENSE, SenseEncoder, Vectors
@@ -49,7 +50,8 @@ LESS_LIKELY = 20
 _STILL_LIKELY = 0.1  # of the least probability; what has less is not worth a look
 
 _DEPTH = 200  # how far down each part of a hybrid search looks, at the least
-_COMPARED = 1000  # how many of the best are sorted another way, and found without a limit
+MOST_COMPARED = 1000
+"""How many of the best are put into another order, and found without a limit."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Searcher:
         self._indexing = threading.Lock()
         self._facet_index: FacetIndex | None = None
         self._name_index: Names | None = None
+        self._ratios: NDArray[np.float32] | None = None
 
     def close(self) -> None:
         """Close the snapshot: nothing may be asked any more."""
@@ -118,9 +121,9 @@ class Searcher:
         if not terms or (mode == "text" and not is_wanted):
             return Found(self._listed(query, scope), [])
 
-        k = _COMPARED if query.k is None else query.k
+        k = MOST_COMPARED if query.k is None else query.k
         most = hits.candidates(k, fold=query.fold)
-        best = most if query.sort == "relevance" and query.k else max(_COMPARED, k)
+        best = most if query.sort == "relevance" and query.k else max(MOST_COMPARED, k)
         by_part = ranking.rankings(
             self.snapshot, self._spaces, terms, mode, max(best, _DEPTH), scope.rows
         )
@@ -243,6 +246,18 @@ class Searcher:
         Raises AlbumscopeError for an unknown id.
         """
         return photos.details(self.snapshot, image_id)
+
+    def ratios(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The width of each of these photos by its height, 1 where that is not known."""
+        with self._indexing:
+            if self._ratios is None:
+                self._ratios = photos.ratios(self.snapshot)
+        return self._ratios[rows]
+
+    def rows_of(self, image_ids: Sequence[int]) -> NDArray[np.int64]:
+        """The rows of ``images`` of these photos, in their order, of those that there are."""
+        rows = photos.rows_of(self.snapshot, image_ids)
+        return np.array([rows[each] for each in image_ids if each in rows], np.int64)
 
     def everybody(self) -> list[Person]:
         """Who is on the photos, those with most photos first, by all that was said until now."""

@@ -1,16 +1,35 @@
-"""What Streamlit has nothing for: keys, the back button, a rectangle on a picture, a memory,
-suggestions.
+"""What Streamlit has nothing for: keys, the back button, a wall of photos, a memory, suggestions.
 
 Each is a script beside this file, which runs in the page itself and hears of the user's doings.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 _HERE = Path(__file__).parent
+_SERVED = {".js", ".css", ".mjs"}
+
+
+def file(path: str) -> Path | None:
+    """A script or style of this folder by its path in it; None if there is no such."""
+    found = (_HERE / path).resolve()
+    is_ours = found.is_relative_to(_HERE) and found.suffix in _SERVED and found.is_file()
+    return found if is_ours else None
+
+
+@cache
+def _version() -> str:
+    """Another one whenever a file of this folder is another."""
+    digest = hashlib.sha256()
+    for path in sorted(_HERE.rglob("*")):
+        if path.suffix in _SERVED:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _source(name: str) -> str:
@@ -18,8 +37,11 @@ def _source(name: str) -> str:
 
 
 _browser = st.components.v2.component("albumscope_browser", js=_source("browser.js"))
-_cropper = st.components.v2.component(
-    "albumscope_cropper", css=_source("cropper.css"), js=_source("cropper.js")
+_wall = st.components.v2.component(
+    "albumscope_wall",
+    css=_source("wall/wall.css"),
+    js=_source("wall/load.js").replace("VERSION", _version()),
+    isolate_styles=False,
 )
 _memory = st.components.v2.component(
     "albumscope_memory", css=_source("memory.css"), js=_source("memory.js")
@@ -36,23 +58,25 @@ _suggestions = st.components.v2.component(
 def browser(query: str, on_go: Callable[[], None], on_paste: Callable[[], None]) -> None:
     """Listen to what people do with the browser itself: keys, the back button, pasting.
 
-    / goes to the search box, arrows from photo to photo, s finds similar ones. Enter opens the
-    photo that has the focus, since its title is a button, and Esc closes a dialog: the browser
-    and Streamlit see to these. The page's address gets ``query`` behind it; the query that one
-    went back to is in ``st.session_state.browser.go``. A picture that was pasted is in
+    / goes to the search box. The page's address gets ``query`` behind it; the query that one went
+    back to is in ``st.session_state.browser.go``. Which photo is open, and whether less likely
+    ones are shown, is the wall's part of the address. A picture that was pasted is in
     ``st.session_state.browser.paste`` as {"name", "data"}, data being a data: URL.
     """
     _browser(key="browser", data={"query": query}, on_go_change=on_go, on_paste_change=on_paste)
 
 
-def cropper(data: Mapping[str, Any], on_search: Callable[[], None]) -> None:
-    """A picture on which a rectangle can be drawn, with a mouse, a finger or the keyboard.
+def wall(data: Mapping[str, Any], act: Mapping[str, Callable[[], None]]) -> None:
+    """Rows of photos to scroll through, select from and look at, drawn by the browser alone.
 
-    ``data`` has ``id``, ``src``, ``alt``, ``part`` (where the part is to be had), ``labels``, and
-    ``lines`` of text to mark, with ``corners`` in percent and ``isFound``. Its edges in percent are
-    in ``st.session_state.cropper.search`` when they are searched for.
+    ``data`` has ``results``, by which the browser asks for what it draws (``page.wall``), the
+    ``first`` photos with their ``ratios``, the ``less`` likely ones, ``labels`` and ``addresses``.
+    What somebody does is in ``st.session_state.wall`` by the names of ``act``: a query to ``go``
+    to, a term for what is ``similar``, an ``order``, a ``view``, a photo to ``unfold``, or that the
+    page has to search ``again``.
     """
-    _cropper(key="cropper", data=dict(data), on_search_change=on_search)
+    callbacks: dict[str, Any] = {f"on_{name}_change": callback for name, callback in act.items()}
+    _wall(key="wall", data=dict(data), **callbacks)
 
 
 def memory(data: Mapping[str, Any], on_go: Callable[[], None]) -> None:

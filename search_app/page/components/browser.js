@@ -1,11 +1,11 @@
-// Keys for the grid, pictures that are pasted anywhere on the page, and the page's address.
+// The way to the search box, pictures that are pasted anywhere on the page, and its address.
 
 const BOX = '.st-key-q input';
-const PHOTOS = '[class*="st-key-open-"] button';
-const TAKES_KEYS = 'input, textarea, [contenteditable], [role="combobox"], [role="slider"], [role="listbox"]';
+const TAKES_KEYS = 'input, textarea, [contenteditable], [role="combobox"], [role="slider"], [role="listbox"], [role="dialog"]';
 const LONG_SIDE = 1600; // pixels: more is of no use to a model
+const OF_WALL = ['photo', 'unlikely']; // parameters of the address that the server does not know
 
-let paste = () => {}, go = () => {}, isFirst = true, calls = 0;
+let paste = () => {}, go = () => {}, told, isFirst = true, calls = 0;
 
 function toSearchBox() {
   const box = document.querySelector(BOX);
@@ -13,41 +13,10 @@ function toSearchBox() {
   box?.select();
 }
 
-function toPhoto(key) {
-  const photos = [...document.querySelectorAll(PHOTOS)];
-  const at = photos.indexOf(document.activeElement);
-  const top = photo => Math.round(photo.getBoundingClientRect().top);
-  const columns = photos.filter(photo => top(photo) === top(photos[0])).length;
-  const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns}[key];
-  const next = photos[at < 0 ? 0 : at + step];
-  next?.focus();
-  next?.closest('[class*="st-key-card-"]').scrollIntoView({block: 'nearest'});
-}
-
-function findSimilar() {
-  const at = [...document.querySelectorAll(PHOTOS)].indexOf(document.activeElement);
-  document.querySelectorAll('[class*="st-key-similar-"] button')[at]?.click();
-}
-
-function turnPage(key) {
-  const where = {ArrowLeft: 'previous', ArrowRight: 'next'}[key];
-  document.querySelector(`[role="dialog"] .st-key-${where} button:enabled`)?.click();
-}
-
 function onKey(event) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
-  const target = event.composedPath()[0];
-  if (target.closest?.(TAKES_KEYS)) return;
-  const dialog = document.querySelector('[role="dialog"]');
-  if (dialog) {
-    if (event.key === 's') dialog.querySelector('.st-key-alike button')?.click();
-    else if (target.closest?.('[data-takes-arrows]')) return;
-    else if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') turnPage(event.key);
-    else return;
-  } else if (event.key === '/') toSearchBox();
-  else if (event.key.startsWith('Arrow') && document.querySelector(PHOTOS)) toPhoto(event.key);
-  else if (event.key === 's') findSimilar();
-  else return;
+  if (event.key !== '/' || event.composedPath()[0].closest?.(TAKES_KEYS)) return;
+  toSearchBox();
   event.preventDefault();
 }
 
@@ -65,16 +34,29 @@ async function onPaste(event) {
   paste({name: file.name || 'pasted', data: canvas.toDataURL('image/png')});
 }
 
-const onBack = () => go(location.search.slice(1));
+// The server knows the search; a step back in the browser's history to another is told to it.
+const onBack = () => withoutWall(location.search) !== told && go(location.search.slice(1));
 
-// The server knows the search; a step back in the browser's history is told to it.
+function withoutWall(query) {
+  const parameters = new URLSearchParams(query);
+  for (const name of OF_WALL) parameters.delete(name);
+  return parameters.toString();
+}
+
 function keepAddress(query) {
-  const same = text => new URLSearchParams(text).toString();
-  if (same(query) !== same(location.search)) {
-    const address = location.pathname + (query ? `?${query}` : '');
+  told = withoutWall(query);
+  if (told !== withoutWall(location.search)) {
+    const parameters = new URLSearchParams(query);
+    if (isFirst) {
+      for (const [name, value] of new URLSearchParams(location.search)) {
+        if (OF_WALL.includes(name)) parameters.set(name, value);
+      }
+    }
+    const address = location.pathname + (parameters.size ? `?${parameters}` : '');
     history[isFirst ? 'replaceState' : 'pushState'](null, '', address);
   }
   isFirst = false;
+  window.dispatchEvent(new Event('albumscope:address'));
 }
 
 const nameKey = () => document.querySelector(BOX)?.setAttribute('aria-keyshortcuts', '/');

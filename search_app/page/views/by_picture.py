@@ -16,7 +16,7 @@ from pipeline.models.faces import Face
 from pipeline.models.faces.embedded import EmbeddedFaceFinder
 from pipeline.photos.decoding import open_photo
 from pipeline.settings import load_settings
-from search_app.page import pictures, routes
+from search_app.page import addresses, pictures
 from search_app.page.language import t
 from search_app.page.pictures import Upload
 from search_app.page.session import errors_shown
@@ -60,18 +60,16 @@ def take_pasted() -> None:
     except (binascii.Error, KeyError, TypeError, AttributeError):
         return
     if len(content) <= pictures.MAX_UPLOAD * 2**20:
-        _clear()
+        clear()
         key = hashlib.sha256(content).hexdigest()
         st.session_state.pasted = Upload(key, str(pasted.get("name")), io.BytesIO(content))
-        st.session_state.photo = None
         st.session_state.goes_to_search = True
 
 
 def search_with(term: str) -> None:
     """Search with a photo or a part of one, which the query language has a term for."""
-    _clear()
+    clear()
     st.session_state.q = term
-    st.session_state.photo = None
 
 
 def searched_by(
@@ -84,7 +82,7 @@ def searched_by(
         return None
     with _row(border=True):
         what = st.container()
-        st.button(t("Clear"), icon=":material/close:", on_click=_clear)
+        st.button(t("Clear"), icon=":material/close:", on_click=clear)
     picture = None
     if upload is not None:
         with what, _row():
@@ -98,11 +96,11 @@ def searched_by(
         title = title_of(photo)
         with what, _row():
             if ref.part is None:
-                st.image(routes.picture(photo, "grid"), width=72, alt=title)
+                st.image(addresses.picture(photo, "grid"), width=72, alt=title)
                 st.text(t("Photos like {title}", title=title))
                 _faces_of_photo(searcher, ref.image_id)
             else:
-                st.image(routes.picture_of_part(photo, ref.part), width=72, alt=title)
+                st.image(addresses.picture_of_part(photo, ref.part), width=72, alt=title)
                 st.text(t("Photos like a part of {title}", title=title))
     return picture
 
@@ -111,7 +109,7 @@ def _faces_of_photo(searcher: Searcher, image_id: int) -> None:
     """The faces on a photo of the library; a click on one searches for who it is."""
     for face, name in searcher.faces_of(image_id)[:_FACES]:
         with st.container(width=72, gap=None):
-            st.image(routes.picture_of_face(face), width=56, alt=name or t("A face"))
+            st.image(addresses.picture_of_face(face), width=56, alt=name or t("A face"))
             st.button(
                 literal(name or t("This person")),
                 key=f"face-{image_id}-{face.number}",
@@ -171,7 +169,8 @@ def _take_upload() -> None:
     _forget_photos()
 
 
-def _clear() -> None:
+def clear() -> None:
+    """Search by no picture any more."""
     # A new key empties the uploader.
     st.session_state.cleared = st.session_state.get("cleared", 0) + 1
     st.session_state.pasted = None

@@ -14,7 +14,7 @@ from pipeline.snapshot import publishing, reading
 from pipeline.snapshot.inputs import fingerprint, input_files
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.snapshot.reading import Snapshot
-from search_app.page import library_report, routes
+from search_app.page import addresses, library_report
 from search_app.page.language import moment, number, t, tn
 from search_app.page.library_report import AlbumReport, Changes, KeptSnapshot
 from search_app.page.session import current_snapshot, errors_shown, may_change
@@ -135,7 +135,7 @@ def _last_night(searcher: Searcher, kept: Sequence[KeptSnapshot], settings: Sett
         for photo in searcher.photos(changes.new_photos):
             title = title_of(photo)
             with st.container(width=120, gap="xxsmall", key=f"new-{photo['image_id']}"):
-                st.image(routes.picture(photo, "grid"), width=120, alt=title)
+                st.image(addresses.picture(photo, "grid"), width=120, alt=title)
                 st.caption(literal(title))
 
 

@@ -12,7 +12,7 @@ from pipeline.library.corrections import Correction, FaceKey
 from pipeline.settings import load_settings
 from pipeline.snapshot.who_is_who import Person, photos
 from pipeline.storage.opening import open_storage
-from search_app.page import routes
+from search_app.page import addresses
 from search_app.page.language import t, tn
 from search_app.page.session import current_snapshot, errors_shown, may_change
 from search_app.page.views.by_picture import search_with
@@ -93,7 +93,7 @@ def _as_said(snapshot: str, said: tuple[str, ...], _searcher: Searcher) -> Seque
 
 def _card(person: Person, place: int) -> None:
     with st.container(key=f"person-{place}", gap="xxsmall", horizontal_alignment="center"):
-        st.image(routes.picture_of_face(person.faces[0]), alt=_name(person))
+        st.image(addresses.picture_of_face(person.faces[0]), alt=_name(person))
         st.button(
             literal(_name(person)),
             key=f"who-{place}",
@@ -178,7 +178,7 @@ def _faces(person: Person) -> None:
     grid = st.grid(_COLUMNS, min_column_width=100)
     for place, face in enumerate(person.faces[:_FACES]):
         with grid.cell(), st.container(key=f"face-{place}", gap="xxsmall"):
-            st.image(routes.picture_of_face(face), alt=_name(person))
+            st.image(addresses.picture_of_face(face), alt=_name(person))
             if may_change():
                 st.button(
                     t("Not this person") if person.name else t("Somebody else"),

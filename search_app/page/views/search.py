@@ -1,55 +1,34 @@
 """The Search page: what is searched for, and the photos that were found."""
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import streamlit as st
 from PIL import Image
 
-from search_app.page import address, charts, components
+from search_app.page import address, charts, components, wall
 from search_app.page.language import country, t, tn
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector
-from search_app.page.views import (
-    by_picture,
-    filters,
-    grid,
-    preview,
-    readings,
-    selection,
-    suggestions,
-)
+from search_app.page.views import by_picture, filters, photos, readings, suggestions
+from search_app.page.wall import Held
 from search_app.page.wording import literal
-from search_app.search.filters import Filters
-from search_app.search.hits import Found, Hit, Results
+from search_app.search.hits import Found
 from search_app.search.parsed import ParsedQuery
-from search_app.search.searcher import Query, Searcher
+from search_app.search.searcher import MOST_COMPARED, Query, Searcher
 from search_app.search.sorting import Sort
 
 _STYLE = """
 <style>
 .st-key-q input { font-size: 1rem; }
-.st-key-strip { min-width: 0; overflow-x: auto; }
-.st-key-strip > * { flex-shrink: 0; }
-@media (max-width: 640px) {
-    .st-key-previous p, .st-key-next p { position: absolute; clip-path: inset(50%); }
-}
-[class*="st-key-strip-"] { position: relative; }
-[class*="st-key-strip-open-"], [class*="st-key-strip-open-"] div { position: static; height: 0; }
-[class*="st-key-strip-"] img { aspect-ratio: 1; object-fit: cover; }
-[class*="st-key-strip-"] button {
-    position: absolute; inset: 0; min-height: 0; width: 100%; height: 100%; background: none;
-    border-radius: 0.5rem;
-}
-[class*="st-key-strip-"] button p { position: absolute; clip-path: inset(50%); }
-[role="dialog"] table { display: block; overflow-x: auto; white-space: nowrap; }
 </style>
 """
+_ON_MAP = 500
 
 
 def show() -> None:
     """Draw the page; Streamlit calls this at every interaction."""
-    st.html(grid.STYLE + _STYLE)
+    st.html(_STYLE)
     st.header("Albumscope", anchor=False)
     with current_snapshot().searcher() as searcher:
         filters.forget_what_is_gone(searcher)
@@ -70,122 +49,66 @@ def _search_page(searcher: Searcher) -> None:
     if parsed.problems:
         st.warning("  \n".join(map(literal, parsed.problems)), icon=":material/info:")
     picture = by_picture.searched_by(searcher, parsed, upload)
-    _start_anew_if_other(
-        (state.q, *state.off, upload and upload.key, address.filters(), state.sort)
-    )
+    _fold_if_other((state.q, *state.off, upload and upload.key, address.filters()))
     if state["from"] and state.to and state["from"] > state.to:
         st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
-    hits, less_likely = _found(searcher, parsed, upload, picture)
-    if not hits:
+    is_start = parsed.is_empty and picture is None
+    held = _held(searcher, parsed, upload, picture)
+    if not held.shown:
         st.info(
             t("Nothing surely matches.")
-            if less_likely
+            if held.found.less_likely
             else t("No photo fits. Try other words, or fewer filters."),
             icon=":material/search_off:",
         )
-    else:
-        _toolbar(hits, parsed, picture)
-        match state.view:
-            case "timeline":
-                charts.timeline(hits[: address.MAX_SHOWN], on_period=_only_from)
-            case "map":
-                charts.world_map(
-                    hits[: address.MAX_SHOWN], on_photo=grid.open_photo, on_place=_only_near
-                )
-            case _:
-                grid.show(hits[: state.shown], scored=_is_scored(parsed, picture))
-                if len(hits) > state.shown:
-                    st.button(
-                        t("Load more"),
-                        icon=":material/expand_more:",
-                        on_click=_load_more,
-                        width="stretch",
-                    )
-    if less_likely:
-        _less_likely(less_likely)
-    selection.show(searcher)
-    if state.photo is not None:
-        listed = [*hits, *less_likely] if state.unlikely else hits
-        preview.show(searcher, state.photo, listed, is_search=bool(picture) or not parsed.is_empty)
+    photos.show(searcher, held, _heading(held), _sort_names(is_start=is_start))
+    if state.view == "map":
+        charts.world_map(held.shown[:_ON_MAP], on_photo=_open, on_place=_only_near)
 
 
-def _found(
+def _held(
     searcher: Searcher, parsed: ParsedQuery, upload: Upload | None, picture: Image.Image | None
-) -> Found:
+) -> Held:
+    """What is found by what the page is asked for; it is searched for once."""
     state = st.session_state
-    has_picture = picture is not None or bool(parsed.photos)
-    # One more than are shown tells whether there are more.
-    k = _most_shown() + 1
+    is_scored = bool(parsed.photos) or (picture is not None and not state.face)
     query = Query(
         state.q,
         filters=address.filters(),
         # Captions and words can only be compared with words.
-        mode="visual" if has_picture else state.mode,
-        k=k,
+        mode="visual" if is_scored else state.mode,
+        k=None,
         min_probability=state.least / 100,
         sort=state.sort,
         fold=True,
         off=tuple(state.off),
+        face=state.face if picture is not None else None,
     )
-    if picture is not None and state.face:
-        return searcher.find(replace(query, face=state.face, mode=state.mode))
-    if picture is not None and upload is not None:
+
+    def find() -> Found:
+        if parsed.is_empty and picture is None:
+            return Found(searcher.browse(query.filters, query.sort, None), [])
         with st.spinner(t("Searching… the first search also loads the models")):
-            return _found_by_upload(searcher.snapshot.name, query, upload.key, searcher, picture)
-    if parsed.is_empty:
-        newest = _browsed(searcher.snapshot.name, query.filters, query.sort, k, searcher)
-        return Found(newest, [])
-    with st.spinner(t("Searching… the first search also loads the models")):
-        return _found_by_query(searcher.snapshot.name, query, searcher)
+            pictures = () if picture is None or query.face else (picture,)
+            found = searcher.find(replace(query, images=pictures))
+        spare_the_collector(has_words=bool(query.text), has_picture=picture is not None)
+        return found
+
+    return wall.hold(
+        searcher,
+        (query, upload and upload.key),
+        find,
+        _headings(query, is_start=parsed.is_empty and picture is None),
+        is_scored=is_scored,
+        unfolded=frozenset(state.unfolded),
+    )
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _found_by_query(snapshot: str, query: Query, _searcher: Searcher) -> Found:
-    """The same query of the same snapshot, which the searcher is of, is searched for once."""
-    found = _searcher.find(query)
-    spare_the_collector(has_words=bool(query.text), has_picture=False)
-    return found
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _browsed(snapshot: str, filters: Filters, sort: Sort, k: int, _searcher: Searcher) -> Results:
-    return _searcher.browse(filters, sort, k)
-
-
-@st.cache_data(scope="session", max_entries=8, show_spinner=False)
-def _found_by_upload(
-    snapshot: str, query: Query, key: str, _searcher: Searcher, _picture: Image.Image
-) -> Found:
-    found = _searcher.find(replace(query, images=(_picture,)))
-    spare_the_collector(has_words=bool(query.text), has_picture=True)
-    return found
-
-
-def _is_scored(parsed: ParsedQuery, picture: Image.Image | None) -> bool:
-    """Whether photos are compared with a picture; with a face they fit or do not."""
-    return bool(parsed.photos) or (picture is not None and not st.session_state.face)
-
-
-def _less_likely(hits: Sequence[Hit]) -> None:
-    """Offer what is short of the least probability, and show it if one wants to see it."""
-    is_open = st.session_state.unlikely
-    words = tn("{count} less likely photo", "{count} less likely photos", len(hits))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if is_open:
-            st.subheader(words, anchor=False, width="stretch")
-        st.button(
-            t("Show less") if is_open else words,
-            key="less-likely",
-            icon=":material/expand_less:" if is_open else ":material/expand_more:",
-            on_click=_show_less_likely,
-            args=(not is_open,),
-        )
-    if is_open:
-        grid.show(hits, less_likely=True)
-
-
-def _show_less_likely(wanted: bool) -> None:
-    st.session_state.unlikely = wanted
+def _headings(query: Query, *, is_start: bool) -> Literal["album", "time"] | None:
+    """By what the photos lie, and headings tell of them."""
+    if query.sort == "album" or (query.sort == "relevance" and is_start):
+        return "album"
+    return None if query.sort == "relevance" else "time"
 
 
 def _search_bar() -> Upload | None:
@@ -201,79 +124,31 @@ def _search_bar() -> Upload | None:
         return by_picture.uploader()
 
 
-def _start_anew_if_other(search: object) -> None:
-    """Another search begins with the first page, and with all near-duplicates folded."""
+def _fold_if_other(search: object) -> None:
+    """Another search begins with all near-duplicates folded."""
     state = st.session_state
-    before = state.get("search")
-    state.search = search
-    state.setdefault("searches", 0)
-    if before is not None and before != search:
-        state.searches += 1
-        state.shown = address.PAGE
-        state.unlikely = False
-        state.unfolded = set()
+    if state.get("search") != search:
+        state.search, state.unfolded = search, set()
 
 
-def _load_more() -> None:
-    st.session_state.shown += address.PAGE
+def _heading(held: Held) -> str:
+    count = len(held.shown.rows)  # with those that are folded away: facets count them, too
+    if count == MOST_COMPARED and held.headings is None:
+        return tn("The best photo", "The {count} best photos", count)
+    return tn("{count} photo", "{count} photos", count)
 
 
-def _toolbar(hits: Sequence[Hit], parsed: ParsedQuery, picture: Image.Image | None) -> None:
-    state = st.session_state
-    with st.container(horizontal=True, vertical_alignment="center"):
-        is_start = parsed.is_empty and picture is None
-        if is_start and state.sort == "relevance" and state.view == "grid":
-            st.subheader(t("Newest photos"), anchor=False, width="stretch")
-        else:
-            more = len(hits) > _most_shown()
-            count = _most_shown() if more else len(hits)
-            text = (
-                tn("More than {count} photo", "More than {count} photos", count)
-                if more
-                else tn("{count} photo", "{count} photos", count)
-            )
-            st.subheader(text, anchor=False, width="stretch")
-        sorts, views = _sort_names(), _view_names()
-        st.selectbox(
-            t("Sort"),
-            list(sorts),
-            list(sorts).index(state.sort),
-            key="sort",
-            format_func=sorts.__getitem__,
-            label_visibility="collapsed",
-            width=170,
-        )
-        st.segmented_control(
-            t("View"),
-            list(views),
-            default=state.view,
-            key="view",
-            required=True,
-            format_func=views.__getitem__,
-            label_visibility="collapsed",
-        )
-        selection.toggle()
-
-
-def _most_shown() -> int:
-    return st.session_state.shown if st.session_state.view == "grid" else address.MAX_SHOWN
-
-
-def _sort_names() -> dict[Sort, str]:
+def _sort_names(*, is_start: bool) -> dict[Sort, str]:
     return {
-        "relevance": t("Best first"),
-        "newest": t("Newest first"),
-        "oldest": t("Oldest first"),
+        "relevance": t("Newest albums first") if is_start else t("Best first"),
+        "newest": t("Newest first, by date taken"),
+        "oldest": t("Oldest first, by date taken"),
         "album": t("By album"),
     }
 
 
-def _view_names() -> dict[str, str]:
-    return {"grid": t("Grid"), "timeline": t("Timeline"), "map": t("Map")}
-
-
-def _only_from(first: object, last: object) -> None:
-    st.session_state["from"], st.session_state["to"] = first, last
+def _open(image_id: int) -> None:
+    st.session_state.q = f"photo:{image_id}"
     st.session_state.view = "grid"
 
 
@@ -294,7 +169,11 @@ def _in_words(searcher: Searcher) -> str:
     for key, name in (("place", t("Place known")), ("people", t("People in it"))):
         if state[key] is not None:
             parts.append(f"{name}: {t('Yes') if state[key] else t('No')}")
-    names = {"mode": filters.mode_names(), "sort": _sort_names(), "view": _view_names()}
+    names = {
+        "mode": filters.mode_names(),
+        "sort": _sort_names(is_start=False),
+        "view": photos.view_names(),
+    }
     parts += [names[key][state[key]] for key in names if address.query(key)]  # type: ignore[index]
     return " · ".join(part for part in parts if part) or t("All photos")
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from search_app.page import components, routes
+from search_app.page import addresses, components
 from search_app.page.language import language, t
 from search_app.page.session import errors_shown
 from search_app.search.names import NameKind
@@ -15,7 +15,7 @@ def show() -> None:
     """Let the search box suggest names; one that is chosen becomes a filter."""
     components.suggestions(
         {
-            "address": routes.suggestions(),
+            "address": addresses.for_script("/suggestions.json"),
             "language": language(),
             "label": t("Suggestions"),
             "found": t("Suggestions: {count}", count="{count}"),

@@ -1,55 +1,47 @@
 // A picture on which a rectangle can be drawn, and what can be done with the part inside.
 
+import {button, element} from './elements.js';
+
 const STEP = 2; // percent, by which a key moves an edge
 const SMALLEST = 8; // CSS pixels: less is a click that slipped
 const between = (low, value, high) => Math.min(Math.max(value, low), high);
 
-class Cropper {
-  constructor(root) {
-    this.root = root;
-    root.innerHTML = `
-      <figure>
-        <div class="stage" tabindex="0" role="group" data-takes-arrows>
-          <img draggable="false">
-          <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"></svg>
-          <div class="clip"><div class="part" hidden></div></div>
-        </div>
-        <div class="actions">
-          <button type="button" class="search" disabled></button>
-          <button type="button" class="copy" disabled></button>
-        </div>
-        <p role="status"></p>
-      </figure>`;
-    for (const name of ['stage', 'part', 'search', 'copy']) {
-      this[name] = root.querySelector(`.${name}`);
+export class Cropper {
+  // `search` is called with the edges in percent, `ended` when there is no more to draw.
+  constructor(parent, photo, labels, {search, ended}) {
+    Object.assign(this, {photo, labels, ended});
+    this.root = parent.appendChild(element('div', 'wall-cropper'));
+    this.stage = element('div', 'wall-stage', {tabIndex: 0, role: 'group'});
+    this.stage.dataset.takesArrows = '';
+    this.stage.setAttribute('aria-label', labels.how);
+    this.picture = element('img', '', {alt: photo.title, draggable: false, src: photo.large});
+    this.part = element('div', 'wall-part', {hidden: true});
+    const clip = element('div', 'wall-clip');
+    clip.append(this.part);
+    this.stage.append(this.picture, clip);
+    this.search = button(labels.searchPart, 'is-first', () => search(this.edges()));
+    this.copy = button(labels.copy, '', () => this.copyPart());
+    this.status = element('p', '', {role: 'status', textContent: labels.draw});
+    const actions = element('div', 'wall-actions');
+    actions.append(this.search, this.copy, button(labels.cancel, '', () => this.end()));
+    this.root.append(this.stage, this.status, actions);
+    for (const name of ['wheel', 'pointerdown', 'touchstart', 'click', 'dblclick']) {
+      this.root.addEventListener(name, event => event.stopPropagation(), {passive: true});
     }
-    this.picture = root.querySelector('img');
-    this.lines = root.querySelector('svg');
-    this.status = root.querySelector('[role="status"]');
     this.stage.addEventListener('pointerdown', event => this.begin(event));
-    this.stage.addEventListener('pointermove', event => this.draw(event));
+    this.stage.addEventListener('pointermove', event => this.drag(event));
     for (const name of ['pointerup', 'pointercancel']) {
-      this.stage.addEventListener(name, () => this.end());
+      this.stage.addEventListener(name, () => this.drawn());
     }
     this.stage.addEventListener('keydown', event => this.onKey(event));
-    this.search.addEventListener('click', () => this.trigger('search', this.edges()));
-    this.copy.addEventListener('click', () => this.copyPart());
+    this.choose(null);
+    this.stage.focus();
   }
 
-  show(data, trigger) {
-    this.trigger = trigger;
-    const isOther = this.data?.id !== data.id;
-    this.data = data;
-    this.picture.alt = data.alt;
-    this.stage.setAttribute('aria-label', data.labels.how);
-    this.search.textContent = data.labels.search;
-    this.copy.textContent = data.labels.copy;
-    this.lines.replaceChildren(...data.lines.map(outline));
-    if (isOther) {
-      this.picture.src = data.src;
-      this.status.textContent = '';
-      this.choose(null);
-    }
+  end() {
+    if (!this.root.isConnected) return;
+    this.root.remove();
+    this.ended();
   }
 
   // {left, top, right, bottom} in percent of the picture, or null
@@ -83,7 +75,7 @@ class Cropper {
     this.choose(null);
   }
 
-  draw(event) {
+  drag(event) {
     if (!this.start) return;
     const {x, y} = this.at(event);
     this.choose({
@@ -92,7 +84,7 @@ class Cropper {
     });
   }
 
-  end() {
+  drawn() {
     this.start = null;
     if (!this.chosen) return;
     const box = this.part.getBoundingClientRect();
@@ -127,38 +119,16 @@ class Cropper {
   }
 
   async copyPart() {
-    const address = `${this.data.part}&part=${this.edges().join(',')}`;
-    const png = fetch(address).then(answer => {
+    const address = `${this.photo.part}&part=${this.edges().join(',')}`;
+    const png = fetch(new URL(address, document.baseURI)).then(answer => {
       if (!answer.ok) throw new Error(answer.statusText);
       return answer.blob();
     });
     try {
       await navigator.clipboard.write([new ClipboardItem({'image/png': png})]);
-      this.status.textContent = this.data.labels.copied;
+      this.status.textContent = this.labels.copied;
     } catch {
-      this.status.textContent = this.data.labels.notCopied;
+      this.status.textContent = this.labels.notCopied;
     }
   }
-}
-
-// Around a line of text; corners in percent of the picture
-function outline({corners, isFound}) {
-  const polygon = document.createElementNS('http://www.w3.org/2000/svg', 'polygon');
-  polygon.setAttribute('points', corners.join(' '));
-  polygon.classList.toggle('found', isFound);
-  return polygon;
-}
-
-const croppers = new WeakMap();
-
-// Streamlit calls this at every run of the page; the rectangle stays as it was.
-export default function({parentElement, data, setTriggerValue}) {
-  let cropper = croppers.get(parentElement);
-  if (!cropper) {
-    const root = document.createElement('div');
-    parentElement.appendChild(root);
-    cropper = new Cropper(root);
-    croppers.set(parentElement, cropper);
-  }
-  cropper.show(data, setTriggerValue);
 }

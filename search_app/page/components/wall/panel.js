@@ -1,0 +1,159 @@
+// What is known of the photo in the viewer, each fact a way to others like it.
+
+import {element, button} from './elements.js';
+
+const OPEN = 'albumscope.panel', WIDE = 900;
+
+export class Panel {
+  constructor(viewer, parent) {
+    this.viewer = viewer;
+    this.labels = viewer.wall.labels;
+    this.root = element('aside', 'wall-panel', {'aria-label': this.labels.about});
+    // What happens here is not about the picture: PhotoSwipe does not hear of it.
+    for (const name of ['wheel', 'pointerdown', 'touchstart', 'click', 'dblclick']) {
+      this.root.addEventListener(name, event => event.stopPropagation(), {passive: true});
+    }
+    parent.append(this.root);
+    this.set(read() ?? window.innerWidth >= WIDE);
+  }
+
+  toggle() {
+    this.set(!this.isOpen);
+    try {
+      localStorage.setItem(OPEN, this.isOpen);
+    } catch {
+      // a browser that keeps nothing
+    }
+  }
+
+  set(isOpen) {
+    this.isOpen = isOpen;
+    this.root.hidden = !isOpen;
+    const {pswp} = this.viewer;
+    pswp.element.classList.toggle('has-panel', isOpen);
+    pswp.updateSize(true);
+  }
+
+  wait(title) {
+    this.root.setAttribute('aria-busy', 'true');
+    this.root.replaceChildren(element('h2', '', {textContent: title}));
+  }
+
+  show(about) {
+    this.root.removeAttribute('aria-busy');
+    if (!about) {
+      this.root.append(element('p', '', {textContent: this.labels.noFacts}));
+      return;
+    }
+    const {labels} = this;
+    const shown = [element('h2', '', {textContent: about.title})];
+    const say = (text, className) => text && shown.push(element('p', className, {textContent: text}));
+    say(about.description, 'wall-description');
+    say(about.caption, 'wall-caption');
+    say(about.isCut && labels.cut, 'wall-cut');
+    if (about.faces.length) shown.push(this.faces(about.faces));
+    const facts = element('dl');
+    for (const {name, parts} of about.facts) {
+      const value = element('dd');
+      parts.forEach((part, at) => value.append(...(at ? [', '] : []), this.part(part)));
+      facts.append(element('dt', '', {textContent: name}), value);
+    }
+    shown.push(facts, this.actions(about));
+    if (about.links.length) shown.push(list(about.links.map(link => this.part(link))));
+    shown.push(this.origin(about));
+    this.root.replaceChildren(...shown);
+    this.root.scrollTop = 0;
+  }
+
+  part({text, query, href}) {
+    if (query) {
+      const link = element('a', '', {href: `${location.pathname}?${query}`, textContent: text});
+      link.addEventListener('click', event => {
+        if (event.ctrlKey || event.metaKey) return; // another tab
+        event.preventDefault();
+        this.viewer.wall.go(query);
+      });
+      return link;
+    }
+    if (!href || !/^https?:/.test(href)) return element('span', '', {textContent: text});
+    return element('a', '', {href, textContent: text, target: '_blank', rel: 'noreferrer'});
+  }
+
+  faces(faces) {
+    const row = element('ul', 'wall-faces');
+    faces.forEach(({src, name, query}, at) => {
+      const link = this.part({text: name ?? this.labels.thisPerson, query});
+      const picture = element('img', '', {alt: '', src: new URL(src, document.baseURI)});
+      link.prepend(picture);
+      for (const [event, isOn] of [['pointerenter', true], ['focus', true], ['pointerleave', false], ['blur', false]]) {
+        link.addEventListener(event, () => this.viewer.point('face', isOn ? at : -1));
+      }
+      row.append(item(link));
+    });
+    return row;
+  }
+
+  actions(about) {
+    const {viewer, labels} = this;
+    const row = element('div', 'wall-actions');
+    const add = (text, act) => row.append(button(text, '', act));
+    add(labels.similar, () => viewer.similar());
+    add(labels.part, () => viewer.crop());
+    if (about.lines.length) {
+      const show = button(labels.showText, '', () => {
+        const isOn = show.getAttribute('aria-pressed') !== 'true';
+        show.setAttribute('aria-pressed', isOn);
+        viewer.point('text', isOn);
+      });
+      show.setAttribute('aria-pressed', 'false');
+      row.append(show);
+    }
+    return row;
+  }
+
+  // What found the photo, and where all that is known of it comes from.
+  origin({found, said, origin}) {
+    const more = element('details');
+    const {labels} = this;
+    more.append(element('summary', '', {textContent: found.length ? labels.explain : labels.origin}));
+    for (const text of [...found, said]) {
+      if (text) more.append(element('p', '', {textContent: text}));
+    }
+    const table = element('table');
+    const row = cells => {
+      const made = element('tr');
+      made.append(...cells);
+      return made;
+    };
+    const head = element('thead'), body = element('tbody');
+    head.append(row(origin.columns.map(name => element('th', '', {textContent: name, scope: 'col'}))));
+    body.append(...origin.rows.map(cells => row(cells.map(cell => {
+      const made = element('td');
+      made.append(this.part(cell));
+      return made;
+    }))));
+    table.append(head, body);
+    more.append(table, element('p', '', {textContent: origin.snapshot}));
+    return more;
+  }
+}
+
+function item(content) {
+  const made = element('li');
+  made.append(content);
+  return made;
+}
+
+function list(contents) {
+  const made = element('ul', 'wall-links');
+  made.append(...contents.map(item));
+  return made;
+}
+
+function read() {
+  try {
+    return JSON.parse(localStorage.getItem(OPEN));
+  } catch {
+    return null;
+  }
+}

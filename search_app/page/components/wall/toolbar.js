@@ -1,0 +1,63 @@
+// Above the wall: what is shown and how many, in which order, on the wall or a map, how large.
+
+import {button, element} from './elements.js';
+
+const DENSITY = 'albumscope.density';
+const DENSITIES = ['small', 'medium', 'large'];
+
+export class Toolbar {
+  constructor(wall) {
+    this.wall = wall;
+    this.root = wall.root.appendChild(element('div', 'wall-toolbar'));
+    this.heading = this.root.appendChild(element('h2', '', {role: 'heading'}));
+    this.sort = this.root.appendChild(element('select'));
+    this.sort.addEventListener('change', () => wall.trigger('order', this.sort.value));
+    this.views = this.root.appendChild(element('div', 'wall-choice', {role: 'group'}));
+    this.sizes = this.root.appendChild(element('div', 'wall-choice is-sizes', {role: 'group'}));
+    this.density = read();
+  }
+
+  show({heading, sort, sorts, view, views, labels}) {
+    this.heading.textContent = heading;
+    this.sort.setAttribute('aria-label', labels.sort);
+    this.sort.replaceChildren(...sorts.map(([value, text]) =>
+      element('option', '', {value, textContent: text, selected: value === sort})));
+    this.choice(this.views, labels.view, views, view, chosen => this.wall.trigger('view', chosen));
+    const sizes = DENSITIES.map(size => [size, labels.sizes[size]]);
+    this.choice(this.sizes, labels.size, sizes, this.density, chosen => this.resize(chosen));
+    this.sizes.hidden = view !== 'grid';
+  }
+
+  choice(group, label, choices, now, choose) {
+    group.setAttribute('aria-label', label);
+    group.replaceChildren(...choices.map(([value, text]) => {
+      const made = button(text, `is-${value}`, () => value !== now && choose(value));
+      made.setAttribute('aria-pressed', value === now);
+      made.title = text;
+      return made;
+    }));
+  }
+
+  resize(density) {
+    this.density = density;
+    try {
+      localStorage.setItem(DENSITY, density);
+    } catch {
+      // a browser that keeps nothing
+    }
+    this.show(this.wall.data);
+    this.sizes.querySelector('[aria-pressed="true"]').focus();
+    const place = this.wall.placeAtTop();
+    this.wall.layOut();
+    if (place > 0) this.wall.scrollTo(place);
+  }
+}
+
+function read() {
+  try {
+    const density = localStorage.getItem(DENSITY);
+    return DENSITIES.includes(density) ? density : 'medium';
+  } catch {
+    return 'medium';
+  }
+}

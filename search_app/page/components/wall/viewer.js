@@ -1,0 +1,299 @@
+// One photo at a time, over the whole window: zoom, neighbours, a panel that tells of it.
+
+import PhotoSwipe from '../vendor/photoswipe/photoswipe.esm.min.js';
+import {Cropper} from './cropper.js';
+import {Panel} from './panel.js';
+import {element} from './elements.js';
+import {showKeys} from './keys.js';
+
+const LARGE = [1600, 1200]; // pixels, within which a large picture is made
+const SLIDE = 4000; // ms of a slideshow
+const PANEL = 360; // CSS pixels beside the photo, where there is room
+const WIDE = 900;
+const SVG = 'http://www.w3.org/2000/svg';
+
+export class Viewer {
+  constructor(wall) {
+    this.wall = wall;
+  }
+
+  get isOpen() {
+    return Boolean(this.pswp);
+  }
+
+  get id() {
+    return this.isOpen ? this.wanted ?? this.photoAt(this.pswp.currIndex)?.id : null;
+  }
+
+  // The photo at a place of the wall; at -1 one that is not among what was found.
+  async open(place, id) {
+    const {wall} = this;
+    if (this.isOpen) {
+      if (place >= 0) this.pswp.goTo(place);
+      return;
+    }
+    this.wanted = id ?? wall.photos.at(place)?.id;
+    this.alone = null;
+    if (place < 0) {
+      const about = await this.askAbout(id).catch(() => null);
+      if (!about) return this.forget(wall.labels.notThere);
+      this.alone = {id, title: about.title, src: about.src, large: about.large, ratio: about.ratio};
+    } else await wall.photos.whenKnown(place);
+    if (this.isOpen || (place >= wall.count() && !this.alone)) return;
+    this.begin(place);
+  }
+
+  begin(place) {
+    const {wall, alone} = this, {labels} = wall;
+    const pswp = this.pswp = new PhotoSwipe({
+      index: alone ? 0 : place, loop: false, bgOpacity: 1, wheelToZoom: true, preload: [1, 2],
+      escKey: false, arrowKeys: true, returnFocus: false, clickToCloseNonZoomable: false,
+      tapAction: 'toggle-controls', bgClickAction: 'none', maxZoomLevel: 4,
+      mainClass: 'albumscope-viewer', zoom: true,
+      closeTitle: labels.close, zoomTitle: labels.zoom, arrowPrevTitle: labels.previous,
+      arrowNextTitle: labels.next, errorMsg: labels.noPicture,
+      paddingFn: () => ({top: 56, bottom: 16, left: 0, right: this.panelWidth()}),
+    });
+    pswp.addFilter('numItems', () => (alone ? 1 : wall.count()));
+    pswp.addFilter('itemData', (_, at) => this.slide(at));
+    pswp.addFilter('placeholderSrc', (src, content) => content.data.msrc || src);
+    pswp.addFilter('thumbEl', (thumb, _, at) =>
+      (alone ? null : wall.tiles.get(at)?.querySelector('img')) ?? thumb);
+    pswp.on('uiRegister', () => this.buttons(labels));
+    pswp.on('change', () => this.changed());
+    pswp.on('imageSizeChange', ({slide, width, height}) => this.fitOverlay(slide, width, height));
+    pswp.on('close', () => this.closing());
+    pswp.on('destroy', () => this.closed());
+    pswp.on('keydown', event => {
+      const {originalEvent} = event;
+      if (originalEvent.target.closest?.('input, textarea, [data-takes-arrows]')) event.preventDefault();
+    });
+    this.wanted = null;
+    pswp.init();
+    const {element: root} = pswp;
+    root.setAttribute('aria-label', labels.viewer);
+    root.setAttribute('aria-modal', 'true');
+    this.panel = new Panel(this, root);
+    this.onKey = event => this.key(event);
+    document.addEventListener('keydown', this.onKey, true);
+    this.remember(true);
+    this.changed();
+  }
+
+  photoAt(at) {
+    return this.alone ?? this.wall.photos.at(at);
+  }
+
+  slide(at) {
+    const photo = this.photoAt(at);
+    const {boxes} = this.wall;
+    const ratio = this.alone?.ratio ?? boxes.wide[at] / boxes.high[at];
+    const scale = Math.min(LARGE[0] / ratio, LARGE[1]);
+    const size = {width: Math.round(scale * ratio), height: Math.round(scale)};
+    if (!photo) {
+      this.wall.photos.want(at, at + 1);
+      return {...size, html: '<div class="wall-waiting"></div>'};
+    }
+    return {...size, src: photo.large, msrc: photo.src, alt: photo.title || this.wall.labels.untitled};
+  }
+
+  loaded(from, to) {
+    if (!this.isOpen || this.alone) return;
+    const {currIndex} = this.pswp;
+    for (let at = Math.max(from, currIndex - 2); at < Math.min(to, currIndex + 3); at++) {
+      if (this.pswp.currSlide?.index === at && this.pswp.currSlide.data.src) continue;
+      this.pswp.refreshSlideContent(at);
+      if (at === currIndex) this.changed();
+    }
+  }
+
+  buttons(labels) {
+    const {ui} = this.pswp;
+    const add = (name, title, order, icon, onClick) => ui.registerElement({
+      name, title, order, isButton: true, ariaLabel: title,
+      html: {isCustomSVG: true, inner: icon, outlineID: ''}, onClick,
+    });
+    const path = d => `<path d="${d}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" transform="translate(4 4)"/>`;
+    add('similar', labels.similar, 7, path('M10 17a7 7 0 1 1 0-14 7 7 0 0 1 0 14zM15.5 15.5 21 21'), () => this.similar());
+    add('crop', labels.part, 8, path('M6 2v16h16M2 6h16v16'), () => this.crop());
+    add('play', labels.slideshow, 9, path('M7 4l12 8-12 8z'), () => this.play());
+    add('download', labels.original, 9, path('M12 4v11m-5-4 5 5 5-5M5 20h14'), () => this.download());
+    add('info', labels.about, 12, path('M12 11v6m0-10v.5M12 2a10 10 0 1 1 0 20 10 10 0 0 1 0-20z'), () => this.panel.toggle());
+  }
+
+  panelWidth() {
+    return this.panel?.isOpen && window.innerWidth >= WIDE ? PANEL : 0;
+  }
+
+  async askAbout(id) {
+    const answer = await fetch(this.wall.address('about.json', {id, results: this.wall.data.results}));
+    if (!answer.ok) throw new Error(await answer.text());
+    return answer.json();
+  }
+
+  async changed() {
+    const {pswp} = this;
+    if (!pswp || !this.panel) return;
+    const photo = this.photoAt(pswp.currIndex);
+    if (!photo) return;
+    this.remember(false);
+    this.cropper?.end();
+    if (!this.alone) {
+      this.wall.photos.want(Math.max(0, pswp.currIndex - 3), pswp.currIndex + 4);
+    }
+    this.about = null;
+    this.panel.wait(photo.title || this.wall.labels.untitled);
+    const about = await this.askAbout(photo.id).catch(() => null);
+    if (pswp !== this.pswp || this.photoAt(pswp.currIndex)?.id !== photo.id) return;
+    this.about = about;
+    this.panel.show(about);
+    this.overlay();
+  }
+
+  // Where text and faces are, over the picture itself.
+  overlay() {
+    const {currSlide} = this.pswp;
+    const {container, content} = currSlide;
+    container.querySelector('svg.wall-regions')?.remove();
+    const {lines = [], faces = []} = this.about ?? {};
+    if (!lines.length && !faces.length) return;
+    const svg = document.createElementNS(SVG, 'svg');
+    svg.setAttribute('class', 'wall-regions');
+    svg.setAttribute('viewBox', '0 0 100 100');
+    svg.setAttribute('preserveAspectRatio', 'none');
+    svg.setAttribute('aria-hidden', 'true');
+    for (const {corners, isFound} of lines) {
+      svg.append(polygon(corners, isFound ? 'is-found' : 'is-text'));
+    }
+    for (const {left, top, right, bottom} of faces) {
+      svg.append(polygon([left, top, right, top, right, bottom, left, bottom], 'is-face'));
+    }
+    container.append(svg);
+    this.fitOverlay(currSlide, content.element?.clientWidth, content.element?.clientHeight);
+  }
+
+  fitOverlay(slide, width, height) {
+    const svg = slide?.container.querySelector('svg.wall-regions');
+    if (svg && width) Object.assign(svg.style, {width: `${width}px`, height: `${height}px`});
+  }
+
+  // `kind` is "face" or "text"; `number` one of them, or all.
+  point(kind, number) {
+    const shapes = this.pswp.currSlide?.container.querySelectorAll(`.wall-regions .is-${kind}`) ?? [];
+    shapes.forEach((shape, at) => shape.classList.toggle('is-pointed', number === true || number === at));
+  }
+
+  crop() {
+    if (!this.about || this.cropper) return;
+    this.stop();
+    this.cropper = new Cropper(this.pswp.element, this.about, this.wall.labels, {
+      search: part => this.wall.searchWith(`${this.about.similar},${part.join(',')}`),
+      ended: () => {
+        this.cropper = null;
+      },
+    });
+  }
+
+  similar() {
+    const photo = this.photoAt(this.pswp.currIndex);
+    if (photo) this.wall.similar(photo.id);
+  }
+
+  download() {
+    if (this.about) element('a', '', {href: new URL(this.about.original, document.baseURI), download: ''}).click();
+  }
+
+  play() {
+    if (this.timer) return this.stop();
+    this.pswp.element.classList.add('is-playing');
+    this.timer = setInterval(() => {
+      if (this.pswp.currIndex + 1 < this.pswp.getNumItems()) this.pswp.next();
+      else this.stop();
+    }, SLIDE);
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.pswp?.element?.classList.remove('is-playing');
+  }
+
+  key(event) {
+    if (!this.isOpen || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === 'Escape') {
+      event.preventDefault();
+      event.stopPropagation();
+      if (this.cropper) this.cropper.end();
+      else if (this.timer) this.stop();
+      else this.close();
+      return;
+    }
+    if (event.target.closest?.('input, textarea')) return;
+    const act = {
+      s: () => this.similar(), c: () => this.crop(), i: () => this.panel.toggle(),
+      d: () => this.download(), p: () => this.play(), '?': () => showKeys(this.wall.labels),
+    }[event.key];
+    if (!act) return;
+    act();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  // The address holds the photo: a step back closes it again.
+  remember(isNew) {
+    const photo = this.photoAt(this.pswp.currIndex);
+    const parameters = new URLSearchParams(location.search);
+    if (!photo || parameters.get('photo') === photo.id) return;
+    parameters.set('photo', photo.id);
+    const address = `${location.pathname}?${parameters}`;
+    if (isNew) history.pushState({viewer: true}, '', address);
+    else history.replaceState(history.state, '', address);
+  }
+
+  forget(message) {
+    this.wanted = null;
+    const parameters = new URLSearchParams(location.search);
+    if (parameters.has('photo')) {
+      parameters.delete('photo');
+      history.replaceState(null, '', location.pathname + (parameters.size ? `?${parameters}` : ''));
+    }
+    if (message) this.wall.say(message);
+  }
+
+  close() {
+    if (this.isOpen) this.pswp.close();
+  }
+
+  // To another search: what was looked at stays a step back away.
+  leave() {
+    if (!this.isOpen) return;
+    this.isLeft = true;
+    this.pswp.options.showHideAnimationType = 'none';
+    this.pswp.close();
+  }
+
+  closing() {
+    this.stop();
+    this.cropper?.end();
+    document.removeEventListener('keydown', this.onKey, true);
+    this.place = this.alone ? null : this.pswp.currIndex;
+    if (!this.isLeft && this.place !== null) this.wall.scrollTo(this.place, 'nearest');
+    if (new URLSearchParams(location.search).has('photo') && !this.isLeft) {
+      if (history.state?.viewer) history.back();
+      else this.forget();
+    }
+  }
+
+  closed() {
+    this.pswp = this.panel = this.about = null;
+    if (!this.isLeft && this.place !== null) this.wall.focus(this.place);
+    this.isLeft = false;
+  }
+}
+
+function polygon(corners, className) {
+  const made = document.createElementNS(SVG, 'polygon');
+  made.setAttribute('points', corners.join(' '));
+  made.setAttribute('class', className);
+  return made;
+}
