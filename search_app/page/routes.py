@@ -245,7 +245,8 @@ def _place(request: Request, searcher: Searcher) -> tuple[Any, str]:
 def _about(request: Request, searcher: Searcher) -> tuple[Any, str]:
     (image_id,) = _ids(request.query_params["id"])
     found = wall.held(request.query_params.get("results", ""), searcher)
-    return panel.about(searcher, image_id, found.hit(image_id) if found else None), "no-store"
+    hit = found.hit(image_id) if found and found.is_search else None
+    return panel.about(searcher, image_id, hit), "no-store"
 
 
 def _script(request: Request) -> Response:

@@ -29,14 +29,15 @@ _UNIQUE = secrets.token_bytes(16)
 class Held:
     """What a search found, as long as the page may be asked for it.
 
-    ``headings`` says by what the photos lie. ``is_scored`` tells that they were compared with a
-    picture. ``unfolded`` has the ids of photos whose near-duplicates are shown beside them.
+    ``headings`` says by what the photos lie. ``is_search`` tells that something was searched for,
+    ``is_scored`` that photos were compared with a picture. ``unfolded`` has the ids of photos whose near-duplicates are shown beside them.
     """
 
     token: str
     found: Found
     headings: Literal["album", "time"] | None
-    is_scored: bool = False
+    is_search: bool
+    is_scored: bool
     unfolded: Collection[int] = field(default_factory=frozenset)
 
     @property
@@ -85,6 +86,7 @@ def hold(
     find: Callable[[], Found],
     headings: Literal["album", "time"] | None,
     *,
+    is_search: bool,
     is_scored: bool,
     unfolded: frozenset[int] = frozenset(),
 ) -> Held:
@@ -97,7 +99,9 @@ def hold(
         told = repr((searcher.snapshot.name, search, headings, is_scored, sorted(ids))).encode()
         return hashlib.blake2b(told, digest_size=16, key=_UNIQUE).hexdigest()
 
-    whole = _held_or_made(token(()), searcher, lambda name: Held(name, find(), headings, is_scored))
+    whole = _held_or_made(
+        token(()), searcher, lambda name: Held(name, find(), headings, is_search, is_scored)
+    )
     if not unfolded:
         return whole
     return _held_or_made(token(unfolded), searcher, lambda name: _unfolded(name, whole, unfolded))

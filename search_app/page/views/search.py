@@ -52,7 +52,6 @@ def _search_page(searcher: Searcher) -> None:
     _fold_if_other((state.q, *state.off, upload and upload.key, address.filters()))
     if state["from"] and state.to and state["from"] > state.to:
         st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
-    is_start = parsed.is_empty and picture is None
     held = _held(searcher, parsed, upload, picture)
     if not held.shown:
         st.info(
@@ -61,7 +60,7 @@ def _search_page(searcher: Searcher) -> None:
             else t("No photo fits. Try other words, or fewer filters."),
             icon=":material/search_off:",
         )
-    photos.show(searcher, held, _heading(held), _sort_names(is_start=is_start))
+    photos.show(searcher, held, _heading(held), _sort_names(is_search=held.is_search))
     if state.view == "map":
         charts.world_map(held.shown[:_ON_MAP], on_photo=_open, on_place=_only_near)
 
@@ -71,6 +70,7 @@ def _held(
 ) -> Held:
     """What is found by what the page is asked for; it is searched for once."""
     state = st.session_state
+    is_search = not parsed.is_empty or picture is not None
     is_scored = bool(parsed.photos) or (picture is not None and not state.face)
     query = Query(
         state.q,
@@ -86,7 +86,7 @@ def _held(
     )
 
     def find() -> Found:
-        if parsed.is_empty and picture is None:
+        if not is_search:
             return Found(searcher.browse(query.filters, query.sort, None), [])
         with st.spinner(t("Searching… the first search also loads the models")):
             pictures = () if picture is None or query.face else (picture,)
@@ -98,17 +98,18 @@ def _held(
         searcher,
         (query, upload and upload.key),
         find,
-        _headings(query, is_start=parsed.is_empty and picture is None),
+        _headings(query.sort, is_search=is_search),
+        is_search=is_search,
         is_scored=is_scored,
         unfolded=frozenset(state.unfolded),
     )
 
 
-def _headings(query: Query, *, is_start: bool) -> Literal["album", "time"] | None:
+def _headings(sort: Sort, *, is_search: bool) -> Literal["album", "time"] | None:
     """By what the photos lie, and headings tell of them."""
-    if query.sort == "album" or (query.sort == "relevance" and is_start):
-        return "album"
-    return None if query.sort == "relevance" else "time"
+    if sort == "relevance":
+        return None if is_search else "album"
+    return "album" if sort == "album" else "time"
 
 
 def _search_bar() -> Upload | None:
@@ -138,9 +139,9 @@ def _heading(held: Held) -> str:
     return tn("{count} photo", "{count} photos", count)
 
 
-def _sort_names(*, is_start: bool) -> dict[Sort, str]:
+def _sort_names(*, is_search: bool) -> dict[Sort, str]:
     return {
-        "relevance": t("Newest albums first") if is_start else t("Best first"),
+        "relevance": t("Best first") if is_search else t("Newest albums first"),
         "newest": t("Newest first, by date taken"),
         "oldest": t("Oldest first, by date taken"),
         "album": t("By album"),
@@ -171,7 +172,7 @@ def _in_words(searcher: Searcher) -> str:
             parts.append(f"{name}: {t('Yes') if state[key] else t('No')}")
     names = {
         "mode": filters.mode_names(),
-        "sort": _sort_names(is_start=False),
+        "sort": _sort_names(is_search=True),
         "view": photos.view_names(),
     }
     parts += [names[key][state[key]] for key in names if address.query(key)]  # type: ignore[index]
