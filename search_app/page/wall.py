@@ -29,8 +29,9 @@ _UNIQUE = secrets.token_bytes(16)
 class Held:
     """What a search found, as long as the page may be asked for it.
 
-    ``headings`` says by what the photos lie. ``is_search`` tells that something was searched for,
-    ``is_scored`` that photos were compared with a picture. ``unfolded`` has the ids of photos whose near-duplicates are shown beside them.
+    ``headings`` says by what the photos lie, ``is_search`` that something was searched for,
+    ``is_scored`` that photos were compared with a picture. ``unfolded`` has the ids of photos whose
+    near-duplicates are shown beside them.
     """
 
     token: str
