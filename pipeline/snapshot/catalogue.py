@@ -100,13 +100,14 @@ def update(
 ) -> None:
     """Bring the catalogue, the database in use, up to date with the library's tables.
 
-    Without any table it is made from nothing. ``files`` are the library's.
+    Without any table it is made from nothing. ``files`` are the library's. What was found
+    out of places and faces before is in the database ``newest``: a catalogue, which may be empty.
     """
     is_new = connection.execute(
         "SELECT count(*) = 0 FROM duckdb_tables() WHERE database_name = 'catalog'"
     ).fetchall()[0][0]
     if is_new:
-        _create_tables(connection)
+        create_tables(connection)
     changed = _changed_albums(connection, files)
     _replace_albums(connection, library)
     reading = _drop_what_changed(connection, library, changed)
@@ -120,7 +121,8 @@ def update(
     _add_words(connection, is_new)
 
 
-def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create all tables of a snapshot, empty, in the database in use."""
     for name, table, columns in (
         ("images", "raw_images", _IMAGES),
         ("exif", "exif_metadata", _EXIF),

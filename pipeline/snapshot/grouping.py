@@ -7,29 +7,40 @@ from numpy.typing import NDArray
 _NEIGHBOURS = 8
 
 
-def group(vectors: NDArray[np.float32], likeness: float) -> NDArray[np.int64]:
+def group(
+    vectors: NDArray[np.float32], likeness: float, known: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
     """Number the people of n faces, shape (n, dimension), each vector of length 1; shape (n,).
 
     Groups that are nearest to each other become one as long as the cosine of their means is above
     ``likeness``: agglomerative clustering by centroids. To compare means, not faces, keeps one face
     that is like two people from making one of them. Of each group only the nearest few are looked
     at, again and again while any become one, so memory grows with n alone.
+
+    ``known``, shape (n,), has the numbers of faces that were grouped before, -1 for others: what
+    was grouped stays together, and only what is new is compared with all.
     """
-    label = np.arange(len(vectors))
-    sums = np.array(vectors, np.float32)
-    while len(sums) > 1:
+    start = np.full(len(vectors), -1) if known is None else known
+    is_new = start < 0
+    label = start.copy()
+    label[is_new] = start.max(initial=-1) + 1 + np.arange(is_new.sum())
+    numbers, label = np.unique(label, return_inverse=True)
+    sums = np.zeros((len(numbers), vectors.shape[1]), np.float32)
+    np.add.at(sums, label, vectors)
+    moving = np.unique(label[is_new])  # groups that may have others near that they were not near
+    while len(moving) and len(sums) > 1:
         means = sums / np.linalg.norm(sums, axis=1, keepdims=True).clip(1e-12)
         cosines, nearest = faiss.knn(
-            means, means, min(_NEIGHBOURS, len(means)), metric=faiss.METRIC_INNER_PRODUCT
+            means[moving], means, min(_NEIGHBOURS, len(means)), metric=faiss.METRIC_INNER_PRODUCT
         )
-        places = np.nonzero((cosines > likeness) & (nearest != np.arange(len(means))[:, None]))
-        pairs = np.stack([places[0], nearest[places]], axis=1)
+        places = np.nonzero((cosines > likeness) & (nearest != moving[:, None]))
+        pairs = np.stack([moving[places[0]], nearest[places]], axis=1)
         best_first = np.argsort(-cosines[places], kind="stable")
         merged = _merge(sums, pairs[best_first], likeness)
         kept, number = np.unique(merged, return_inverse=True)
         if len(kept) == len(sums):
             break
-        label, sums = number[label], sums[kept]
+        label, sums, moving = number[label], sums[kept], np.unique(number[pairs])
     return label
 
 

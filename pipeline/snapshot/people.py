@@ -1,6 +1,7 @@
 """Tables ``faces`` and ``people`` of a snapshot: whose the faces are, as far as anything tells.
 
-Faces are grouped anew at each publication, from the vectors that are there: no model is asked.
+Faces are grouped at each publication, from the vectors that are there: no model is asked. Groups of
+the newest snapshot stay together as long as all of their faces are there.
 """
 
 import json
@@ -75,18 +76,29 @@ def update(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
     settings = library.settings
     rows = connection.execute(
         f"""
-        SELECT faces.rowid, embedding FROM faces
-        WHERE quality >= {CLEAR} AND region[3] - region[1] >= {_LEAST_WIDTH}
+        WITH now AS (
+            SELECT rowid, image_id, face, embedding, hash(embedding) AS vector FROM faces
+            WHERE quality >= {CLEAR} AND region[3] - region[1] >= {_LEAST_WIDTH}
+        ), before AS (
+            SELECT image_id, face, hash(embedding) AS vector, face_group FROM newest.faces
+            WHERE face_group IS NOT NULL
+        ), changed AS (
+            SELECT DISTINCT face_group FROM before ANTI JOIN now USING (image_id, face, vector)
+        )
+        SELECT now.rowid, embedding, coalesce(face_group, -1) AS known
+        FROM now LEFT JOIN (FROM before ANTI JOIN changed USING (face_group)) whole
+             USING (image_id, face, vector)
         ORDER BY image_id, face
         """
     ).to_arrow_table()
-    labels = group(_vectors(rows["embedding"]), settings.face_likeness)
+    known = rows["known"].to_numpy()
+    labels = group(_vectors(rows["embedding"]), settings.face_likeness, known)
     _set(connection, "face_group", rows["rowid"].to_pylist(), labels.tolist(), pa.int64())
     said = _names_said(connection)
     _set(connection, "said", list(said), list(said.values()), pa.string())
-    known = known_faces(connection)
-    everybody = people(list(known), corrections(library.storage), settings.faces_a_person)
-    _write(connection, known, everybody)
+    faces = known_faces(connection)
+    everybody = people(list(faces), corrections(library.storage), settings.faces_a_person)
+    _write(connection, faces, everybody)
 
 
 def known_faces(

@@ -51,38 +51,62 @@ class Named(TypedDict):
 
 
 def add(connection: duckdb.DuckDBPyConnection) -> None:
-    """Say in ``exif`` at which place each affected photo is, and in ``places`` what these are."""
+    """Say in ``exif`` at which place each affected photo is, and in ``places`` what these are.
+
+    The towns are loaded only for positions that no photo of the newest snapshot has.
+    """
+    connection.execute(
+        """
+        UPDATE exif SET place_id = known.place_id
+        FROM (SELECT DISTINCT latitude, longitude, place_id FROM newest.exif) known
+        WHERE known.latitude = exif.latitude AND known.longitude = exif.longitude
+          AND image_id IN (SELECT image_id FROM memory.affected);
+
+        INSERT INTO places FROM newest.places SEMI JOIN exif USING (place_id)
+        WHERE place_id NOT IN (SELECT place_id FROM places)
+        """
+    )
     positions = connection.execute(
         """
         SELECT image_id, latitude, longitude FROM exif SEMI JOIN memory.affected USING (image_id)
+               ANTI JOIN newest.exif known USING (latitude, longitude)
         WHERE latitude IS NOT NULL AND longitude IS NOT NULL
         """
     ).fetchnumpy()
     if len(positions["image_id"]):
-        gazetteer = Gazetteer()
-        ids = gazetteer.nearest(positions["latitude"], positions["longitude"])
-        found = pa.table({"image_id": positions["image_id"], "place_id": pa.array(ids, pa.int32())})
-        connection.register("found", found)
-        connection.execute(
-            "UPDATE exif SET place_id = found.place_id FROM found"
-            " WHERE found.image_id = exif.image_id"
-        )
-        new = connection.execute(
-            "SELECT DISTINCT place_id FROM found ANTI JOIN places USING (place_id)"
-            " WHERE place_id IS NOT NULL"
-        ).fetchall()
-        connection.unregister("found")
-        if new:
-            rows = pa.Table.from_pylist([gazetteer.place(place_id) for (place_id,) in new])
-            connection.register("named", rows)
-            connection.execute("INSERT INTO places BY NAME FROM named")
-            connection.unregister("named")
+        _look_up(connection, **positions)
     connection.execute(
         """
         CREATE OR REPLACE TABLE places AS
         FROM places SEMI JOIN exif USING (place_id) ORDER BY place_id
         """
     )
+
+
+def _look_up(
+    connection: duckdb.DuckDBPyConnection,
+    image_id: NDArray[np.int64],
+    latitude: NDArray[np.float64],
+    longitude: NDArray[np.float64],
+) -> None:
+    """Do so for these photos, each of shape (n,)."""
+    gazetteer = Gazetteer()
+    ids = gazetteer.nearest(latitude, longitude)
+    found = pa.table({"image_id": image_id, "place_id": pa.array(ids, pa.int32())})
+    connection.register("found", found)
+    connection.execute(
+        "UPDATE exif SET place_id = found.place_id FROM found WHERE found.image_id = exif.image_id"
+    )
+    new = connection.execute(
+        "SELECT DISTINCT place_id FROM found ANTI JOIN places USING (place_id)"
+        " WHERE place_id IS NOT NULL"
+    ).fetchall()
+    connection.unregister("found")
+    if new:
+        rows = pa.Table.from_pylist([gazetteer.place(place_id) for (place_id,) in new])
+        connection.register("named", rows)
+        connection.execute("INSERT INTO places BY NAME FROM named")
+        connection.unregister("named")
 
 
 class Gazetteer:

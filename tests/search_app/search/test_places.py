@@ -101,3 +101,22 @@ def test_a_library_without_positions_loads_no_towns(
     library = Library(Settings(data_dir=tmp_path / "library"))
     folder.register(library.storage, folder.Registration(str(tmp_path / "files")))
     publish(library)
+
+
+def test_positions_that_were_looked_up_before_load_no_towns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "files").mkdir()
+    bridge, *_, ocean, _ = FILES
+    for file in (bridge, ocean):
+        file.write(tmp_path / "files")
+    library = Library(Settings(data_dir=tmp_path / "library"))
+    folder.register(library.storage, folder.Registration(str(tmp_path / "files")))
+    publish(library)
+
+    monkeypatch.setattr(places, "Gazetteer", lambda: pytest.fail("towns were loaded"))
+    (tmp_path / "files" / f"{bridge.title}.jpg").unlink()
+    replace(bridge, title="again").write(tmp_path / "files")
+    replace(ocean, title="ocean again").write(tmp_path / "files")
+    publish(library)
+    assert found(searcher_of(library.settings.data_dir), "place:ロンドン") == {"again"}
