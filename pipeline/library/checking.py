@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import AlbumscopeError, PhotoError
-from pipeline.library.files import small_files
+from pipeline.library.files import SMALL, small_files
 from pipeline.library.library import Library
 from pipeline.photos.files import sha256_of
 from pipeline.sources.events import overrides
@@ -33,7 +33,7 @@ def damaged_files(library: Library) -> Iterator[Damage]:
         library.tables.forget_contents()
     yield from tables
     yield from _damaged_pictures(library)
-    for key in small_files(library.storage, ("folders", "people", "flickr/albums")):
+    for key in small_files(library.storage, (*SMALL, "flickr/albums")):
         if not sealed.is_as_written(library.storage.local(key)):
             yield Damage(library.storage.where(key), "it is not what was written", SYNC)
     try:

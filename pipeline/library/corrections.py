@@ -1,23 +1,17 @@
 """What people say of faces: who is who, who is not, who is not to be shown. The one door for it.
 
-A correction is a file of its own, ``people/<when>-<hex>.json``, that is never changed: pages on
-several machines may write at a time, and nothing waits for a lock. What is said later counts more.
 A face is named by the photo's own bytes and its place there, so that what is said of it outlives
 albums, snapshots and models. Publishing takes all of it in (``pipeline/snapshot/people.py``); a
 page that shows a snapshot from before adds what is new by itself.
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from pipeline.errors import DamagedFileError
-from pipeline.storage import Storage, sealed
-
-FOLDER = "people"
+from pipeline.library.journal import Journal
 
 
 class Region(NamedTuple):
@@ -55,30 +49,5 @@ def new_person() -> str:
     return secrets.token_hex(8)
 
 
-def write(storage: Storage, correction: Correction) -> None:
-    """Keep a correction. Raises AlbumscopeError if the disk or the bucket does not let it."""
-    when = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    key = f"{FOLDER}/{when}-{secrets.token_hex(4)}.json"
-    storage.write_text(key, sealed.to_json(correction.model_dump()))
-
-
-def names(storage: Storage) -> list[str]:
-    """The names of the files, oldest first: another list whenever there is another correction."""
-    return sorted(name for name in storage.names(FOLDER) if name.endswith(".json"))
-
-
-def corrections(storage: Storage) -> Iterator[Correction]:
-    """All that was said, the oldest first. Raises DamagedFileError."""
-    for name in names(storage):
-        key = f"{FOLDER}/{name}"
-        try:
-            yield Correction.model_validate(sealed.from_json(storage.read(key)))
-        except (ValueError, ValidationError) as error:
-            raise DamagedFileError(
-                f"{storage.where(key)} is damaged: run `albumscope sync`, which sets it aside"
-            ) from error
-
-
-def forget(storage: Storage) -> None:
-    """Delete all that was said."""
-    storage.delete_folder(FOLDER)
+PEOPLE = Journal("people", Correction)
+"""All that was said of faces and people."""

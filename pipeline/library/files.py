@@ -3,7 +3,8 @@
     tables/<table>/<album id>.parquet              see tables.py; of table albums one a source
     tables/<table>/<producer>/<album id>.parquet   vectors, kept for every model
     folders/<registration>.json                    the folders that were added
-    people/<when>-<hex>.json                       what people say of faces, see corrections.py
+    people/<when>-<hex>.json                       what they say of faces: corrections.py
+    marks/<kind>/<when>-<hex>.json                 what they mark photos with: marks.py
     events.toml                                    which events albums belong to
     flickr/albums/<album id>.json                  the photos of an album as Flickr listed them
     photos/<album id>/<photo id>.jpg               those from Flickr
@@ -24,8 +25,11 @@ from pathlib import Path
 from pipeline.storage import Storage
 from pipeline.storage.disk import TEMPORARY, is_left_over
 
+SMALL = ("folders", "people", "marks")
+"""The folders of what people say, in small files."""
 
-def small_files(storage: Storage, folders: Iterable[str] = ("folders", "people")) -> Iterator[str]:
+
+def small_files(storage: Storage, folders: Iterable[str] = SMALL) -> Iterator[str]:
     """The keys of the JSON files in these folders of the library."""
     for folder in folders:
         yield from [key for key in storage.walk(folder) if key.endswith(".json")]

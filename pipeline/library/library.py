@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline.errors import AlbumError, AlbumscopeError, SourceError
-from pipeline.library import corrections, files
+from pipeline.library import files
+from pipeline.library.corrections import PEOPLE
 from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
 from pipeline.library.stages.caption_embeddings import CaptionEmbeddings
 from pipeline.library.stages.exif_metadata import ExifMetadata
@@ -113,7 +114,7 @@ class Library:
     def forget_faces(self) -> None:
         """Delete all faces that were found, and all that people said of them."""
         self.storage.delete_folder(f"tables/{Faces.table}")
-        corrections.forget(self.storage)
+        PEOPLE.forget(self.storage)
 
     def is_catalogued(self, listing: AlbumListing) -> bool:
         """Whether table ``albums`` says the same as a source."""

@@ -17,7 +17,7 @@ from pipeline.library.precedence import TIME_AND_PLACE, WORDS
 from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES, Text
 from pipeline.models.captioners import Caption
 from pipeline.photos.metadata import METADATA_COLUMNS
-from pipeline.snapshot import fulltext, people, places
+from pipeline.snapshot import fulltext, marks, people, places
 from pipeline.snapshot.inputs import InputFile
 from pipeline.sources import Album, PhotoRow
 
@@ -64,6 +64,7 @@ _OTHER_TABLES = f"""
         row BIGINT, image_id BIGINT, {" VARCHAR, ".join(fulltext.COLUMNS)} VARCHAR
     );
     {people.TABLES}
+    {marks.TABLES}
     CREATE SCHEMA internal;
     CREATE TABLE internal.inputs (table_name VARCHAR, partition VARCHAR, version VARCHAR);
 """
@@ -118,6 +119,7 @@ def update(
     for table in VECTOR_TABLES:
         _choose(connection, library, table, reading)
     people.update(connection, library)
+    marks.update(connection, library)
     _add_words(connection, is_new)
 
 
@@ -155,7 +157,7 @@ def _changed_albums(connection: duckdb.DuckDBPyConnection, files: Sequence[Input
         SELECT DISTINCT partition FROM (
             (FROM files EXCEPT FROM internal.inputs) UNION ALL
             (FROM internal.inputs EXCEPT FROM files)
-        ) WHERE table_name NOT IN ('albums', 'people') ORDER BY ALL
+        ) WHERE table_name NOT IN ('albums', 'people', 'marks/tag') ORDER BY ALL
         """
     ).fetchall()
     connection.execute("CREATE OR REPLACE TABLE internal.inputs AS FROM files")
@@ -354,17 +356,20 @@ def _add_words(connection: duckdb.DuckDBPyConnection, is_new: bool) -> None:
         reader.execute(
             f"""
             SELECT image_id, title, description,
-                   array_to_string(images.tags, '{separator}'),
+                   array_to_string(coalesce(retagged.tags, images.tags), '{separator}'),
                    concat_ws('{separator}', array_to_string(people, '{separator}'),
                              array_to_string(seen, '{separator}'),
                              array_to_string(place_names, '{separator}'), creator),
                    concat_ws('{separator}', caption, captions.visible_text,
                              array_to_string([line.text FOR line IN lines], ' '),
-                             array_to_string(captions.tags, '{separator}'))
+                             array_to_string(
+                                 coalesce(caption_tags, captions.tags), '{separator}'
+                             ))
             FROM catalog.images SEMI JOIN memory.affected USING (image_id)
                  LEFT JOIN catalog.exif USING (image_id)
                  LEFT JOIN catalog.captions USING (image_id)
                  LEFT JOIN catalog.visible_text USING (image_id)
+                 LEFT JOIN catalog.retagged USING (image_id)
                  LEFT JOIN (
                      SELECT faces.image_id, list(DISTINCT name) AS seen
                      FROM catalog.faces JOIN catalog.people USING (person_id) GROUP BY ALL

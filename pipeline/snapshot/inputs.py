@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import AlbumscopeError
-from pipeline.library import corrections
+from pipeline.library.corrections import PEOPLE
+from pipeline.library.marks import TAGS
 from pipeline.library.schemas import SCHEMAS, VECTOR_TABLES
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.snapshot.reading import FORMAT, named_current, names, read_manifest
@@ -29,7 +30,7 @@ class InputFile(NamedTuple):
 def input_files(library: "Library", tables: Iterable[str] = ALL_TABLES) -> Sequence[InputFile]:
     """The files that a snapshot is made from, or those of some tables.
 
-    Among all are what people say of faces, as of a table ``people``.
+    Among all are what people say of faces and tags, as of tables ``people`` and ``marks/tag``.
     """
     files = [
         InputFile(table, partition, library.tables.version(table, partition))
@@ -37,8 +38,11 @@ def input_files(library: "Library", tables: Iterable[str] = ALL_TABLES) -> Seque
         for partition in library.tables.partitions(table)
     ]
     if tables is ALL_TABLES:
-        said = corrections.names(library.storage)
-        files += [InputFile(corrections.FOLDER, name, "") for name in said]
+        files += [
+            InputFile(journal.folder, name, "")
+            for journal in (PEOPLE, TAGS)
+            for name in journal.names(library.storage)
+        ]
     return files
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.library.corrections import FaceKey, Region, corrections
+from pipeline.library.corrections import PEOPLE, FaceKey, Region
+from pipeline.snapshot.affected import affecting
 from pipeline.snapshot.grouping import group
 from pipeline.snapshot.who_is_who import KnownFace, Person, overlap, people, photos
 
@@ -97,8 +98,9 @@ def update(connection: duckdb.DuckDBPyConnection, library: "Library") -> None:
     said = _names_said(connection)
     _set(connection, "said", list(said), list(said.values()), pa.string())
     faces = known_faces(connection)
-    everybody = people(list(faces), corrections(library.storage), settings.faces_a_person)
-    _write(connection, faces, everybody)
+    everybody = people(list(faces), PEOPLE.entries(library.storage), settings.faces_a_person)
+    with affecting(connection, _NAMES):
+        _write(connection, faces, everybody)
 
 
 def known_faces(
@@ -184,7 +186,6 @@ def _write(
     known: Mapping[KnownFace, int],
     everybody: Sequence[Person],
 ) -> None:
-    connection.execute(f"CREATE OR REPLACE TABLE memory.before AS {_NAMES}")
     of_row = {known[face]: person.person_id for person in everybody for face in person.faces}
     _set(connection, "person_id", list(of_row), list(of_row.values()), pa.string())
     connection.execute("DELETE FROM people")
@@ -200,12 +201,3 @@ def _write(
                 for person in everybody
             ],
         )
-    connection.execute(
-        f"""
-        INSERT INTO memory.affected
-        SELECT DISTINCT image_id FROM (
-            (FROM memory.before EXCEPT ({_NAMES})) UNION ALL (({_NAMES}) EXCEPT FROM memory.before)
-        ) ANTI JOIN memory.affected USING (image_id);
-        DROP TABLE memory.before
-        """
-    )

@@ -15,6 +15,8 @@ import faiss
 from filelock import FileLock
 
 from pipeline.library import files as library_files
+from pipeline.library.corrections import PEOPLE
+from pipeline.library.marks import JOURNALS
 from pipeline.snapshot import catalogue, fulltext, index_building, vectors
 from pipeline.snapshot.inputs import (
     InputFile,
@@ -125,6 +127,9 @@ def publish(
             library_files.sweep(data_dir)
             library.drop_what_left()
             library.remember()
+            PEOPLE.condense(library.storage)
+            for journal in JOURNALS.values():
+                journal.condense(library.storage)
             files = input_files(library)
             inputs = fingerprint(library, files)
             if not alone and (newest := newest_if_same(data_dir, inputs)):

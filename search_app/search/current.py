@@ -70,8 +70,8 @@ class CurrentSnapshot:
 
     def _keep_up(self) -> None:
         """Open what was published since; while another thread does, the old one will do."""
-        if self._follower:
-            self._follower.look()
+        if self._follower and self._follower.look():
+            self._searcher.marks.refresh()
         if not self._opening.acquire(blocking=False):
             return
         try:
@@ -114,15 +114,19 @@ class _Follower:
             self._tell(error)
         self._next_look = time.monotonic() + _LOOK_AGAIN_AFTER
 
-    def look(self) -> None:
-        """Look for a new snapshot every now and then, and bring it here behind the scenes."""
+    def look(self) -> bool:
+        """Look for a new snapshot every now and then, and bring it here behind the scenes.
+
+        Returns whether the object store answered just now.
+        """
         with self._looking:
             if time.monotonic() < self._next_look:
-                return
+                return False
             self._next_look = math.inf
         thread = threading.Thread(target=self._bring, daemon=True)
         thread.start()
         thread.join(_PATIENCE)
+        return not thread.is_alive() and not self._trouble
 
     def _bring(self) -> None:
         try:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.library.marks import plain_tag
 from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import (
@@ -24,7 +25,6 @@ from search_app.search.filters import (
     allowed_rows,
     fits,
     intersection,
-    plain_tag,
 )
 from search_app.search.parsed import ParsedQuery
 

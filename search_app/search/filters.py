@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.library.marks import plain_tag
 from pipeline.models.faces import SAME_PERSON
 from pipeline.snapshot import fulltext
+from pipeline.snapshot.marks import Retagged
 from pipeline.snapshot.reading import Snapshot
-from search_app.search.parsed import Fields, ParsedQuery
+from search_app.search.parsed import Fields, MarkName, ParsedQuery
 
 Mask = NDArray[np.bool_]
 Condition = tuple[str, list[Any]]
@@ -53,7 +55,9 @@ class Filters:
     ``events``, ``years`` and ``album_ids`` are about one and the same album of a photo. ``cameras``
     are as ``camera_name`` writes them, ``countries`` and ``towns`` as table ``places`` does. All of
     ``people`` have to be on a photo; ``has_people`` False wants photos that are known to show
-    nobody. The days ``taken_from`` and ``taken_to`` are among those let through.
+    nobody. The days ``taken_from`` and ``taken_to`` are among those let through. All of
+    ``marked`` have to be on a photo, as ``user`` marked it, who asks; hidden ones are let through
+    only if they are asked for.
     """
 
     events: Sequence[str] = ()
@@ -69,6 +73,8 @@ class Filters:
     taken_to: date | None = None
     has_place: bool | None = None
     has_people: bool | None = None
+    marked: Sequence[MarkName] = ()
+    user: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,20 +118,26 @@ def fits(album: dict[str, Any], filters: Filters, only: Fields, but: str = "") -
 
 
 def allowed_rows(
-    snapshot: Snapshot, albums: Sequence[str] | None, query: ParsedQuery
+    snapshot: Snapshot,
+    albums: Sequence[str] | None,
+    query: ParsedQuery,
+    retagged: Mapping[int, Retagged] | None = None,
 ) -> Mask | None:
-    """Which rows of table ``images`` may be found, shape (n,); None if all may."""
+    """Which rows of table ``images`` may be found, shape (n,); None if all may.
+
+    Marks do not count, but for the tags of the photos in ``retagged``.
+    """
     kept: list[Condition] = []
     if albums is not None:
         kept.append(_in_albums(albums))
-    kept += [_any(choices) for choices in _photo_conditions(snapshot, query.only)]
+    kept += [_any(choices) for choices in _photo_conditions(snapshot, query.only, retagged)]
     kept += [_has_words(phrase) for phrase in query.phrases]
     kept += [
         _any(_fits_all(snapshot, fields) for fields in reading.any_of)
         for reading in query.readings
         if reading.is_on and reading.is_certain
     ]
-    left_out = [_any(choices) for choices in _photo_conditions(snapshot, query.never)]
+    left_out = [_any(choices) for choices in _photo_conditions(snapshot, query.never, retagged)]
     left_out += [_has_words(words) for words in query.without]
     never = query.never
     if never.albums or never.events or never.years:
@@ -202,13 +214,15 @@ def _in_albums(albums: Iterable[str]) -> Condition:
     return f"image_id IN ({sql})", [list(albums)]
 
 
-def _photo_conditions(snapshot: Snapshot, fields: Fields) -> list[list[Condition]]:
+def _photo_conditions(
+    snapshot: Snapshot, fields: Fields, retagged: Mapping[int, Retagged] | None = None
+) -> list[list[Condition]]:
     """For each field that is given, a condition for each of its values."""
     camera = "concat_ws(' ', camera_make, camera_model)"
     by_field: list[list[Condition]] = [
         [_contains(camera, wanted) for wanted in fields.cameras],
         [_contains("lens_model", wanted) for wanted in fields.lenses],
-        [_has_tag(snapshot, fields.tags)] if fields.tags else [],
+        [_has_tag(snapshot, fields.tags, retagged)] if fields.tags else [],
         [
             (
                 f"taken_at >= coalesce(?, taken_at) AND ({_TAKEN_LAST} < ? OR ? IS NULL)",
@@ -318,16 +332,25 @@ def _joined(texts: str) -> str:
     return f"array_to_string({texts}, '{fulltext.SEPARATOR}')"
 
 
-def _has_tag(snapshot: Snapshot, wanted: Iterable[str]) -> Condition:
+def _has_tag(
+    snapshot: Snapshot, wanted: Iterable[str], retagged: Mapping[int, Retagged] | None
+) -> Condition:
     """One of these tags, in any case and width; Flickr's have no spaces, those of captions may."""
     tags = "list_concat(images.tags, captions.tags)"
     known = snapshot.cursor().execute(
         f"SELECT DISTINCT unnest({tags}) FROM images LEFT JOIN captions USING (image_id)"
     )
     plain = {plain_tag(tag) for tag in wanted}
-    return f"list_has_any({tags}, ?::VARCHAR[])", [
-        [tag for (tag,) in known.fetchall() if plain_tag(tag) in plain]
-    ]
+    spelt = [tag for (tag,) in known.fetchall() if plain_tag(tag) in plain]
+    has = f"list_has_any({tags}, ?::VARCHAR[])"
+    if not retagged:
+        return has, [spelt]
+    fitting = [photo.image_id for photo in retagged.values() if not plain.isdisjoint(photo.plain)]
+    return (
+        f"if(image_id IN (SELECT unnest(?::BIGINT[])),"
+        f" image_id IN (SELECT unnest(?::BIGINT[])), {has})",
+        [[*retagged], fitting, spelt],
+    )
 
 
 def _is_day(month: int, day: int | None) -> Condition:
@@ -349,11 +372,6 @@ def _is_place(wanted: str) -> Condition:
     tests = " AND ".join("contains('| ' || places.words || ' ', ?)" for _ in pieces)
     found = f"exif.place_id IN (SELECT place_id FROM places WHERE {tests})"
     return f"coalesce({written}, FALSE) OR {found}", [*values, *pieces]
-
-
-def plain_tag(tag: str) -> str:
-    """A tag without case, width and spaces, by which tags are compared."""
-    return _folded(tag).replace(" ", "")
 
 
 def _haversine(distance_km: float) -> float:

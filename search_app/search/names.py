@@ -237,8 +237,10 @@ def _tags(snapshot: Snapshot) -> Iterator[Name]:
     found = snapshot.cursor().execute(
         """
         SELECT tag, count(*) FROM (
-            SELECT unnest(list_concat(images.tags, captions.tags)) AS tag
-            FROM images LEFT JOIN captions USING (image_id)
+            SELECT unnest(list_concat(
+                coalesce(retagged.tags, images.tags), coalesce(caption_tags, captions.tags)
+            )) AS tag
+            FROM images LEFT JOIN captions USING (image_id) LEFT JOIN retagged USING (image_id)
         ) WHERE tag IS NOT NULL GROUP BY tag
         """
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+MarkName = Literal["favourite", "hidden"]
 Kind = Literal["date", "event", "album", "place", "camera", "person", "file"]
 
 
@@ -78,6 +79,8 @@ class Fields:
     days: tuple[tuple[int, int | None], ...] = ()
     """Months, and perhaps days of them, of any year; a query has no field for them."""
     files: tuple[str, ...] = ()
+    marked: tuple[MarkName, ...] = ()
+    """All of them, of what people marked photos with, and photos say of themselves."""
 
 
 @dataclass(frozen=True)

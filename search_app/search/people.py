@@ -1,8 +1,8 @@
 """Who is on the photos of a snapshot, with all that was said of it since it was published."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 
-from pipeline.library.corrections import corrections
+from pipeline.library.corrections import PEOPLE
 from pipeline.settings import Settings
 from pipeline.snapshot import who_is_who
 from pipeline.snapshot.people import known_faces
@@ -11,10 +11,15 @@ from pipeline.snapshot.who_is_who import KnownFace, Person
 from pipeline.storage import Storage
 
 
-def everybody(snapshot: Snapshot, storage: Storage, settings: Settings) -> list[Person]:
-    """All people, those with most photos first. Raises DamagedFileError."""
-    faces = known_faces(snapshot.cursor())
-    return who_is_who.people(list(faces), corrections(storage), settings.faces_a_person)
+def everybody(
+    snapshot: Snapshot, storage: Storage, settings: Settings, hidden: Container[int]
+) -> list[Person]:
+    """All people on photos, but those of the ids in ``hidden``: those with most photos first.
+
+    Raises DamagedFileError.
+    """
+    faces = [face for face in known_faces(snapshot.cursor()) if face.image_id not in hidden]
+    return who_is_who.people(faces, PEOPLE.entries(storage), settings.faces_a_person)
 
 
 def names(snapshot: Snapshot) -> Collection[str]:

@@ -13,7 +13,16 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pipeline import emoji
-from search_app.search.parsed import Fields, Interval, ParsedQuery, Part, PhotoRef, Place, Text
+from search_app.search.parsed import (
+    Fields,
+    Interval,
+    MarkName,
+    ParsedQuery,
+    Part,
+    PhotoRef,
+    Place,
+    Text,
+)
 
 _QUOTES = (('"“”„‟＂', '"“”‟＂'), ("«»", "«»"), ("「", "」"), ("『", "』"))
 _CLOSING = {opening: closing for openings, closing in _QUOTES for opening in openings}
@@ -43,6 +52,11 @@ _ADDRESS = re.compile(
     r"|[^/\s]+/(?:\S+/)?app/static/photos/"
     r")([0-8]?\d{1,18})(?!\d)\S*"  # below 2**63
 )
+_MARKS: dict[str, MarkName] = {
+    "favourite": "favourite",
+    "favorite": "favourite",
+    "hidden": "hidden",
+}
 _MAX_WEIGHT = 10
 _MAX_DIGITS = 9  # of a count
 _MAX_SHOWN = 60  # characters of a query that a message repeats
@@ -138,7 +152,7 @@ class _Reader:
         """The value of a known field; None, and a problem, if it is none."""
         try:
             return _FIELDS[name].read(_folded(self._unquoted(token["value"])).rstrip(",;"))
-        except (ValueError, OverflowError):
+        except (ValueError, KeyError, OverflowError):
             typed = _shown(f"{token['name']}:{token['value']}")
             self.problems.append(f"{typed} was left out: write {_FIELDS[name].form}")
             return None
@@ -244,6 +258,10 @@ def _stars(value: str) -> tuple[int | None, int | None]:
     return _range(value, lambda end: 1 + [*"12345"].index(end))
 
 
+def _mark(value: str) -> MarkName:
+    return _MARKS[value.lower()]
+
+
 def _count(value: str) -> tuple[int | None, int | None]:
     return _range(value, lambda end: int(end[: end.isdecimal() and _MAX_DIGITS]))
 
@@ -332,4 +350,5 @@ _FIELDS = {
     "creator": _Field("creators", _name, 'a part of a name, such as creator:"Ansel Adams"'),
     "place": _Field("places", _name, "a part of a place's name, such as place:Aarhus"),
     "rating": _Field("ratings", _stars, "stars, or from..to, such as rating:4 or rating:3..5"),
+    "is": _Field("marked", _mark, "is:hidden or is:favourite"),
 }

@@ -1,5 +1,6 @@
 """Which photos are nearest to what is searched for, and how likely each matches it."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -7,13 +8,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.encoders import SENSE, Vectors
+from pipeline.models.encoders import SENSE, SenseEncoder, Vectors
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
 from search_app.search import evidence
 from search_app.search.evidence import Evidence, Values
 from search_app.search.filters import allowed_rows, intersection
-from search_app.search.parsed import ParsedQuery, Reading
+from search_app.search.parsed import ParsedQuery, Reading, Text
 from search_app.search.spaces import VectorSpaces
 
 Mode = Literal["visual", "caption", "text", "hybrid"]
@@ -62,6 +63,24 @@ class Term:
     visual: Vectors | None
     caption: Vectors | None
     sense: float = SENSE
+
+
+def text_terms(spaces: VectorSpaces, wanted: Sequence[Text], mode: Mode) -> list[Term]:
+    """Texts to search for, embedded into the spaces that the mode needs."""
+    texts = [unicodedata.normalize("NFKC", text.text) for text in wanted]
+    unknown = [None] * len(texts)
+    visual: Sequence[Vectors | None] = unknown
+    caption: Sequence[Vectors | None] = unknown
+    if texts and mode in {"visual", "hybrid"}:
+        visual = list(spaces.visual.encoder.encode_texts(texts))
+    if texts and mode in {"caption", "hybrid"}:
+        caption = list(spaces.caption.encoder.encode_texts(texts))
+    encoder = spaces.caption.encoder if texts and mode != "text" else None
+    sense = encoder.sense(texts) if isinstance(encoder, SenseEncoder) else [SENSE] * len(texts)
+    return [
+        Term(text.weight, text.text, of_photo, of_caption, float(means))
+        for text, of_photo, of_caption, means in zip(wanted, visual, caption, sense, strict=True)
+    ]
 
 
 def rankings(

@@ -1,7 +1,6 @@
 """Searching one snapshot: what the page and the command line ask."""
 
 import threading
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import AlbumscopeError
-from pipeline.models.encoders import LEAST_SENSE, SENSE, SenseEncoder, Vectors
+from pipeline.models.encoders import LEAST_SENSE, Vectors
 from pipeline.photos.files import photo_file
 from pipeline.settings import Settings
 from pipeline.snapshot.reading import Snapshot
@@ -29,6 +28,7 @@ from search_app.search.filters import (
     rows_with_face,
 )
 from search_app.search.hits import Found, Hit, Results
+from search_app.search.marks import MarkBook
 from search_app.search.names import Names, Suggestion
 from search_app.search.parsed import Fields, ParsedQuery, PhotoRef, Text
 from search_app.search.photos import Columns
@@ -89,6 +89,7 @@ class Searcher:
         self._spaces = VectorSpaces.of(snapshot, settings.device)
         self._dagster_url = settings.dagster_url
         self._storage = open_storage(settings)
+        self.marks = MarkBook(snapshot, self._storage)
         self._settings = settings
         self._indexing = threading.Lock()
         self._facet_index: FacetIndex | None = None
@@ -245,7 +246,7 @@ class Searcher:
 
         Raises AlbumscopeError for an unknown id.
         """
-        return photos.details(self.snapshot, image_id)
+        return self.marks.now().with_tags(photos.details(self.snapshot, image_id))
 
     def ratios(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The width of each of these photos by its height, 1 where that is not known."""
@@ -261,7 +262,8 @@ class Searcher:
 
     def everybody(self) -> list[Person]:
         """Who is on the photos, those with most photos first, by all that was said until now."""
-        return people.everybody(self.snapshot, self._storage, self._settings)
+        hidden = self.marks.now().hidden_ids
+        return people.everybody(self.snapshot, self._storage, self._settings, hidden)
 
     def names(self) -> Collection[str]:
         """The names of people that the snapshot knows; searches go by them."""
@@ -280,8 +282,10 @@ class Searcher:
         return photos.to_take_along(self.snapshot, image_ids)
 
     def images(self, filters: Filters) -> list[Columns]:
-        """The photos of the library, one row for each album that a photo is in."""
-        return photos.of_albums(self.snapshot, allowed_albums(self.snapshot, filters, Fields()))
+        """The photos of the library, one row for each album that a photo is in; no hidden ones."""
+        marks = self.marks.now()
+        rows = photos.of_albums(self.snapshot, allowed_albums(self.snapshot, filters, Fields()))
+        return [marks.with_tags(row) for row in rows if row["image_id"] not in marks.hidden_ids]
 
     def file(self, photo: Mapping[str, Any]) -> str:
         """The file of a photo on this disk, of a row with ``image_id`` and ``sha256``.
@@ -311,8 +315,12 @@ class Searcher:
     def _scope(self, filters: Filters, parsed: ParsedQuery, but: Sequence[int] = ()) -> Scope:
         """What passes the filters and the query, without the photos of the ids in ``but``."""
         albums = allowed_albums(self.snapshot, filters, parsed.only)
-        masks = [allowed_rows(self.snapshot, albums, parsed)]
-        if filters != Filters(filters.events, filters.years, filters.album_ids):
+        marks = self.marks.now(filters.user)
+        masks = [
+            allowed_rows(self.snapshot, albums, parsed, marks.retagged),
+            marks.allowed({*filters.marked, *parsed.only.marked}, parsed.never.marked),
+        ]
+        if replace(filters, events=(), years=(), album_ids=(), marked=(), user="") != Filters():
             masks.append(self._facets().allowed(filters))
         if but:
             others = np.ones(self._count, bool)
@@ -336,22 +344,7 @@ class Searcher:
 
     def _terms(self, query: Query, parsed: ParsedQuery, mode: Mode) -> list[Term]:
         """What is searched for, embedded into the spaces that the mode needs."""
-        texts = [unicodedata.normalize("NFKC", text.text) for text in parsed.texts]
-        unknown = [None] * len(texts)
-        visual: Sequence[Vectors | None] = unknown
-        caption: Sequence[Vectors | None] = unknown
-        if texts and mode in {"visual", "hybrid"}:
-            visual = list(self._spaces.visual.encoder.encode_texts(texts))
-        if texts and mode in {"caption", "hybrid"}:
-            caption = list(self._spaces.caption.encoder.encode_texts(texts))
-        encoder = self._spaces.caption.encoder if texts and mode != "text" else None
-        sense = encoder.sense(texts) if isinstance(encoder, SenseEncoder) else [SENSE] * len(texts)
-        terms = [
-            Term(text.weight, text.text, of_photo, of_caption, float(means))
-            for text, of_photo, of_caption, means in zip(
-                parsed.texts, visual, caption, sense, strict=True
-            )
-        ]
+        terms = ranking.text_terms(self._spaces, parsed.texts, mode)
         if mode in {"visual", "hybrid"}:
             if query.images:
                 pictures = self._spaces.visual.encoder.encode_images(query.images)

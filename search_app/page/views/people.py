@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from pipeline.library import corrections
-from pipeline.library.corrections import Correction, FaceKey
+from pipeline.library.corrections import PEOPLE, Correction, FaceKey
 from pipeline.settings import load_settings
 from pipeline.snapshot.who_is_who import Person, photos
 from pipeline.storage.opening import open_storage
@@ -81,8 +81,8 @@ def _people_page(searcher: Searcher) -> None:
 
 
 def _everybody(searcher: Searcher) -> Sequence[Person]:
-    said = corrections.names(open_storage(load_settings()))
-    return _as_said(searcher.snapshot.name, tuple(said), searcher)
+    said = (*PEOPLE.names(open_storage(load_settings())), searcher.marks.now().version)
+    return _as_said(searcher.snapshot.name, said, searcher)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -211,7 +211,7 @@ def _merge(person: Person, other: Person) -> None:
 
 
 def _keep(said: Correction) -> None:
-    corrections.write(open_storage(load_settings()), said)
+    PEOPLE.write(open_storage(load_settings()), said)
     st.session_state.person_opened = said.person_id
     st.session_state.is_said = True
 

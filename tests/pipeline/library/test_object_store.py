@@ -28,6 +28,7 @@ from search_app.page import routes
 from search_app.search import current as current_module
 from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
+from search_app.search.marks import Marking
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import use_quick_models
@@ -181,6 +182,22 @@ def test_another_machine_finds_the_same(
 
 
 @pytest.mark.usefixtures("quick", "impatient")
+def test_what_one_machine_hides_the_others_hide(
+    run: Run, on: Callable[[str], Path], folder: Path
+) -> None:
+    run("add-folder", folder)
+    run("sync")
+    here = CurrentSnapshot(Settings())
+    on(SECOND)
+    there = CurrentSnapshot(Settings())
+    assert titles(here) == titles(there) == {"cat portrait", "drum"}
+    with here.searcher() as searcher:
+        (cat,) = (row for row in searcher.images(Filters()) if row["title"] == "cat portrait")
+        searcher.marks.mark(Marking("hide", [cat["image_id"]]))
+    assert titles(here) == titles(there) == {"drum"}
+
+
+@pytest.mark.usefixtures("quick", "impatient")
 def test_an_update_is_taken_up_once_it_is_here(
     run: Run,
     on: Callable[[str], Path],
@@ -259,9 +276,9 @@ def test_flickr_albums_are_synced_from_any_machine(
     with caplog.at_level(logging.INFO, "werkzeug"):
         caplog.clear()
         assert not run("sync", "--json").json["published"]
-        # Of tables/, folders/, flickr/, photos/, people/ and events.toml each one, two of
+        # Of tables/, folders/, flickr/, photos/, people/, marks/ and events.toml each one, two of
         # snapshots/, and twice what is current; however many albums, up to 1,000 files in each.
-        assert requests(caplog) == {"list": 8, "GET": 2}
+        assert requests(caplog) == {"list": 9, "GET": 2}
 
     on(SECOND)
     flickr.add_photo(flickr.albums[0], Photo("50000000099"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.library import corrections
-from pipeline.library.corrections import Correction, FaceKey, Region
+from pipeline.library.corrections import PEOPLE, Correction, FaceKey, Region
 from pipeline.library.library import Library
 from pipeline.models.encoders import Vectors
 from pipeline.models.faces.embedded import EmbeddedFaceFinder
@@ -70,7 +70,7 @@ def faces_on(searcher: Searcher, *titles: str) -> list[FaceKey]:
 def name(library: Library, searcher: Searcher, title: str, called: str) -> str:
     person = corrections.new_person()
     said = Correction(person_id=person, faces=faces_on(searcher, title), name=called)
-    corrections.write(library.storage, said)
+    PEOPLE.write(library.storage, said)
     return person
 
 
@@ -169,15 +169,15 @@ def test_a_face_is_not_this_person_and_a_person_is_hidden(library: Library) -> N
     searcher = searcher_of(library.settings.data_dir)
     ada = name(library, searcher, "woman", "Ada Lovelace")
     rejected = Correction(person_id=ada, rejected=faces_on(searcher, "woman dark"))
-    corrections.write(library.storage, rejected)
-    corrections.write(library.storage, Correction(person_id=ada, is_hidden=True))
+    PEOPLE.write(library.storage, rejected)
+    PEOPLE.write(library.storage, Correction(person_id=ada, is_hidden=True))
     searcher = publish(library)
     assert found(searcher, "person:ada") == {"woman", "woman mirrored", "both"}
     hidden = searcher.snapshot.cursor().execute("SELECT name FROM people WHERE is_hidden")
     assert hidden.fetchall() == [("Ada Lovelace",)]
 
     back = Correction(person_id=ada, faces=faces_on(searcher, "woman dark"), name="Ada King")
-    corrections.write(library.storage, back)
+    PEOPLE.write(library.storage, back)
     assert found(publish(library), "person:king") == found(searcher, "person:ada") | {"woman dark"}
 
 

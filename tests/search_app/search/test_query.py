@@ -198,6 +198,7 @@ def test_photos_of_the_library() -> None:
             Fields(near=(Place(-33.5, -151, 0.5), Place(-1, 2, 3))),
         ),
         ('near:"90, 180, 5 KM"', Fields(near=(Place(90, 180, 5),))),
+        ("is:favourite IS:Favorite is:hidden", Fields(marked=("favourite",) * 2 + ("hidden",))),
         (
             "camera:canon AND year:2015 OR year:2016",
             Fields(("canon",), years=((2015,) * 2, (2016,) * 2)),
@@ -281,6 +282,7 @@ def test_fields_and_words_together() -> None:
             ]
         ),
         *((f"photo:{photo}", "photo:123") for photo in ["x", "-1", "1.5", "9" * 19, "9" * 5000]),
+        ("is:loved", "is:favourite"),
         ("camera:?", "camera:canon"),
         ('album:""', 'album:"PyCon JP 2024"'),
     ],
@@ -304,7 +306,7 @@ def test_an_unknown_field_is_searched_for_as_words() -> None:
     assert listed.startswith("No field colour,")
     assert listed.endswith(
         "photo, camera, lens, taken, near, album, event, year, tag, person, face, people, creator,"
-        " place, rating"
+        " place, rating, is"
     )
     assert nearest.startswith("No field camra,")
     assert nearest.endswith("did you mean camera?")
