@@ -20,7 +20,8 @@ from pipeline.library.marks import JOURNALS, Kind, Mark, checked_tag, plain_tag
 from pipeline.snapshot.marks import Retagged, last_words, retagged
 from pipeline.snapshot.reading import Snapshot
 from pipeline.storage import Storage
-from search_app.search.parsed import MarkName
+from search_app.search.filters import Filters
+from search_app.search.parsed import MarkName, ParsedQuery
 
 _log = logging.getLogger("albumscope.search")
 
@@ -53,10 +54,10 @@ class Marks:
 
     Masks are of the rows of table ``images``, shape (photos,). ``favourites`` are the user's, among
     them photos that say it of themselves. ``retagged`` has the photos whose tags people changed, by
-    id. ``version`` is another whenever anything is marked.
+    id. ``versions`` are others whenever anything of a kind is marked.
     """
 
-    version: str
+    versions: Mapping[Kind, str]
     favourites: Mask
     hidden: Mask
     hidden_ids: frozenset[int]
@@ -75,6 +76,16 @@ class Marks:
             unwanted = {*unwanted, "hidden"}
         masks = [*map(self.has, wanted), *(~self.has(each) for each in unwanted)]
         return np.logical_and.reduce(masks) if masks else None
+
+    def version(self, filters: Filters, query: ParsedQuery) -> str:
+        """What is another whenever a search may find others because of what is marked."""
+        asked = (filters, query.only, query.never)
+        kinds: list[Kind] = ["hidden"]
+        if any("favourite" in fields.marked for fields in asked):
+            kinds.append("favourite")
+        if any(fields.tags for fields in asked):
+            kinds.append("tag")
+        return " ".join(self.versions[kind] for kind in kinds)
 
     def with_tags(self, photo: Mapping[str, Any]) -> dict[str, Any]:
         """A photo with its ``tags``, and perhaps those of its ``caption``, as they are now.
@@ -201,9 +212,8 @@ class MarkBook:
         favourites[words.rows] = np.array([mark.is_on for mark in said], bool)[words.marks]
         words = self._hidden[np.array([mark.is_on for mark in self._said["hidden"].marks], bool)]
         hidden[words.rows] = True
-        files = "".join(name for each in self._said.values() for name in each.files)
         return Marks(
-            version=hashlib.sha256(files.encode()).hexdigest(),
+            versions={kind: said.version for kind, said in self._said.items()},
             favourites=favourites,
             hidden=hidden,
             hidden_ids=frozenset(words.image_ids.tolist()),
@@ -218,6 +228,11 @@ class _Said:
         self._journal = journal
         self.files: dict[str, list[Mark]] = {}
         self.marks: list[Mark] = []
+
+    @property
+    def version(self) -> str:
+        """What is another whenever there is another file."""
+        return hashlib.sha256("".join(self.files).encode()).hexdigest()
 
     def look(self, storage: Storage) -> bool:
         """Take up what is new; whether there is anything."""

@@ -81,7 +81,7 @@ def _people_page(searcher: Searcher) -> None:
 
 
 def _everybody(searcher: Searcher) -> Sequence[Person]:
-    said = (*PEOPLE.names(open_storage(load_settings())), searcher.marks.now().version)
+    said = (*PEOPLE.names(open_storage(load_settings())), searcher.marks.now().versions["hidden"])
     return _as_said(searcher.snapshot.name, said, searcher)
 
 

@@ -97,6 +97,24 @@ def test_favourites_are_the_askers_own_and_what_photos_say(library: Library) -> 
     assert found(one, "is:favourite", user="ada@example.org") == {"red", "green", "gold", "loved"}
 
 
+def test_a_search_is_another_where_a_mark_makes_it_so(library: Library) -> None:
+    one = searcher(library)
+
+    def versions() -> list[str]:
+        asked = (Query("boat"), Query("is:favourite"), Query(filters=Filters(tags=("boat",))))
+        marks = one.marks.now()
+        return [marks.version(each.filters, one.understand(each.text)) for each in asked]
+
+    def changed(action: Action, tag: str = "") -> list[bool]:
+        before = versions()
+        mark(one, action, "red", tag=tag)
+        return [now != then for now, then in zip(versions(), before, strict=True)]
+
+    assert changed("favourite") == [False, True, False]
+    assert changed("add_tag", "boat") == [False, False, True]
+    assert changed("hide") == [True, True, True]
+
+
 def test_hidden_photos_are_found_by_nothing_until_asked_for(library: Library) -> None:
     one = searcher(library)
     assert found(one, "boat") == {"green"}
