@@ -8,7 +8,6 @@ from typing import Any
 from pipeline.photos.camera_name import camera_name
 from search_app.page.language import country, language, number, partial_moment, t
 from search_app.search.hits import Hit
-from search_app.search.provenance import Provenance
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # What Streamlit turns into a symbol even where it is escaped: ->, --, >= and the like.
@@ -114,16 +113,6 @@ def found_by(hit: Hit) -> str:
     return t("Found by {parts}", parts=", ".join(parts))
 
 
-def came_from(origin: Provenance) -> str:
-    """Markdown that names a photo's albums, with links to what is on Flickr."""
-    albums = ", ".join(
-        f"[{literal(album.title)}]({album.url})" if album.url else literal(album.title)
-        for album in origin.albums
-    )
-    page = f" · [{t('the photo on Flickr')}]({origin.page_url})" if origin.page_url else ""
-    return t("From {albums}", albums=albums) + page
-
-
 def said_by(photo: Mapping[str, Any]) -> str | None:
     """Who says what of a photo, of those whose words are beside or within its file."""
     names = {
@@ -151,26 +140,6 @@ def said_by(photo: Mapping[str, Any]) -> str | None:
     }
     parts = [f"{names[source]} ({', '.join(each)})" for source, each in told.items() if each]
     return t("Said by {sources}", sources=", ".join(parts)) if parts else None
-
-
-def made_by(origin: Provenance) -> str:
-    """A Markdown table of what made a photo's rows, with links to Dagster's UI."""
-    lines = [f"| {t('asset')} | {t('by')} | {t('run')} | {t('when')} |", "|---|---|---|---|"]
-    for made in origin.origins:
-        run = f"[{(made.run_id or '')[:8]}]({made.run_url})" if made.run_url else t("not known")
-        by = literal(made.producer or "")
-        when = f"{made.created_at:%Y-%m-%d %H:%M} UTC"
-        lines.append(f"| [{made.asset}]({made.asset_url}) | {by} | {run} | {when} |")
-    versions = ", ".join(f"{name} {number}" for name, number in origin.versions.items())
-    return (
-        "\n".join(lines)
-        + "\n\n"
-        + t(
-            "Snapshot {name}, made with {versions}",
-            name=origin.snapshot,
-            versions=literal(versions),
-        )
-    )
 
 
 def map_link(exif: Mapping[str, Any]) -> str | None:

@@ -97,13 +97,18 @@ def _wait_until_healthy(url: str, process: "subprocess.Popen[bytes]") -> None:
 
 
 def photos(page: Page) -> Locator:
-    """The titles below the photos, in order; each is a button that opens the photo."""
-    return page.locator("[class*=st-key-open-] button")
+    """The titles of the photos on the wall, in order."""
+    return page.locator(".wall-about b")
+
+
+def tiles(page: Page) -> Locator:
+    """The photos on the wall, in order; each is a link that opens the photo."""
+    return page.locator(".wall-open")
 
 
 def notes(page: Page) -> Locator:
     """What stands below the titles, in order: the score, if there is one, and the album."""
-    return page.locator("[class*=st-key-card-]").get_by_test_id("stCaptionContainer")
+    return page.locator(".wall-about small")
 
 
 def settled(page: Page) -> None:
@@ -171,7 +176,13 @@ def upload(page: Page, path: Path) -> None:
 
 def find_similar(page: Page, position: int) -> None:
     settled(page)
-    page.get_by_role("button", name="Find similar").nth(position).click()
+    tiles(page).nth(position).hover()
+    page.get_by_role("button", name="Find similar: ").nth(position).click()
+
+
+def sort_by(page: Page, order: str) -> None:
+    settled(page)
+    page.get_by_label("Sort", exact=True).select_option(label=order)
 
 
 def clear(page: Page) -> None:
@@ -181,17 +192,18 @@ def clear(page: Page) -> None:
 
 def open_photo(page: Page, title: str) -> Locator:
     settled(page)
-    page.get_by_role("button", name=title, exact=True).click()
+    page.locator(".wall-open", has=page.get_by_text(title, exact=True)).first.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading", name=title)).to_be_visible()
+    expect(dialog.get_by_role("heading", name=title, exact=True)).to_be_visible()
     return dialog
 
 
 def draw(page: Page, dialog: Locator, left: float, top: float, right: float, bottom: float) -> None:
     """Drag the mouse over the picture, from one corner to the other, in shares of its size."""
-    picture = dialog.locator(".stage img")
+    picture = dialog.locator(".wall-stage img")
+    if not picture.count():
+        dialog.locator(".wall-panel").get_by_role("button", name="Search a part").click()
     expect(picture).to_have_js_property("complete", True)
-    picture.scroll_into_view_if_needed()
     box = picture.bounding_box()
     assert box
     page.mouse.move(box["x"] + left * box["width"], box["y"] + top * box["height"])
@@ -224,6 +236,6 @@ def photo_id(data_dir: Path, title: str) -> int:
 def expect_pictures(page: Page) -> None:
     """Every thumbnail on the page has arrived and can be seen."""
     settled(page)
-    for picture in page.locator("[class*=st-key-card-] img").all():
+    for picture in page.locator(".wall-tile img").all():
         expect(picture).to_have_js_property("complete", True)
         assert picture.evaluate("image => image.naturalWidth") > 0

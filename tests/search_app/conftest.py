@@ -80,7 +80,7 @@ def browser(demo_library: Path) -> Iterator[BrowserContext]:
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
         )
         yield chromium.new_context(
-            viewport={"width": 1440, "height": 1000}, reduced_motion="reduce"
+            viewport={"width": 1440, "height": 1300}, reduced_motion="reduce"
         )
 
 
@@ -109,5 +109,5 @@ def page(browser: BrowserContext) -> Iterator[Page]:
 def demo(page: Page, demo_server: Server) -> Page:
     """The page of the demo library, just opened."""
     page.goto(demo_server.url)
-    expect(page.get_by_role("heading", name="Newest photos")).to_be_visible()
+    expect(page.get_by_role("heading", name="28 photos")).to_be_visible()
     return page

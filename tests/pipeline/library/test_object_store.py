@@ -24,7 +24,7 @@ from pipeline.snapshot import publishing
 from pipeline.snapshot.mirror import RemoteSnapshots
 from pipeline.storage import sealed
 from pipeline.storage.bucket import Bucket
-from search_app.page import routes
+from search_app.page import addresses, routes
 from search_app.search import current as current_module
 from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
@@ -167,7 +167,7 @@ def test_another_machine_finds_the_same(
         current.searcher() as searcher,
     ):
         for photo in searcher.images(Filters()):
-            picture = client.get(routes.picture(photo, "large"))
+            picture = client.get(addresses.picture(photo, "large"))
             assert picture.status_code == 200, photo
             # a folder's photos stay where they are; here they are at the same place
             assert (str(second) in photo["path"]) == (photo["source"] == "flickr")

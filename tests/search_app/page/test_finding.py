@@ -20,6 +20,7 @@ from tests.search_app.browser import (
     serving,
     settled,
     show_all,
+    sort_by,
 )
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
 
@@ -49,7 +50,7 @@ def test_values_of_filters_have_counts_that_fit_the_others(demo: Page) -> None:
     expect(demo).to_have_url(re.compile(r"camera=OLYMPUS\+E-M1&camera=Canon\+EOS\+70D"))
     settled(demo)
     demo.get_by_role("button", name="Clear all filters").click()
-    expect(photos(demo)).to_have_count(20)
+    expect(photos(demo)).to_have_count(28)
 
 
 def test_what_was_understood_is_shown_and_can_be_turned_off(demo: Page) -> None:
@@ -94,48 +95,11 @@ def test_the_order_is_a_matter_of_choice(demo: Page) -> None:
     search(demo, "camera:olympus")
     expect(photos(demo)).to_have_count(4)
     oldest = ["blue hour", "wooden pier", "kite", "forest path"]
-    choose(demo, "Sort", "Oldest first")
+    sort_by(demo, "Oldest first, by date taken")
     expect(photos(demo)).to_have_text(oldest)
-    choose(demo, "Sort", "Newest first")
+    sort_by(demo, "Newest first, by date taken")
     expect(photos(demo)).to_have_text(oldest[::-1])
     expect(demo).to_have_url(re.compile("sort=newest"))
-
-
-def test_a_period_of_the_timeline_narrows_the_photos(demo: Page) -> None:
-    settled(demo)
-    demo.get_by_role("radio", name="Timeline").click()
-    expect(demo.get_by_text("8 photos, taken between")).to_be_visible()
-    loaded(demo)
-    demo.locator(".mark-rect path").first.click()
-    expect(photos(demo)).to_have_count(1)
-    expect(demo).to_have_url(re.compile("from=2012-09-01&to=2012-09-30"))
-    settled(demo)
-    demo.get_by_role("button", name="Clear all filters").click()
-    expect(photos(demo)).to_have_count(20)
-    settled(demo)
-    demo.get_by_role("radio", name="Timeline").click()
-    demo.get_by_text("As a list").click()
-    settled(demo)
-    demo.get_by_role("button", name="1 September 2012 – 30 September 2012: 1 photo").click()
-    expect(demo).to_have_url(re.compile("from=2012-09-01&to=2012-09-30"))
-
-
-def test_the_map_leads_to_the_photo(demo: Page) -> None:
-    settled(demo)
-    demo.get_by_role("radio", name="Map").click()
-    expect(demo.get_by_text("1 photo with a place")).to_be_visible()
-    dialog = demo.get_by_role("dialog")
-    for _ in range(2):  # the same point once more
-        loaded(demo)
-        demo.locator(".mark-symbol path").first.click()
-        expect(dialog.get_by_role("heading", name="colorful cups")).to_be_visible()
-        settled(demo)
-        demo.keyboard.press("Escape")
-        expect(dialog).to_have_count(0)
-    demo.get_by_text("As a list").click()
-    settled(demo)
-    demo.get_by_role("button", name="colorful cups (56.1560, 10.2082)").click()
-    expect(dialog.get_by_role("heading", name="colorful cups")).to_be_visible()
 
 
 def test_searches_are_remembered_by_the_browser_alone(demo: Page, browser: BrowserContext) -> None:
@@ -213,18 +177,18 @@ def test_near_duplicates_are_one_tile_with_a_count(
 ) -> None:
     with serving(copies, tmp_path / "log") as server:
         page.goto(server.url)
-        expect(photos(page)).to_have_count(2)
+        expect(photos(page)).to_have_count(4)  # where nothing is searched for, all are shown
         search(page, "a drum")
         show_all(page)
         expect(page).to_have_url(re.compile("least=0"))
+        expect(page.get_by_role("heading", name="4 photos")).to_be_visible()
         expect(photos(page)).to_have_count(2)
         loaded(page)
-        page.get_by_role("button", name="+2").click()
+        page.get_by_role("button", name="Nearly the same photos: 2").click()
         expect(photos(page)).to_have_count(4)
-        settled(page)
         assert sorted(photos(page).all_inner_texts()) == [
             *("clock", "drum", "drum again", "drum once more")
         ]
         settled(page)
-        page.get_by_role("button", name="+2").click()
+        page.get_by_role("button", name="Fold nearly the same photos").click()
         expect(photos(page)).to_have_count(2)

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pipeline.settings import Settings
-from search_app.page import routes
+from search_app.page import addresses, routes
 from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
 from search_app.search.searcher import Searcher
@@ -57,11 +57,14 @@ def test_pictures_have_the_size_that_is_shown_and_are_kept(
     client: TestClient, searcher: Searcher
 ) -> None:
     drum = photo(searcher, "drum")
-    grid = client.get(routes.picture(drum, "grid"))
-    assert Image.open(io.BytesIO(grid.content)).size == (480, 480)
+    grid = client.get(addresses.picture(drum, "grid"))
+    whole = Image.open(DEMO_PHOTOS / "Things and Places" / "drum.jpg")
+    width, height = Image.open(io.BytesIO(grid.content)).size
+    assert height == 480
+    assert abs(width / height - whole.width / whole.height) < 0.01  # nothing is cut off
     assert grid.headers["content-type"] == "image/jpeg"
     assert "immutable" in grid.headers["cache-control"]
-    large = client.get(routes.picture(drum, "large"))
+    large = client.get(addresses.picture(drum, "large"))
     assert max(Image.open(io.BytesIO(large.content)).size) <= 1600
     outdated = client.get(f"/app/static/photos/{drum['image_id']}/grid?v=another")
     assert outdated.headers["cache-control"] == "private, no-cache"
@@ -70,13 +73,13 @@ def test_pictures_have_the_size_that_is_shown_and_are_kept(
 def test_nothing_but_the_photos_of_the_library_is_served(
     client: TestClient, searcher: Searcher
 ) -> None:
-    link = client.get(routes.picture(photo(searcher, "link"), "large"))
+    link = client.get(addresses.picture(photo(searcher, "link"), "large"))
     assert link.status_code == 404
     assert link.headers["content-type"].startswith("image/svg")
     assert "link to a file outside" in link.text
     drum = photo(searcher, "drum")["image_id"]
     for path in (
-        *("../../../../etc/passwd", "1/grid", f"{drum}/../../private.jpg", f"{drum}/original"),
+        *("../../../../etc/passwd", "1/grid", f"{drum}/../../private.jpg", f"{drum}/nothing"),
         *("9" * 5000 + "/grid", f"{2**63}/grid"),
         *(f"{drum}/part?part=1,2", f"{drum}/part?part=0,0,nan,5", f"{2**70}/grid", "x/grid"),
         "..%2f..%2fprivate.jpg/grid",
@@ -90,10 +93,10 @@ def test_where_one_has_to_sign_in_an_address_needs_a_key(
     client: TestClient, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drum = photo(searcher, "drum")
-    without = routes.picture(drum, "grid")
-    monkeypatch.setattr(routes, "sign_in_secret", lambda: "a secret of the server")
+    without = addresses.picture(drum, "grid")
+    monkeypatch.setattr(addresses, "sign_in_secret", lambda: "a secret of the server")
     assert client.get(without).status_code == 403
-    given = routes.picture(drum, "grid")
+    given = addresses.picture(drum, "grid")
     assert client.get(given).status_code == 200
     assert client.get(given.replace("/grid", "/large")).status_code == 403
     until = re.findall("until=([0-9]+)", given)[0]
@@ -104,9 +107,10 @@ def test_where_one_has_to_sign_in_an_address_needs_a_key(
         with monkeypatch.context() as later_on:
             later_on.setattr(time, "time", lambda hours=hours: now + hours * 3600)
             assert client.get(given).status_code == status
-    archive = routes.archive([drum["image_id"]])
-    assert client.get(archive).status_code == 200
-    assert client.get(archive.replace("ids=", "ids=1%2C")).status_code == 403
+    archive = addresses.for_script("/photos.zip")
+    assert client.post(archive, data={"ids": str(drum["image_id"])}).status_code == 200
+    elsewhere = archive.replace(".zip", ".csv")
+    assert client.post(elsewhere, data={"ids": str(drum["image_id"])}).status_code == 403
     with TestClient(Starlette(routes=[routes.mount("tools/photos")])) as client_of_a_path:
         assert client_of_a_path.get(f"/tools/photos{given}").status_code == 200
         assert client_of_a_path.get(f"/tools/photos{without}").status_code == 403
@@ -142,7 +146,7 @@ def test_pictures_of_flickr_come_from_its_servers_unless_that_is_turned_off(
 ) -> None:
     row = {"image_id": 53, "image_url": url, "sha256": "abc"}
     own = "/app/static/photos/53/{}?v=abc"
-    assert routes.picture(row, "grid") == (grid or own.format("grid"))
-    assert routes.picture(row, "large") == (large or own.format("large"))
-    monkeypatch.setattr(routes, "load_settings", lambda: Settings(flickr_pictures=False))
-    assert routes.picture(row, "grid") == own.format("grid")
+    assert addresses.picture(row, "grid") == (grid or own.format("grid"))
+    assert addresses.picture(row, "large") == (large or own.format("large"))
+    monkeypatch.setattr(addresses, "load_settings", lambda: Settings(flickr_pictures=False))
+    assert addresses.picture(row, "grid") == own.format("grid")

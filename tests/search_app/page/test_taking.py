@@ -10,27 +10,23 @@ from playwright.sync_api import Page, expect
 from pipeline.errors import PhotoError
 from search_app.page import takeaway
 from search_app.page.wording import no_formula
-from tests.search_app.browser import loaded, photos, search, settled
+from tests.search_app.browser import photos, search, settled, tiles
 from tests.search_app.conftest import DEMO_PHOTOS
 
 
 def test_selected_photos_are_downloaded_with_a_table(demo: Page) -> None:
     search(demo, "two dogs")
     expect(photos(demo).first).to_have_text("two dogs")
-    settled(demo)
-    demo.get_by_text("Select", exact=True).click()
-    demo.get_by_text("Select two dogs").click()
-    expect(demo.get_by_text("1 photo selected")).to_be_visible()
+    select(demo, "two dogs")
+    bar = demo.get_by_role("toolbar", name="Selected photos")
+    expect(bar).to_contain_text("1 selected")
     search(demo, "a drum")  # what was selected stays so
     expect(photos(demo).first).to_have_text("drum")
-    settled(demo)
-    demo.get_by_text("Select drum").click()
-    expect(demo.get_by_text("2 photos selected")).to_be_visible()
-    loaded(demo)
-    link = demo.get_by_role("link", name="Download").evaluate("link => link.href")
-    answer = demo.request.get(link)
-    assert answer.headers["content-type"] == "application/zip"
-    with zipfile.ZipFile(io.BytesIO(answer.body())) as archive:
+    select(demo, "drum")
+    expect(bar).to_contain_text("2 selected")
+    with demo.expect_download() as download:
+        bar.get_by_role("button", name="Download").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == ["drum.jpg", "photos.csv", "two-dogs.jpg"]
         original = DEMO_PHOTOS / "Things and Places" / "drum.jpg"
@@ -38,12 +34,37 @@ def test_selected_photos_are_downloaded_with_a_table(demo: Page) -> None:
         table = archive.read("photos.csv").decode("utf-8-sig")
     rows = {row["title"]: row for row in csv.DictReader(io.StringIO(table))}
     assert rows["two dogs"]["album"] == "Nature Walks 2018"
-    demo.get_by_role("button", name="Links").click()
-    expect(demo.get_by_text("2 photos are of folders and have no link")).to_be_visible()
-    demo.keyboard.press("Escape")
+    with demo.expect_download() as download:
+        bar.get_by_role("button", name="Table").click()
+    alone = download.value.path().read_text("utf-8-sig")
+    assert {row["title"] for row in csv.DictReader(io.StringIO(alone))} == {"two dogs", "drum"}
+    bar.get_by_role("button", name="Copy links").click()
+    expect(bar).to_contain_text("Links copied: 0")  # photos of folders have none
+    bar.get_by_role("button", name="Select none").click()
+    expect(bar).to_be_hidden()
+
+
+def test_many_are_selected_at_once(demo: Page) -> None:
+    """A range, all of an album, all that was found; also what was not yet scrolled to."""
+    bar = demo.get_by_role("toolbar", name="Selected photos")
     settled(demo)
-    demo.get_by_role("button", name="Select none").click()
-    expect(demo.get_by_text("photos selected")).to_have_count(0)
+    demo.set_viewport_size({"width": 700, "height": 500})
+    expect(photos(demo)).not_to_have_count(28)
+    select(demo, photos(demo).first.inner_text())
+    tiles(demo).nth(5).click(modifiers=["Shift"])
+    expect(bar).to_contain_text("6 selected")
+    demo.get_by_role("button", name="Select all of: Things and Places").click()
+    expect(bar).to_contain_text("8 selected")
+    bar.get_by_role("button", name="Select all").click()
+    expect(bar).to_contain_text("28 selected")
+    demo.keyboard.press("Escape")
+    expect(bar).to_be_hidden()
+
+
+def select(page: Page, title: str) -> None:
+    settled(page)
+    page.locator(".wall-open", has=page.get_by_text(title, exact=True)).first.hover()
+    page.get_by_role("button", name=f"Select: {title}", exact=True).click()
 
 
 def test_a_table_that_no_spreadsheet_runs(tmp_path: Path) -> None:

@@ -9,19 +9,16 @@ import pytest
 from search_app.page.wording import (
     about,
     album_facts,
-    came_from,
     exif_facts,
     exposure,
     found_by,
     literal,
-    made_by,
     map_link,
     percent,
     said_by,
     with_code,
 )
 from search_app.search.hits import Hit, PartRanking
-from search_app.search.provenance import Album, Origin, Provenance
 
 
 @pytest.mark.parametrize(
@@ -185,45 +182,6 @@ def test_what_found_a_photo() -> None:
     by_two = hit(PartRanking("caption", 2, 0.5), PartRanking("text", 1200, 3.0))
     assert found_by(by_two) == "Found by its caption (place 2), its words (place 1,200)"
     assert found_by(hit()) == "It fits the fields of the query"
-
-
-def test_where_a_photo_comes_from() -> None:
-    at = datetime(2024, 5, 6, 7, 8, 9)
-    tools = "http://tools/assets"
-    origin = Provenance(
-        page_url="https://www.flickr.com/photos/pycon/1",
-        albums=[
-            Album("1", "PyCon [JP]", "https://www.flickr.com/photos/pycon/albums/1"),
-            Album("2", "*Best*", None),
-        ],
-        origins=[
-            Origin(
-                asset="llm_captions",
-                producer="a|b:2",
-                model_name="a|b",
-                run_id="0123456789",
-                created_at=at,
-                run_url="http://tools/runs/0123456789",
-                asset_url=f"{tools}/llm_captions",
-            ),
-            Origin("raw_images", None, None, None, at, None, f"{tools}/raw_images"),
-        ],
-        snapshot="20240506",
-        versions={"python": "3.11.7", "sentence-transformers": "5.0"},
-    )
-    assert came_from(origin) == (
-        r"From [PyCon \[JP\]](https://www.flickr.com/photos/pycon/albums/1), \*Best\*"
-        " · [the photo on Flickr](https://www.flickr.com/photos/pycon/1)"
-    )
-    assert made_by(origin).splitlines() == [
-        "| asset | by | run | when |",
-        "|---|---|---|---|",
-        rf"| [llm_captions]({tools}/llm_captions) | a\|b\:2"
-        " | [01234567](http://tools/runs/0123456789) | 2024-05-06 07:08 UTC |",
-        f"| [raw_images]({tools}/raw_images) |  | not known | 2024-05-06 07:08 UTC |",
-        "",
-        r"Snapshot 20240506, made with python 3\.11\.7\, sentence\-transformers 5\.0",
-    ]
 
 
 def test_markdown_is_escaped_but_for_code() -> None:

@@ -220,6 +220,7 @@ export class Viewer {
 
   key(event) {
     if (!this.isOpen || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (document.querySelector('dialog[open]')) return event.stopPropagation(); // its own keys
     if (event.key === 'Escape') {
       event.preventDefault();
       event.stopPropagation();
