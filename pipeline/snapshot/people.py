@@ -190,14 +190,20 @@ def _write(
     _set(connection, "person_id", list(of_row), list(of_row.values()), pa.string())
     connection.execute("DELETE FROM people")
     if everybody:
-        connection.executemany(
-            "INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?)",
+        rows = pa.Table.from_pylist(
             [
-                (
-                    *(person.person_id, person.name, person.is_hidden),
-                    *(len(person.faces), photos(person)),
-                    *(person.faces[0].image_id, person.faces[0].number),
-                )
+                {
+                    "person_id": person.person_id,
+                    "name": person.name,
+                    "is_hidden": person.is_hidden,
+                    "faces": len(person.faces),
+                    "photos": photos(person),
+                    "image_id": person.faces[0].image_id,
+                    "face": person.faces[0].number,
+                }
                 for person in everybody
-            ],
+            ]
         )
+        connection.register("everybody", rows)
+        connection.execute("INSERT INTO people BY NAME FROM everybody")
+        connection.unregister("everybody")
