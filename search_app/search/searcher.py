@@ -1,7 +1,7 @@
 """Searching one snapshot: what the page and the command line ask."""
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import AlbumscopeError
+from pipeline.library.corrections import PEOPLE
 from pipeline.models.encoders import LEAST_SENSE, Vectors
 from pipeline.photos.files import photo_file
 from pipeline.settings import Settings
@@ -94,6 +95,7 @@ class Searcher:
         self._indexing = threading.Lock()
         self._facet_index: FacetIndex | None = None
         self._name_index: Names | None = None
+        self._everybody: tuple[list[str], Sequence[Person]] | None = None
         self._ratios: NDArray[np.float32] | None = None
 
     def close(self) -> None:
@@ -207,6 +209,11 @@ class Searcher:
         were not meant. Photos that the library has no vector of are a problem of it.
         """
         parsed = parse(text)
+        parsed = replace(
+            parsed,
+            only=people.by_face(parsed.only, self.snapshot, self.everybody),
+            never=people.by_face(parsed.never, self.snapshot, self.everybody),
+        )
         if any(each.weight > 0 for each in parsed.texts):
             parsed = understand(parsed, self.snapshot, self._names(), date.today(), off)
         if not parsed.photos:
@@ -260,14 +267,24 @@ class Searcher:
         rows = photos.rows_of(self.snapshot, image_ids)
         return np.array([rows[each] for each in image_ids if each in rows], np.int64)
 
-    def everybody(self) -> list[Person]:
-        """Who is on the photos, those with most photos first, by all that was said until now."""
-        hidden = self.marks.now().hidden_ids
-        return people.everybody(self.snapshot, self._storage, self._settings, hidden)
+    def everybody(self) -> Sequence[Person]:
+        """Who is on the photos, those with most photos first, by all that was said until now.
 
-    def names(self) -> Collection[str]:
-        """The names of people that the snapshot knows; searches go by them."""
-        return people.names(self.snapshot)
+        Raises DamagedFileError.
+        """
+        marks = self.marks.now()
+        said = [*PEOPLE.names(self._storage), marks.versions["hidden"]]
+        with self._indexing:
+            if self._everybody is None or self._everybody[0] != said:
+                found = people.everybody(
+                    self.snapshot, self._storage, self._settings, marks.hidden_ids
+                )
+                self._everybody = said, found
+            return self._everybody[1]
+
+    def most_alike(self, person: Person, others: Sequence[Person], most: int) -> Sequence[Person]:
+        """Those of others whose faces are most like this person's."""
+        return people.most_alike(self.snapshot, person, others, most)
 
     def faces_of(self, image_id: int) -> Sequence[tuple[KnownFace, str | None]]:
         """The faces on a photo, each with the name that it is known by, if any."""

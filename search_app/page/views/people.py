@@ -1,9 +1,10 @@
 """The People page: whose faces are on the photos; naming them, and putting right what is wrong.
 
-What is said here is kept at once and shown at once; searches know it after the next sync.
+What is said here is kept at once and shown at once. Searches know a name at once, and all else
+after the next sync.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -41,7 +42,7 @@ def show() -> None:
 
 
 def _people_page(searcher: Searcher) -> None:
-    everybody = _everybody(searcher)
+    everybody = searcher.everybody()
     hidden = [person for person in everybody if person.is_hidden]
     shown = [person for person in everybody if not person.is_hidden]
     if not everybody:
@@ -77,18 +78,7 @@ def _people_page(searcher: Searcher) -> None:
     opened = next((each for each in everybody if each.person_id == chosen), None)
     if opened:
         dialog = st.dialog(literal(_name(opened)), width="large", on_dismiss=_close)
-        dialog(_person)(opened, everybody, searcher.names())
-
-
-def _everybody(searcher: Searcher) -> Sequence[Person]:
-    said = (*PEOPLE.names(open_storage(load_settings())), searcher.marks.now().versions["hidden"])
-    return _as_said(searcher.snapshot.name, said, searcher)
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _as_said(snapshot: str, said: tuple[str, ...], _searcher: Searcher) -> Sequence[Person]:
-    """Everybody, by a snapshot and what was said until now."""
-    return _searcher.everybody()
+        dialog(_person)(opened, everybody, searcher)
 
 
 def _card(person: Person, place: int) -> None:
@@ -120,8 +110,8 @@ def _close() -> None:
     st.session_state.person_opened = None
 
 
-def _person(person: Person, everybody: Sequence[Person], published: Collection[str]) -> None:
-    """The dialog of one person; ``published`` are the names that searches know."""
+def _person(person: Person, everybody: Sequence[Person], searcher: Searcher) -> None:
+    """The dialog of one person."""
     if st.session_state.pop("is_said", False):
         st.rerun()  # the whole page, which knows it
     with errors_shown():
@@ -130,7 +120,7 @@ def _person(person: Person, everybody: Sequence[Person], published: Collection[s
         with st.container(horizontal=True):
             if st.button(t("Find photos"), icon=":material/search:", type="primary"):
                 _close()
-                search_with(_term(person, published))
+                search_with(_term(person))
                 st.session_state.goes_to_search = True
                 st.rerun()
             if may_change():
@@ -138,14 +128,17 @@ def _person(person: Person, everybody: Sequence[Person], published: Collection[s
                     t("Show again") if person.is_hidden else t("Hide"),
                     icon=":material/visibility_off:",
                     on_click=_say,
-                    args=(person, Correction(person_id="", is_hidden=not person.is_hidden)),
+                    args=(person,),
+                    kwargs={"is_hidden": not person.is_hidden},
                 )
         _faces(person)
+        if may_change():
+            _look_alikes(person, everybody, searcher)
 
 
-def _term(person: Person, published: Collection[str]) -> str:
-    """What finds the photos of a person: the name, or until that is published a face."""
-    if person.name and person.name in published:
+def _term(person: Person) -> str:
+    """What finds the photos of a person: the name, else a face."""
+    if person.name:
         return person_term(person.name)
     return face_term(person.faces[0].image_id, person.faces[0].number)
 
@@ -157,9 +150,7 @@ def _names(person: Person, everybody: Sequence[Person]) -> None:
         name = st.text_input(t("Name"), person.name or "", max_chars=100)
         if st.form_submit_button(t("Save")) and name.strip():
             same = next((each for each in others if each.name == name.strip()), None)
-            _merge(person, same) if same else _say(
-                person, Correction(person_id="", name=name.strip())
-            )
+            _merge(person, same) if same else _say(person, name=name.strip())
             st.rerun()
     with right:
         other = st.selectbox(
@@ -189,32 +180,75 @@ def _faces(person: Person) -> None:
                 )
 
 
-@errors_shown()
-def _say(person: Person, said: Correction) -> None:
-    """Keep what is said of a person; of one that is only a group, all of its faces with it."""
-    if not may_change():
+def _look_alikes(person: Person, everybody: Sequence[Person], searcher: Searcher) -> None:
+    """Those who may be the same person, found apart: they need no name to become one."""
+    others = [each for each in everybody if not each.is_hidden and each is not person]
+    alike = searcher.most_alike(person, others, _COLUMNS)
+    if not alike:
         return
-    known_id = person.person_id
-    if known_id.startswith("group:"):
-        faces = [face.key for face in person.faces]
-        said = said.model_copy(update={"person_id": corrections.new_person(), "faces": faces})
-    else:
-        said = said.model_copy(update={"person_id": known_id})
-    _keep(said)
-
-
-@errors_shown()
-def _merge(person: Person, other: Person) -> None:
-    if may_change():
-        faces = [face.key for face in person.faces]
-        _keep(Correction(person_id=other.person_id, faces=faces))
-
-
-def _keep(said: Correction) -> None:
-    PEOPLE.write(open_storage(load_settings()), said)
-    st.session_state.person_opened = said.person_id
-    st.session_state.is_said = True
+    st.subheader(t("Is this the same person?"), anchor=False)
+    grid = st.grid(_COLUMNS, min_column_width=100)
+    for place, other in enumerate(alike):
+        with grid.cell(), st.container(key=f"face-alike-{place}", gap="xxsmall"):
+            st.image(addresses.picture_of_face(other.faces[0]), alt=_name(other))
+            st.button(
+                other.name or tn("{count} photo", "{count} photos", photos(other)),
+                key=f"alike-{place}",
+                help=t("Make one of both"),
+                icon=":material/merge:",
+                type="tertiary",
+                on_click=_merge,
+                args=(person, other),
+            )
 
 
 def _reject(person: Person, face: FaceKey) -> None:
-    _say(person, Correction(person_id="", rejected=[face]))
+    _say(person, rejected=[face])
+
+
+def _say(
+    person: Person,
+    *,
+    name: str | None = None,
+    is_hidden: bool | None = None,
+    rejected: Sequence[FaceKey] = (),
+) -> None:
+    """Keep what is said of a person; of one that is only a group, all of its faces with it."""
+    known = _is_known(person)
+    _keep(
+        Correction(
+            person_id=person.person_id if known else corrections.new_person(),
+            faces=() if known else _keys(person),
+            rejected=rejected,
+            name=name,
+            is_hidden=is_hidden,
+        )
+    )
+
+
+def _merge(person: Person, other: Person) -> None:
+    """Make one of both, who goes by the name that one of them has, the other's if both have."""
+    into = max((other, person), key=lambda each: (_is_known(each), each.name is not None))
+    if _is_known(into):
+        _keep(Correction(person_id=into.person_id, faces=_keys(person if into is other else other)))
+    else:
+        both = [*_keys(person), *_keys(other)]
+        _keep(Correction(person_id=corrections.new_person(), faces=both))
+
+
+def _is_known(person: Person) -> bool:
+    """Whether anything was said of a person: a group has another number tomorrow."""
+    return not person.person_id.startswith("group:")
+
+
+def _keys(person: Person) -> list[FaceKey]:
+    return [face.key for face in person.faces]
+
+
+@errors_shown()
+def _keep(said: Correction) -> None:
+    if not may_change():
+        return
+    PEOPLE.write(open_storage(load_settings()), said)
+    st.session_state.person_opened = said.person_id
+    st.session_state.is_said = True

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from pipeline.assets.instance import open_instance
-from pipeline.library.corrections import Correction, write
+from pipeline.library.corrections import PEOPLE, Correction
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
@@ -23,7 +23,7 @@ def library(demo_copy: Path) -> Library:
 
 def published(library: Library, run: Run) -> dg.AssetCheckEvaluation:
     """What the check said at a publication that ``albumscope sync`` made."""
-    write(library.storage, Correction(person_id="ada", name="Ada"))  # something is new
+    PEOPLE.write(library.storage, Correction(person_id="ada", name="Ada"))  # something is new
     before = reading.current_name(library.settings.data_dir)
     result = run("sync")
     assert result.code == 0, result.err

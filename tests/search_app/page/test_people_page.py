@@ -11,16 +11,15 @@ from playwright.sync_api import Locator, Page, expect
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing
-from tests.search_app.browser import Server, expect_pictures, photos, serving, settled
+from tests.search_app.browser import Server, expect_pictures, serving, settled
 from tests.search_app.page.test_everyone import serious
 from tests.search_app.searching import searcher_of
 
 
-@pytest.fixture(scope="module")
-def server(face_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    root = tmp_path_factory.mktemp("people")
-    shutil.copytree(face_library / "library", root / "library")
-    with serving(root / "library", root / "log") as server:
+@pytest.fixture
+def server(face_library: Path, tmp_path: Path) -> Iterator[Server]:
+    shutil.copytree(face_library / "library", tmp_path / "library")
+    with serving(tmp_path / "library", tmp_path / "log") as server:
         yield server
 
 
@@ -48,8 +47,8 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
 
     settled(page)
     assert serious(page) == []
-    dialog.get_by_role("button", name="Find photos").click()  # until it is published by the face
-    expect(photos(page).get_by_text("both")).to_be_visible()
+    dialog.get_by_role("button", name="Find photos").click()  # before it is published
+    expect(page.get_by_role("link", name="both")).to_be_visible()
 
     page.goto(f"{server.url}/people")
     expect(page.get_by_role("button", name="Ada Lovelace", exact=True)).to_be_visible()
@@ -59,4 +58,14 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
 
     data_dir = server.log_file.with_name("library")
     publishing.publish(Library(Settings(data_dir=data_dir)), duckdb.connect, run_id="test")
-    assert "Ada Lovelace" in searcher_of(data_dir).names()
+    published = searcher_of(data_dir).snapshot.cursor().execute("SELECT name FROM people")
+    assert ("Ada Lovelace",) in published.fetchall()
+
+
+def test_two_without_a_name_become_one(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/people")
+    dialog = person(page, "Who is this?")
+    expect(dialog.get_by_text("Is this the same person?")).to_be_visible()
+    dialog.get_by_role("button", name="3 photos").click()
+    expect(dialog.get_by_role("button", name="Somebody else")).to_have_count(7)
+    expect(dialog.get_by_text("Is this the same person?")).to_be_hidden()

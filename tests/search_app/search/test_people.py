@@ -18,6 +18,7 @@ from pipeline.models.encoders import Vectors
 from pipeline.models.faces.embedded import EmbeddedFaceFinder
 from pipeline.settings import Settings
 from pipeline.snapshot import grouping, publishing
+from pipeline.snapshot.who_is_who import Person
 from pipeline.sources import folder
 from search_app.search.filters import Filters
 from search_app.search.query import face_term
@@ -42,6 +43,11 @@ def publish(library: Library) -> Searcher:
 
 def found(searcher: Searcher, query: str) -> set[str]:
     return {hit.title or "" for hit in searcher.search(Query(query, mode="text"))}
+
+
+def id_of(searcher: Searcher, title: str) -> int:
+    (image_id,) = (hit.image_id for hit in searcher.browse(Filters()) if hit.title == title)
+    return image_id
 
 
 def people(searcher: Searcher) -> Mapping[str | None, list[str]]:
@@ -127,6 +133,32 @@ def test_a_name_reaches_all_of_a_group_and_is_searched_for(library: Library) -> 
     assert found(searcher, "people:0") == {"cat"}
     assert found(searcher, "people:1..") == women | men
     assert found(searcher, "-people:1..") == {"cat"}
+
+
+def test_a_name_is_searched_for_before_it_is_published(library: Library) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    name(library, searcher, "woman", "Ada Lovelace")
+    assert found(searcher, "person:ada") == {"woman", "woman mirrored", "woman dark", "both"}
+    assert found(searcher, 'people:2 person:"Ada Lovelace"') == {"both"}
+    assert found(searcher, "people:1.. -person:ada") == {"man", "man mirrored"}
+    assert found(searcher, "person:charles") == set()
+
+
+def test_those_who_look_alike_are_told(library: Library) -> None:
+    library.settings.face_likeness = 0.99  # everybody is somebody else
+    library.settings.faces_a_person = 1
+    searcher = Searcher(publish(library).snapshot, library.settings)
+    ids = {title: id_of(searcher, title) for title in ("woman", "woman mirrored", "woman dark")}
+
+    def is_on(person: Person, title: str) -> bool:
+        return any(face.image_id == ids[title] for face in person.faces)
+
+    (woman,) = (person for person in searcher.everybody() if is_on(person, "woman"))
+    others = [person for person in searcher.everybody() if person is not woman]
+    mirrored, dark = sorted(
+        searcher.most_alike(woman, others, 2), key=lambda person: is_on(person, "woman dark")
+    )
+    assert is_on(mirrored, "woman mirrored") and is_on(dark, "woman dark")
 
 
 def test_people_are_facets_and_a_face_is_searched_with(library: Library) -> None:
