@@ -1,8 +1,10 @@
 """Bringing the library up to date, in Dagster runs that its UI shows like any others."""
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -110,10 +112,9 @@ def sync(
             f"{albums[album_id]['title']} ({album_id}) was not brought in: Dagster has no partition"
             " for it. Run `albumscope sync` again"
         )
-    statuses = [library.status(albums[album_id]) for album_id in report.albums]
-    report.photos_failed = sum(
-        counts["failed"] for status in statuses for counts in status.values()
-    )
+    for album_id in report.albums:
+        report.photos_failed += library.failed(albums[album_id])
+        library.status(albums[album_id])  # to be remembered
     if report.albums:
         library.remember()
     report.snapshot = _newest_snapshot(library)
@@ -191,6 +192,17 @@ def _newest_snapshot(library: Library) -> str | None:
     return next(reversed(reading.names(library.settings.library_dir)), None)
 
 
+@contextmanager
+def _sigterm_as_before() -> Iterator[None]:
+    """Dagster leaves SIGTERM to do what SIGINT does: in what a shell began with &, nothing."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
 @dataclass(frozen=True)
 class _Outcome:
     """What became of the albums of a run: those that are through, and the reason of each other."""
@@ -217,22 +229,23 @@ def _run(
     """
     from pipeline.assets.project import definitions  # slow, and not needed if nothing is new
 
-    result = (
-        definitions(library, listings, search)
-        .resolve_job_def(job)
-        .execute_in_process(
-            instance=instance,
-            run_config=_QUIET,
-            asset_selection=[dg.AssetKey(asset) for asset in assets],
-            partition_key=group[0] if len(group) == 1 else None,
-            tags={
-                **(run_tags(group, albums) if group else {}),
-                **({SECONDS_TAG: str(seconds)} if seconds else {}),
-                **process_tag(),
-            },
-            raise_on_error=False,
+    with _sigterm_as_before():
+        result = (
+            definitions(library, listings, search)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                run_config=_QUIET,
+                asset_selection=[dg.AssetKey(asset) for asset in assets],
+                partition_key=group[0] if len(group) == 1 else None,
+                tags={
+                    **(run_tags(group, albums) if group else {}),
+                    **({SECONDS_TAG: str(seconds)} if seconds else {}),
+                    **process_tag(),
+                },
+                raise_on_error=False,
+            )
         )
-    )
     outcome = _Outcome(set(), {})
     stages = [table for table in library.stages if table in assets]
     last_stage = dg.AssetKey(stages[-1]) if stages else None

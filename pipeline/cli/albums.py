@@ -18,8 +18,6 @@ _ALBUM_COLUMNS = (
     *("album_id", "source", "title", "event_name", "event_year", "event_type", "photo_count"),
     *("updated_at", "url"),
 )
-_NOT_TAKEN = {"film": "video_count", "document": "document_count", "other file": "other_count"}
-"""The kinds of files that are no photos, by the column of table ``albums`` that counts them."""
 
 
 def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
@@ -154,11 +152,7 @@ def status(as_json: JsonFlag = False) -> None:
         }
         for album in library.albums()
     ]
-    catalogue: list[Row] = list(library.albums())
-    not_taken = {
-        kind: sum(album.get(column) or 0 for album in catalogue)
-        for kind, column in _NOT_TAKEN.items()
-    }
+    not_taken = library.not_taken()
     failed = [failure for album in library.albums() for failure in library.failures(album)]
     if rows:
         library.remember()

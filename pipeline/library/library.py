@@ -1,6 +1,6 @@
 """The library that the settings name: its albums, photos and stages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
 from pipeline.library.stages.stage import Stage
 from pipeline.library.stages.visible_text import VisibleText
 from pipeline.library.status import StageStatus, Statuses
-from pipeline.library.tables import Tables
+from pipeline.library.tables import FLAWS, Tables
 from pipeline.models.encoders.loading import embed_producer
 from pipeline.models.encoders.text_loading import text_producer
 from pipeline.rows import Row
@@ -35,6 +35,11 @@ Progress = Callable[[str, Album, int], object]
 
 
 _CUT = "a part of the picture is missing: the file is not whole (the rest is shown)"
+_UNREAD = "{names} beside it cannot be read: damaged, or no permission (the photo is shown)"
+
+
+_NOT_TAKEN = {"film": "video_count", "document": "document_count", "other file": "other_count"}
+"""The kinds of files that are no photos, by the column of table ``albums`` that counts them."""
 
 
 class AlbumState(NamedTuple):
@@ -154,6 +159,13 @@ class Library:
             self._albums = version, self.tables.read_all("albums").to_pylist()
         return list(self._albums[1])
 
+    def not_taken(self) -> dict[str, int]:
+        """How many files beside the photos are none, by kind: film, document, other file."""
+        rows: list[Row] = list(self.albums())
+        return {
+            kind: sum(row.get(column) or 0 for row in rows) for kind, column in _NOT_TAKEN.items()
+        }
+
     def album(self, album_id: str) -> Album:
         """One row of table ``albums``. Raises AlbumscopeError for an unknown id."""
         for row in self.albums():
@@ -238,13 +250,15 @@ class Library:
     def failures(self, album: Album) -> list[dict[str, Any]]:
         """The photos of an album that failed: where, at which stage, why, how often tried.
 
-        Among them are those of which a part is missing, though the rest of them is shown.
+        Among them are those of which a part is missing, or a sidecar cannot be read, though they
+        are shown.
         """
         album_id = album["album_id"]
-        tables = [each for each in ALBUM_TABLES if self.tables.contents(each, album_id).failed]
-        if not tables and not self.tables.contents("raw_images", album_id).cut:
+        errors = list(self._errors(album_id))
+        flawed = [each for each in FLAWS if self.tables.contents(each, album_id).flawed]
+        if not errors and not flawed:
             return []
-        columns = ["image_id", "relative_path", "page_url", "title", "file_title", "is_cut"]
+        columns = ["image_id", "relative_path", "page_url", "title", "file_title"]
         photos = {
             row["image_id"]: row
             for row in self.tables.read("raw_images", album_id, columns).to_pylist()
@@ -255,24 +269,32 @@ class Library:
             where = photo.get("relative_path") or photo.get("page_url") or str(image_id)
             return {"photo": where, "title": photo.get("title") or photo.get("file_title")}
 
-        cut = [
-            {**name(image_id), "stage": "raw_images", "reason": _CUT, "attempts": 1}
-            for image_id, photo in photos.items()
-            if photo["is_cut"]
-        ]
-        return cut + [
+        return [
+            {**name(row["image_id"]), "stage": table, "reason": _reason(row[column]), "attempts": 1}
+            for table in flawed
+            for column in [FLAWS[table]]
+            for row in self.tables.read(table, album_id, ["image_id", column]).to_pylist()
+            if row[column]
+        ] + [
             {
                 **name(row["image_id"]),
                 "stage": table,
                 "reason": row["error"],
                 "attempts": row["attempts"],
             }
-            for table in tables
-            for row in self.tables.read(
-                table, album_id, ["image_id", "error", "attempts"]
-            ).to_pylist()
-            if row["error"] is not None
+            for table, row in errors
         ]
+
+    def failed(self, album: Album) -> int:
+        """How many photos of an album failed, at whichever stages."""
+        return len({row["image_id"] for _, row in self._errors(album["album_id"])})
+
+    def _errors(self, album_id: str) -> Iterator[tuple[str, Row]]:
+        columns = ["image_id", "error", "attempts"]
+        for table in ALBUM_TABLES:
+            if self.tables.contents(table, album_id).failed:
+                rows = self.tables.read(table, album_id, columns).to_pylist()
+                yield from ((table, row) for row in rows if row["error"] is not None)
 
     def state(self, album: Album) -> AlbumState:
         """What is to be brought in of an album that a source has found, as far as its row says.
@@ -321,6 +343,10 @@ class Library:
         """How many photos of an album can be found by what they show."""
         embedded = self.tables.contents("siglip_embeddings", album_id)
         return embedded.rows - embedded.failed
+
+
+def _reason(flaw: bool | list[str]) -> str:
+    return _CUT if flaw is True else _UNREAD.format(names=", ".join(flaw))
 
 
 def _album_table(listing: AlbumListing) -> pa.Table:

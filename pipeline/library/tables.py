@@ -24,15 +24,19 @@ _SUFFIX = ".parquet"
 class Contents(NamedTuple):
     """What a file of a table holds: how many rows, how many of them photos that failed.
 
-    The rest is of ``raw_images`` alone: ``pictures`` are the beginnings of the sha256, ``cut`` is
-    of how many a part is missing.
+    ``pictures`` is of ``raw_images`` alone: the beginnings of the sha256. ``flawed`` is how many of
+    the photos that did not fail lack something all the same, see ``FLAWS``.
     """
 
     version: str
     rows: int
     failed: int
     pictures: Sequence[str] = ()
-    cut: int = 0
+    flawed: int = 0
+
+
+FLAWS = {"raw_images": "is_cut", "exif_metadata": "unread"}
+"""By table the column that tells of what a photo lacks: a part of it, what a sidecar says."""
 
 
 class Tables:
@@ -95,11 +99,12 @@ class Tables:
             self._require_whole(self.key(table, partition))
             rows, failed = self._counts(self.key(table, partition))
             found = Contents(version, rows, failed)
-            if table == "raw_images":
-                photos = self.read(table, partition, ["sha256", "is_cut"])
-                pictures = list(map(_beginning, photos["sha256"].drop_null().to_pylist()))
-                cut = photos["is_cut"].to_pylist().count(True)
-                found = found._replace(pictures=pictures, cut=cut)
+            if table in FLAWS:
+                photos = self.read(table, partition, ["sha256", FLAWS[table]])
+                found = found._replace(flawed=sum(map(bool, photos[FLAWS[table]].to_pylist())))
+                if table == "raw_images":
+                    pictures = map(_beginning, photos["sha256"].drop_null().to_pylist())
+                    found = found._replace(pictures=list(pictures))
             self._contents[name] = found
         return found
 

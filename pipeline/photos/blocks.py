@@ -1,10 +1,10 @@
-"""Where in a photo file its EXIF, its XMP and its IPTC lie."""
+"""Where in a photo file its EXIF, its XMP, its IPTC and its plain texts lie."""
 
 import io
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
@@ -12,25 +12,28 @@ from typing import BinaryIO, NamedTuple
 from PIL import ExifTags, Image, IptcImagePlugin
 
 import pipeline.photos.pillow  # noqa: F401
-from pipeline.photos.iptc import Records
+from pipeline.photos.iptc import Records, read_records
 
 _TIFF_START = re.compile(rb"II\*\x00|MM\x00\*")
 _PNG_START = b"\x89PNG"
-_WRAPPED_FORMATS = ("JPEG", "WEBP", "HEIF", "AVIF", "JXL")
+_WRAPPED_FORMATS = ("JPEG", "WEBP", "GIF", "HEIF", "AVIF", "JXL")
 _PNG_XMP = b"XML:com.adobe.xmp"
 _APP1_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_IPTC_OF_PHOTOSHOP = b"8BIM\x04\x04\0\0"  # with no name; four bytes of length follow
 _MAX_CHUNK = 2**24
 
 
 class Blocks(NamedTuple):
     """What of a file tells of the photo; each is empty where there is none.
 
-    ``exif`` is what ExifRead can read the block from.
+    ``exif`` is what ExifRead can read the block from. ``texts`` are by the keywords of PNG, of
+    which the comment of a JPEG or GIF is "Comment".
     """
 
     exif: BinaryIO | None = None
     xmp: bytes = b""
     iptc: Records = MappingProxyType({})
+    texts: Mapping[str, bytes] = MappingProxyType({})
 
 
 def find_blocks(file: BinaryIO) -> Blocks:
@@ -47,12 +50,13 @@ def find_blocks(file: BinaryIO) -> Blocks:
         return _of_png(file)
     is_tiff = bool(_TIFF_START.match(start))
     formats = ("TIFF",) if is_tiff else _WRAPPED_FORMATS
-    exif, xmp, iptc = file if is_tiff else None, b"", {}
+    exif, xmp, iptc, texts = file if is_tiff else None, b"", {}, {}
     with damage_forgiven(), Image.open(file, formats=formats) as image:
         exif = exif or _tiff_within(_exif_of(image))
         xmp = image.info.get("xmp") or b""
+        texts = {"Comment": image.info.get("comment") or b""}
         iptc = IptcImagePlugin.getiptcinfo(image) or {}
-    return Blocks(exif, xmp.encode() if isinstance(xmp, str) else xmp, iptc)
+    return Blocks(exif, xmp.encode() if isinstance(xmp, str) else xmp, iptc, texts)
 
 
 @contextmanager
@@ -82,6 +86,8 @@ def _tiff_within(block: bytes) -> BinaryIO | None:
 def _of_png(file: BinaryIO) -> Blocks:
     """ImageMagick and others write blocks as "raw profiles", in hexadecimal, in text chunks."""
     exif = xmp = b""
+    iptc: Records = {}
+    texts: dict[str, bytes] = {}
     for kind, data in _png_chunks(file):
         with damage_forgiven():
             if kind == b"eXIf":
@@ -96,7 +102,11 @@ def _of_png(file: BinaryIO) -> Blocks:
                     xmp = xmp or profile.removeprefix(_APP1_XMP)
                 elif keyword.lower().endswith((b"exif", b"app1")):
                     exif = exif or profile
-    return Blocks(_tiff_within(exif), xmp)
+                elif keyword.lower().endswith((b"iptc", b"8bim")):
+                    iptc = iptc or read_records(profile.partition(_IPTC_OF_PHOTOSHOP)[2][4:])
+            else:
+                texts.setdefault(keyword.decode("latin-1"), text)
+    return Blocks(_tiff_within(exif), xmp, iptc, texts)
 
 
 def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -4,6 +4,7 @@ ExifRead parses the block. Here every value is doubted: cameras and editors writ
 blank dates and texts in place of numbers, and files get damaged.
 """
 
+import io
 import json
 import logging
 import re
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO, TypedDict
 
 import exifread
 from exifread.tags.fields import FieldType
+from PIL import ExifTags, Image
 
 from pipeline.photos import words
 from pipeline.photos.blocks import damage_forgiven
@@ -28,13 +30,8 @@ _DIGITIZED = ("DateTimeDigitized", "SubSecTimeDigitized", "OffsetTimeDigitized")
 _CHANGED = ("DateTime", "SubSecTime", "OffsetTime")
 _BYTE_TYPES = frozenset({FieldType.BYTE, FieldType.UNDEFINED})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_USER_COMMENT = re.compile(rb"\x92\x86|\x86\x92")  # its tag, in either byte order
 _NO_TEXTS = frozenset({"unknown", "none", "null", "n/a"})
-# What cameras and programs describe each photo with.
-_NO_DESCRIPTION = re.compile(
-    r"(?i)(olympus|(konica )?minolta|kodak|pentax|nikon|samsung|casio|vivitar)?\s*"
-    r"(digital (still )?camera|sony dsc|dcim\\.*|exif_jpeg_.*|untitled|screenshot|default"
-    r"|created with (the )?gimp|jpeg|dav|cof|hdr|sdr|mde|ptr|bst|oznor\w*)?"
-)
 
 _MAX_READS = 400_000  # ExifRead reads value by value; a long maker note takes 100,000
 _MAX_BYTES = 65_536  # in one of these reads
@@ -104,18 +101,39 @@ def read_exif(block: BinaryIO | None) -> tuple[Exif, Said]:
     return exif, _said(tags, exif)
 
 
+def user_comment(block: BinaryIO | None) -> str | None:
+    """The comment of whoever uses the camera, which ExifRead passes over; not that of a TIFF.
+
+    Its first eight bytes say how it is written.
+    """
+    if not isinstance(block, io.BytesIO) or not _USER_COMMENT.search(block.getbuffer()):
+        return None
+    content = None
+    with damage_forgiven():
+        exif = Image.Exif()
+        exif.load(block.getvalue())
+        content = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    if not isinstance(content, bytes):
+        return content if isinstance(content, str) else None
+    code, comment = content[:8].rstrip(b"\0 "), content[8:]
+    if code == b"UNICODE":
+        # Programs disagree on the byte order. In the wrong one a text is of very many scripts.
+        readings = (comment.decode(order, "replace") for order in ("utf-16-le", "utf-16-be"))
+        comment_read = min(readings, key=lambda text: len({ord(each) >> 8 for each in text}))
+        return comment_read.lstrip("\ufeff\ufffe")
+    if code == b"JIS":
+        return comment.decode("iso2022_jp", "replace")
+    return words.decoded(comment if code in {b"", b"ASCII"} else content)
+
+
 def _said(tags: "_Tags", exif: Exif) -> Said:
     """Windows Explorer writes people's words into fields of its own."""
     title = words.line(tags.said("XPTitle"))
-    written = ("ImageDescription", "XPComment", "XPSubject")
-    descriptions = (words.text(tags.said(name)) for name in written)
+    written = map(tags.said, ("ImageDescription", "XPComment", "XPSubject"))
     return words.said(
         title=title,
         # Windows Explorer repeats the title in the description
-        description=next(
-            (each for each in descriptions if each not in {None, title} and _is_by_people(each)),
-            None,
-        ),
+        description=next((each for each in words.by_people(written) if each != title), None),
         tags=words.lines((tags.said("XPKeywords") or "").split(";")),
         rating=words.rating(tags.number("Rating", low=1, high=5)),
         creator=words.line(exif["artist"] or tags.said("XPAuthor")),
@@ -124,10 +142,6 @@ def _said(tags: "_Tags", exif: Exif) -> Said:
         digitized=_moment(tags, _DIGITIZED, _CHANGED),
         position=_position(tags, exif["altitude"]),
     )
-
-
-def _is_by_people(description: str) -> bool:
-    return not _NO_DESCRIPTION.fullmatch(description)
 
 
 class _Tags:

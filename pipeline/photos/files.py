@@ -92,4 +92,7 @@ def unreadable(error: Exception) -> PhotoError:
         case OSError() if error.errno is not None:
             return PhotoError(f"the file cannot be read: {error.strerror}", transient=True)
         case _:
-            return PhotoError(f"the file is damaged: {error}")
+            what = " ".join(str(error).split()).partition(". ")[
+                0
+            ]  # decoders say more to programmers
+            return PhotoError(f"the file is damaged: {what}")

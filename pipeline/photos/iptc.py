@@ -1,5 +1,6 @@
 """What IPTC-IIM says of a photo, the older way of writing words into picture files."""
 
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,17 @@ Records = Mapping[tuple[int, int], Any]
 _TITLE, _KEYWORD, _DATE, _TIME, _CREATOR = (2, 5), (2, 25), (2, 55), (2, 60), (2, 80)
 _PLACES = ((2, 92), (2, 90), (2, 95), (2, 101))  # a place in the city, city, state, country
 _HEADLINE, _RIGHTS, _DESCRIPTION = (2, 105), (2, 116), (2, 120)
+
+
+def read_records(data: bytes) -> Records:
+    """Take data for the records that it is made of, up to where it is damaged."""
+    found: dict[tuple[int, int], list[bytes]] = {}
+    at = 0
+    while data[at : at + 1] == b"\x1c" and at + 5 <= len(data):
+        record, data_set, size = struct.unpack(">BBH", data[at + 1 : at + 5])
+        found.setdefault((record, data_set), []).append(data[at + 5 : at + 5 + size])
+        at += 5 + size
+    return found
 
 
 def read_iptc(records: Records) -> Said:

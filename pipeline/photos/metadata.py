@@ -7,6 +7,7 @@ What people said is looked for in this order; of each field the first that has i
 3. IPTC within the file, where older ones did
 4. EXIF within the file: the descriptions of cameras and of Windows
 5. Google Takeout's JSON beside the file
+6. plain texts within the file: those of a PNG, the comment of a JPEG or GIF, EXIF's user comment
 
 When and where it was taken the camera knows best: there EXIF comes right after the sidecar. What
 each of them said is kept in column ``said``.
@@ -15,23 +16,31 @@ each of them said is kept in column ``said``.
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from pipeline.photos.blocks import find_blocks
 from pipeline.photos.dates import Moment, written
-from pipeline.photos.exif import Exif, read_exif
-from pipeline.photos.files import unreadable
+from pipeline.photos.exif import Exif, read_exif, user_comment
+from pipeline.photos.files import printable, unreadable
 from pipeline.photos.iptc import read_iptc
 from pipeline.photos.takeout import read_takeout
-from pipeline.photos.words import Position, Said
+from pipeline.photos.texts import read_texts
+from pipeline.photos.words import DamagedError, Position, Said
 from pipeline.photos.xmp import read_xmp
 from pipeline.rows import Int8
 
-CODE_VERSION = "2"
-_WORDS = ("sidecar", "xmp", "iptc", "exif", "takeout")
-_TIMES = ("sidecar", "exif", "xmp", "iptc")  # Takeout, which knows no clock but UTC, comes last
+CODE_VERSION = "3"
+_WORDS = ("sidecar", "xmp", "iptc", "exif", "takeout", "text")
+_TIMES = (
+    "sidecar",
+    "exif",
+    "xmp",
+    "iptc",
+    "text",
+)  # Takeout, which knows no clock but UTC, comes last
 _MAX_SIDECAR = 2**25  # bytes; programs keep the strokes of a brush in them
 
 
@@ -62,6 +71,8 @@ class Metadata(Exif):
     """From the smallest place to the country."""
     regions: str | None
     said: str | None
+    unread: list[str] | None
+    """The names of the sidecars beside it that are damaged, or not ours to read."""
 
 
 METADATA_COLUMNS = tuple(get_type_hints(Metadata))
@@ -80,28 +91,32 @@ def read_metadata(
             exif, by_exif = read_exif(blocks.exif)
     except OSError as error:
         raise unreadable(error) from error
-    by_xmp = read_xmp(blocks.xmp) if blocks.xmp else {}
+    by_xmp: Said = {}
+    with suppress(DamagedError):
+        by_xmp = read_xmp(blocks.xmp) if blocks.xmp else {}
     # that of a sidecar is not what the decoder goes by
     exif["orientation"] = exif["orientation"] or by_xmp.get("orientation")
-    said = {"xmp": by_xmp, "iptc": read_iptc(blocks.iptc), "exif": by_exif}
+    said = {
+        "xmp": by_xmp,
+        "iptc": read_iptc(blocks.iptc),
+        "exif": by_exif,
+        "text": read_texts(blocks.texts, user_comment(blocks.exif)),
+    }
+    unread = []
     for sidecar in map(Path, sidecars):
-        if sidecar.suffix.lower() == ".xmp":
-            said["sidecar"] = read_xmp(_content(sidecar))
-        else:
-            said["takeout"] = read_takeout(_content(sidecar))
-    return _together(exif, said)
+        is_xmp = sidecar.suffix.lower() == ".xmp"
+        try:
+            with sidecar.open("rb") as file:
+                content = file.read(_MAX_SIDECAR)
+            said["sidecar" if is_xmp else "takeout"] = (read_xmp if is_xmp else read_takeout)(
+                content
+            )
+        except (DamagedError, OSError):  # the photo itself can be read
+            unread.append(printable(sidecar.name))
+    return _together(exif, said, unread)
 
 
-def _content(sidecar: Path) -> bytes:
-    """What a sidecar holds; nothing, if it cannot be read: the photo can."""
-    try:
-        with sidecar.open("rb") as file:
-            return file.read(_MAX_SIDECAR)
-    except OSError:
-        return b""
-
-
-def _together(exif: Exif, said: Mapping[str, Said]) -> Metadata:
+def _together(exif: Exif, said: Mapping[str, Said], unread: list[str]) -> Metadata:
     speakers = [said[name] for name in _WORDS if said.get(name)]
     clocks = [said[name] for name in _TIMES if said.get(name)]
 
@@ -132,16 +147,24 @@ def _together(exif: Exif, said: Mapping[str, Said]) -> Metadata:
         "place_names": first("place_names"),
         "regions": json.dumps(regions, ensure_ascii=False) if regions else None,
         "said": _by_source(said),
+        "unread": unread or None,
     }
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Moment():
+            return written(value.at, value.precision)
+        case Position():
+            return [each and round(each, 6) for each in value]  # to the tenth of a metre
+    return value
 
 
 def _by_source(said: Mapping[str, Said]) -> str | None:
     left_out = {"regions", "orientation", "digitized"}
     by_source = {
         source: {
-            field: written(value.at, value.precision) if isinstance(value, Moment) else value
-            for field, value in said[source].items()
-            if field not in left_out
+            field: _plain(value) for field, value in said[source].items() if field not in left_out
         }
         for source in _WORDS
         if source in said

@@ -48,7 +48,7 @@ class Sidecars:
                 status = entry.stat()
             except OSError:  # it vanished since it was listed
                 continue
-            found.append([entry.name, status.st_size, status.st_mtime_ns])
+            found.append([entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns])
         return json.dumps(found) if found else None
 
 

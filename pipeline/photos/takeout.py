@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.photos.dates import moment_of_epoch
-from pipeline.photos.words import Said, lines, number, position, said, text
+from pipeline.photos.words import DamagedError, Said, lines, number, position, said, text
 
 _TELLING = frozenset({"photoTakenTime", "geoData", "googlePhotosOrigin", "creationTime"})
 
@@ -13,12 +13,13 @@ _TELLING = frozenset({"photoTakenTime", "geoData", "googlePhotosOrigin", "creati
 def read_takeout(content: bytes) -> Said:
     """Take such a file for what it says; nothing, if it is another kind of JSON.
 
-    Its title is the name of the file, which is no title. Times are UTC.
+    Its title is the name of the file, which is no title. Times are UTC. Raises DamagedError if it
+    is no JSON at all.
     """
     try:
         found = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
+    except (ValueError, RecursionError) as error:
+        raise DamagedError from error
     if not isinstance(found, dict) or not _TELLING & found.keys():
         return {}
     people = found.get("people")

@@ -2,16 +2,30 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypedDict, cast
 
 from pipeline.photos.dates import Moment
+
+
+class DamagedError(Exception):
+    """What should say something of a photo, such as a sidecar, is not what its name says."""
+
 
 MAX_TEXT = 10_000
 """Characters of a text that are kept, which no title or description has."""
 _MAX_LIST = 500
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
 _SPACES = re.compile(r"[ \t\u00a0]+")
+# What cameras and programs write where people would describe a photo.
+_BY_PROGRAM = re.compile(
+    r"(?is)(olympus|(konica )?minolta|kodak|pentax|nikon|samsung|casio|vivitar)?\s*"
+    r"(digital (still )?camera|sony dsc|dcim\\.*|exif_jpeg_.*|untitled|screenshot|default"
+    r"|created with (the )?gimp|jpeg|dav|cof|hdr|sdr|mde|ptr|bst|oznor\w*)?"
+    r"|(\{|filter:|oplus_|hisilicon|creator: gd-jpeg|file (written|produced) by|lead tech"
+    r"|intel\(r\) jpeg|applemark|handmade software|jpeg encoder|xv version|acd systems|lavc?\d"
+    r"|(compressed|converted|edited|optimi[sz]ed|processed|resized) (by|with) ).*"
+)
 
 
 class Region(TypedDict):
@@ -79,6 +93,11 @@ def line(value: object) -> str | None:
     """Like ``text``, on one line."""
     found = text(value)
     return " ".join(found.split()) if found else None
+
+
+def by_people(values: Iterable[object]) -> Iterator[str]:
+    """Those of some texts that people wrote, not a camera or a program."""
+    return (each for each in map(text, values) if each and not _BY_PROGRAM.fullmatch(each))
 
 
 def is_symbol(character: str) -> bool:

@@ -12,7 +12,17 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from pipeline.photos.dates import Moment, read_date
-from pipeline.photos.words import Position, Region, Said, line, lines, number, position, rating
+from pipeline.photos.words import (
+    DamagedError,
+    Position,
+    Region,
+    Said,
+    line,
+    lines,
+    number,
+    position,
+    rating,
+)
 from pipeline.photos.words import said as said_of
 from pipeline.photos.words import text as text_of
 
@@ -34,6 +44,7 @@ _AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
 _MP = "{http://ns.microsoft.com/photo/1.2/}"
 _MP_REGIONS = "{http://ns.microsoft.com/photo/1.2/t/RegionInfo#}Regions"
 _MP_REGION = "{http://ns.microsoft.com/photo/1.2/t/Region#}"
+_NO_XML = (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError)
 _COORDINATE = re.compile(
     r"(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?(?:,(\d+(?:\.\d+)?))?([NSEW])", re.ASCII
 )
@@ -79,15 +90,16 @@ class _Node:
 
 
 def read_xmp(packet: bytes) -> Said:
-    """Take a packet for what it says; nothing, if it is damaged."""
+    """Take a packet for what it says. Raises DamagedError if it is no XMP."""
     try:
         is_utf_16 = packet.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
         root = fromstring(packet if is_utf_16 else packet.strip(b"\0 \t\r\n"))
-    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
-        return {}
-    photo = _Node(
-        each for rdf in root.iter(f"{_RDF}RDF") for each in rdf.findall(f"{_RDF}Description")
-    )
+    except _NO_XML as error:
+        raise DamagedError from error
+    of_photo = [*root.iter(f"{_RDF}RDF")]
+    if not of_photo:
+        raise DamagedError
+    photo = _Node(each for rdf in of_photo for each in rdf.findall(f"{_RDF}Description"))
     regions = [*_mwg_regions(photo), *_mp_regions(photo)]
     orientation = number(photo.text(f"{_TIFF}Orientation"))
     tags = photo.texts(f"{_DC}subject") or [

@@ -32,13 +32,10 @@ class AlbumReport:
     photos: int
     state: str
     stages: Mapping[str, Mapping[str, int]]
+    failed: int
+    """How many of its photos failed, at whichever stages."""
     failures: Sequence[Mapping[str, Any]]
     reason: str | None = None
-
-    @property
-    def failed(self) -> int:
-        """How many of its photos failed, at whichever stage."""
-        return len({failure["photo"] for failure in self.failures})
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,7 @@ def _album(library: Library, album: Album) -> AlbumReport:
         photos=album["photo_count"],
         state=state,
         stages=stages,
+        failed=library.failed(album),
         failures=library.failures(album),
         reason=reason,
     )

@@ -121,6 +121,7 @@ def said_by(photo: Mapping[str, Any]) -> str | None:
         "iptc": "IPTC",
         "exif": "EXIF",
         "takeout": "Google Takeout",
+        "text": t("a text in the file"),
     }
     fields = {
         "title": t("Title"),

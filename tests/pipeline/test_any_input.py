@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from pipeline.photos.exif import read_exif
 from pipeline.photos.iptc import read_iptc
 from pipeline.photos.sidecars import sidecars_of
 from pipeline.photos.takeout import read_takeout
-from pipeline.photos.words import Said
+from pipeline.photos.words import DamagedError, Said
 from pipeline.photos.xmp import read_xmp
 from pipeline.snapshot import fulltext
 from pipeline.sources.flickr.parsing import parse_album, parse_photo
@@ -91,7 +92,8 @@ def test_xmp(number: str, other: str, words: str, at: int, damage: bytes) -> Non
     packet = XMP.format(quoteattr(number), quoteattr(other), escape(words))
     encoded = packet.encode("utf-8", "replace")
     for content in (encoded, encoded[:at] + damage + encoded[at:], damage):
-        assert_can_be_stored(read_xmp(content))
+        with suppress(DamagedError):
+            assert_can_be_stored(read_xmp(content))
 
 
 @given(
@@ -114,7 +116,8 @@ def test_iptc(records: dict[tuple[int, int], Any]) -> None:
 def test_takeout(found: dict[str, Any], inner: dict[str, Any], content: bytes) -> None:
     nested = found | {"photoTakenTime": inner, "geoData": inner, "people": [inner]}
     for each in (json.dumps(found).encode(), json.dumps(nested).encode(), content):
-        assert_can_be_stored(read_takeout(each))
+        with suppress(DamagedError):
+            assert_can_be_stored(read_takeout(each))
 
 
 @given(st.text(min_size=1), st.lists(st.text(), max_size=5))

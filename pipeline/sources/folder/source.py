@@ -50,7 +50,10 @@ class Folder(Source[PhotoFile]):
         events = overrides(self.storage)
         for added in registrations(self.storage):
             root = Path(added.folder)
+            walk.others.clear()
             folders = list(added.folders(walk))
+            for folder in folders[:1]:
+                folder.others.update(walk.others)  # of folders that are no albums
             expected = [
                 album
                 for album in known

@@ -26,9 +26,13 @@ _BESIDE = frozenset({".aae", ".db", ".ini", ".json", ".thm", ".xmp"})
 
 @dataclass
 class Walk:
-    """What was seen on a walk, besides folders of photos: what was left out, with the reason."""
+    """What was seen on a walk, besides folders of photos.
+
+    ``left_out`` is with the reason; ``others`` counts files, by kind, in folders without photos.
+    """
 
     left_out: dict[Path, str] = field(default_factory=dict)
+    others: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -91,6 +95,8 @@ def folders_with_photos(
         found.others["film"] -= sum(len(each.films) for each in photos)
         if found.names:
             yield found
+        else:
+            walk.others.update(found.others)
 
 
 class PhotoEntry(NamedTuple):

@@ -1,6 +1,6 @@
 """The Library page: what is in the library, and how it came there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -44,6 +44,7 @@ def _library_page(searcher: Searcher, settings: Settings) -> None:
         with st.spinner(t("Looking at the albums…")):
             albums = _albums(fingerprint(library, input_files(library)), library)
         _figures(snapshot, albums)
+        _not_taken(library.not_taken())
     with errors_shown():
         _last_night(searcher, kept, settings)
     left, right = st.columns(2, gap="medium")
@@ -97,6 +98,17 @@ def _figures(snapshot: Snapshot, albums: Sequence[AlbumReport]) -> None:
     with st.container(horizontal=True, key="figures"):
         for label, value in figures.items():
             st.metric(label, value, border=True, width=170)
+
+
+def _not_taken(files: Mapping[str, int]) -> None:
+    words = {
+        "film": tn("{count} film", "{count} films", files["film"]),
+        "document": tn("{count} document", "{count} documents", files["document"]),
+        "other file": tn("{count} other file", "{count} other files", files["other file"]),
+    }
+    if any(files.values()):
+        counted = ", ".join(words[kind] for kind, number in files.items() if number)
+        st.caption(t("Not taken: {files}", files=counted))
 
 
 def _last_night(searcher: Searcher, kept: Sequence[KeptSnapshot], settings: Settings) -> None:

@@ -3,12 +3,13 @@
 import json
 import os
 import shutil
+import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from pipeline.photos.decoding import open_photo, read_header
 from pipeline.photos.metadata import Metadata, read_metadata
@@ -16,6 +17,7 @@ from pipeline.photos.sidecars import Sidecars, sidecars_of
 from pipeline.photos.takeout import read_takeout
 from pipeline.photos.xmp import read_xmp
 from tests.conftest import INPUTS
+from tests.pipeline.photos.pngs import chunk
 
 METADATA = INPUTS / "metadata"
 
@@ -265,3 +267,86 @@ def test_what_is_no_file_is_no_sidecar(tmp_path: Path) -> None:
 def test_a_sidecar_may_be_in_utf_16() -> None:
     packet = RDF.format(elements="<dc:title>Okapi</dc:title>", attributes="")
     assert read_xmp(packet.encode("utf-16"))["title"] == "Okapi"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_damaged"),
+    [
+        ("photo.jpg.xmp", b"<x:xmpmeta", True),
+        ("photo.xmp", b"", True),
+        ("photo.xmp", b"<html/>", True),
+        ("photo.jpg.json", b'{"photoTakenTime": {', True),
+        ("photo.jpg.json", b"[]", False),
+        ("photo.jpg.xmp", RDF.format(elements="", attributes="").encode(), False),
+    ],
+)
+def test_a_damaged_sidecar_is_named(
+    name: str, content: bytes, is_damaged: bool, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    shutil.copy(METADATA / "exif-words.jpg", photo)
+    (tmp_path / name).write_bytes(content)
+    row = read(photo)
+    assert row["title"] == "Parade"
+    assert row["unread"] == ([name] if is_damaged else None)
+
+
+def test_the_texts_of_a_png(tmp_path: Path) -> None:
+    """Also those that follow the pixels, and IPTC as ImageMagick writes it."""
+    path = tmp_path / "words.png"
+    Image.new("RGB", (8, 8)).save(path)
+    records = b"\x1c\x02\x19\x00\x04pier\x1c\x02\x19\x00\x03sea"
+    block = b"8BIM\x04\x04\0\0" + len(records).to_bytes(4, "big") + records
+    profile = f"\niptc\n{len(block):8}\n{block.hex()}\n".encode()
+    chunks = (
+        chunk(b"tEXt", b"Title\0Caf\xe9"),
+        chunk(b"zTXt", b"Author\0\0" + zlib.compress(b"Ada")),
+        chunk(b"iTXt", "Description\0\0\0\0\0Ein Café".encode()),
+        chunk(b"tEXt", b"Creation Time\x002019-05-06 07:08:09"),
+        chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(profile)),
+    )
+    content = path.read_bytes()
+    path.write_bytes(content[:-12] + b"".join(chunks) + content[-12:])
+    row = read(path)
+    assert (row["title"], row["description"], row["creator"]) == ("Café", "Ein Café", "Ada")
+    assert row["tags"] == ["pier", "sea"]
+    assert row["taken_at"] == datetime(2019, 5, 6, 7, 8, 9)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "gif"])
+def test_the_comment_of_a_picture(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"photo.{suffix}"
+    for comment, description in [
+        ("Größe 12 ", "Größe 12"),
+        ("CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90\n", None),
+        ("File written by Adobe Photoshop 4.0", None),
+    ]:
+        Image.new("L", (8, 8)).save(path, comment=comment.encode())
+        assert read(path)["description"] == description
+
+
+@pytest.mark.parametrize(
+    ("comment", "description"),
+    [
+        (b"ASCII\0\0\0Low tide\0\0", "Low tide"),
+        (b"UNICODE\0" + "Ebbe, früh".encode("utf-16-le"), "Ebbe, früh"),
+        (b"UNICODE\0" + "引き潮です".encode("utf-16-be"), "引き潮です"),
+        (b"JIS\0\0\0\0\0" + "引き潮".encode("iso2022_jp"), "引き潮"),
+        (b"Low tide without a code", "Low tide without a code"),
+        (b"ASCII\0\0\0" + b" " * 100, None),
+        (b"ASCII\0\0\0" + b'{"filter":0}', None),
+    ],
+)
+def test_the_user_comment(comment: bytes, description: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    Image.new("L", (8, 8)).save(path, exif=exif)
+    assert read(path)["description"] == description
+
+
+def test_what_each_source_says_is_for_people_to_read(tmp_path: Path) -> None:
+    photo = shutil.copy(METADATA / "gps-null-island.jpg", tmp_path)
+    place = {"latitude": 60.1700000001, "longitude": 24.9, "altitude": 5.319999999999999}
+    (tmp_path / "gps-null-island.jpg.json").write_text(json.dumps({"geoData": place}))
+    assert json.loads(read(Path(photo))["said"] or "")["takeout"]["position"] == [60.17, 24.9, 5.32]
