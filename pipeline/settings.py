@@ -1,6 +1,7 @@
 """Settings, from the environment and a file: ``.env`` in the working directory, or ENV_FILE."""
 
 import difflib
+import io
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, PositiveInt, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -142,6 +144,21 @@ def read_base_path(text: str) -> str:
     return path and f"/{path}"
 
 
+def _in_file() -> dict[str, str | None]:
+    """What the file says; a line that says nothing is warned of. Raises AlbumscopeError."""
+    file = Path(ENV_FILE)
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise AlbumscopeError(f"{ENV_FILE} cannot be read as text in UTF-8 ({error})") from error
+    logging.getLogger("dotenv").setLevel(logging.ERROR)  # it warns twice, and not of which file
+    for line in parse_stream(io.StringIO(text)):
+        if line.error:
+            number = line.original.line
+            log.warning("Line %d of %s is passed over: write NAME=value", number, ENV_FILE)
+    return dotenv_values(stream=io.StringIO(text))
+
+
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
     """Read the settings once per process. Raises AlbumscopeError naming the wrong variable.
@@ -150,7 +167,7 @@ def load_settings() -> Settings:
     """
     if "ENV_FILE" in os.environ and not Path(ENV_FILE).exists():
         raise AlbumscopeError(f"ENV_FILE={ENV_FILE}: there is no such file; name one, or none")
-    in_file = dotenv_values(ENV_FILE)
+    in_file = _in_file()
     try:
         settings = Settings()
     except ValidationError as error:

@@ -16,7 +16,7 @@ from pipeline.cli.options import (
     open_library,
 )
 from pipeline.cli.terminal import count, exit_if, print_json, print_rows, progress_bars, say, warn
-from pipeline.errors import AlbumError, SourceError
+from pipeline.errors import AlbumError, AwayError, SourceError
 
 if TYPE_CHECKING:
     from pipeline.assets.sync import SyncReport
@@ -108,12 +108,14 @@ def _print_what_is_to_do(library: "Library", album_ids: list[str], as_json: bool
     for album in chosen(albums, album_ids):
         try:
             rows.append(library.work(album, afresh=bool(album_ids)))
+        except AwayError:
+            pass  # of which the source has warned
         except AlbumError as error:
             warn([str(error)])
         except SourceError as error:
             failed[album["source"]] = str(error)
             break
-    if rows or as_json or not failed:
+    if rows or as_json or not (albums or failed):
         print_rows(rows, as_json=as_json, empty=NO_ALBUMS)
     if rows and not as_json:
         total = {name: sum(row[name] for row in rows) for name in ("new", "kept", "removed")}

@@ -1,5 +1,6 @@
 """What is no photo of anybody's: system folders, and what people say is to be left out."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,11 @@ def is_photo_library(folder: Path) -> bool:
     return folder.name.lower().endswith(_PHOTO_LIBRARIES)
 
 
+def is_library(folder: Path) -> bool:
+    """Whether a folder is a library of Albumscope's, which has pictures of its own."""
+    return os.path.isdir(folder / "tables" / "albums")  # noqa: PTH112  # which may be shut
+
+
 class _Spec(NamedTuple):
     """Patterns, for what lies below ``base``, and why that is left out which they match."""
 
@@ -64,6 +70,8 @@ class Exclusions:
             return "a system folder"
         if is_folder and is_photo_library(folder) and name.lower() not in _ORIGINALS:
             return "not the originals of a photo library"
+        if is_folder and is_library(folder / name):
+            return "a library of Albumscope"
         for spec in (*self._given, *self._specs_of(folder)):
             relative = (folder / name).relative_to(spec.base).as_posix() + "/" * is_folder
             is_left_out = spec.patterns.check_file(relative).include

@@ -547,11 +547,24 @@ def test_a_misspelt_setting_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / ".env"
-    file.write_text("EMBED_MODLE=embedded\nAWS_REGION=x\nDAGSTER_POSTGRES_URL=x\nDATA_DIR=x\n")
+    lines = ("EMBED_MODLE=embedded", "AWS_REGION=x", "DAGSTER_POSTGRES_URL=x", "=", "DATA_DIR=x")
+    file.write_text("\n".join(lines))
     monkeypatch.setattr(settings_module, "ENV_FILE", str(file))
     told = run("albums").err.splitlines()
-    assert told[0] == f"EMBED_MODLE in {file} is no setting: is EMBED_MODEL meant?"
-    assert not [line for line in told[1:] if "is no setting" in line]
+    assert told[:2] == [
+        f"Line 4 of {file} is passed over: write NAME=value",
+        f"EMBED_MODLE in {file} is no setting: is EMBED_MODEL meant?",
+    ]
+    assert not [line for line in told[2:] if "is no setting" in line or "passed over" in line]
+
+
+def test_an_env_file_that_is_no_text_is_an_error(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes("DATA_DIR=Bücher".encode("latin-1"))
+    monkeypatch.setattr(settings_module, "ENV_FILE", str(file))
+    assert_one_line(run("status"), str(file), "UTF-8")
 
 
 @pytest.mark.parametrize(

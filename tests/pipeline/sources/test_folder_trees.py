@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources.folder.exclusions import IGNORE_FILE
 from pipeline.sources.folder.registrations import registrations
+from tests.conftest import INPUTS
 from tests.pipeline.command_line import Run
 from tests.pipeline.photos.camera_raw import write_dng
 from tests.pipeline.quick_model import QuickModel, use_quick_models
@@ -95,14 +97,83 @@ def test_what_is_no_photo_is_counted_by_kind(run: Run, tmp_path: Path, model: Qu
     make_photo(root / "a.jpg")
     for name in ("film.MP4", "b.mov", "notes.pdf", "a.xmp", ".hidden", "music.flac"):
         (root / name).touch()
-    run("add-folder", root)
+    (root / "videos").mkdir()  # no photo there
+    (root / "videos" / "long.mkv").touch()
+    run("add-folder", root, "-r")
     run("sync")
     assert run("status", "--json").json["not_taken"] == {
-        "film": 2,
+        "film": 3,
         "document": 1,
         "other file": 1,
     }
-    assert "Not taken: 2 films, 1 document, 1 other file" in run("status").err
+    assert "Not taken: 3 films, 1 document, 1 other file" in run("status").err
+
+
+def test_a_damaged_sidecar_is_named_until_it_is_mended(
+    run: Run, tmp_path: Path, model: QuickModel
+) -> None:
+    root = tmp_path / "photos"
+    make_photo(root / "a.jpg")
+    shutil.copy(INPUTS / "damaged" / "cut-at-60-percent.jpg", root / "cut.jpg")
+    sidecar = root / "a.jpg.xmp"
+    sidecar.write_text("<x:xmpmeta")
+    run("add-folder", root)
+    assert "failed" not in run("sync").err
+    named = {row["photo"]: row["reason"] for row in run("status", "--json").json["failed"]}
+    assert set(named) == {"a.jpg", "cut.jpg"}
+    assert "a.jpg.xmp" in named["a.jpg"]
+    shutil.copy(INPUTS / "metadata" / "sidecar.jpg.xmp", sidecar)
+    run("sync")
+    assert [row["photo"] for row in run("status", "--json").json["failed"]] == ["cut.jpg"]
+    assert run("images", "--json").json[0]["title"] == "From the sidecar"
+    assert model.embedded == 2
+
+
+def test_a_photo_that_failed_at_two_stages_is_one(
+    run: Run, tmp_path: Path, model: QuickModel
+) -> None:
+    content = bytearray(make_photo(tmp_path / "photos" / "a.png").read_bytes())
+    at = content.index(b"IDAT") + 4
+    content[at : at + 4] = bytes(4)
+    (tmp_path / "photos" / "a.png").write_bytes(content)
+    run("add-folder", tmp_path / "photos")
+    assert "1 photo failed" in run("sync").err
+    assert len(run("status", "--json").json["failed"]) == 2
+
+
+def test_what_runs_in_the_background_can_be_stopped(
+    run: Run, tmp_path: Path, model: QuickModel
+) -> None:
+    make_photo(tmp_path / "photos" / "a.jpg")
+    run("add-folder", tmp_path / "photos")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what ends in &
+    try:
+        run("sync")
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_library_among_the_photos_is_no_album(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: QuickModel
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "photos" / "data"))
+    make_photo(tmp_path / "photos" / "a.jpg")
+    run("add-folder", "-r", tmp_path / "photos")
+    run("sync")
+    make_photo(tmp_path / "photos" / "data" / "photos" / "7215" / "1.jpg")
+    found = albums(run)
+    assert found.keys() == {"photos", str(tmp_path / "photos" / "data")}
+    assert found[str(tmp_path / "photos" / "data")]["reason"] == "a library of Albumscope"
+
+
+def test_a_dry_run_tells_of_what_is_away_once(run: Run, tmp_path: Path, model: QuickModel) -> None:
+    make_photo(tmp_path / "photos" / "a.jpg")
+    run("add-folder", tmp_path / "photos")
+    run("sync")
+    (tmp_path / "photos").rename(tmp_path / "away")
+    told = run("sync", "--dry-run").err.splitlines()
+    assert len(told) == 1 and "its album is kept as it was" in told[0]
 
 
 @pytest.fixture
@@ -296,10 +367,17 @@ def test_what_changes_is_brought_in_once_it_has_stopped_changing(nas: Path, tmp_
     assert request.asset_selection == [dg.AssetKey("folder_albums")]
 
 
-def test_watch_brings_in_what_changes(run: Run, tmp_path: Path) -> None:
+def test_watch_brings_in_what_changes(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not what it writes itself; and it notices a disk that comes back."""
     root, said = tmp_path / "root", tmp_path / "said"
+    monkeypatch.setenv("DATA_DIR", str(root / "library"))
     make_photo(root / "Home" / "a.jpg")
     run("add-folder", "-r", root)
+    make_photo(tmp_path / "disk" / "b.jpg")
+    run("add-folder", tmp_path / "disk")
+    (tmp_path / "disk").rename(tmp_path / "taken out")
 
     def wait_for(text: str) -> None:
         deadline = time.monotonic() + 60
@@ -315,6 +393,9 @@ def test_watch_brings_in_what_changes(run: Run, tmp_path: Path) -> None:
         make_photo(root / "Home" / "new.jpg")
         wait_for("in the folders.\n1 album brought up to date")
         assert "Home/new.jpg" in paths(run, root)
+        assert [int(each) for each in re.findall(r"(\d+) changes?", said.read_text())] < [10]
+        (tmp_path / "taken out").rename(tmp_path / "disk")
+        wait_for("came or went.\n1 album brought up to date")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
     finally:
