@@ -1,8 +1,10 @@
 """Bringing the library up to date: sync."""
 
 import gc
+import sys
+from contextlib import redirect_stderr
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
@@ -15,7 +17,16 @@ from pipeline.cli.options import (
     found_albums,
     open_library,
 )
-from pipeline.cli.terminal import count, exit_if, print_json, print_rows, progress_bars, say, warn
+from pipeline.cli.terminal import (
+    WithoutDagstersWords,
+    count,
+    exit_if,
+    print_json,
+    print_rows,
+    progress_bars,
+    say,
+    warn,
+)
 from pipeline.errors import AlbumError, AwayError, SourceError
 
 if TYPE_CHECKING:
@@ -90,6 +101,7 @@ def _sync(library: "Library", album_ids: list[str], *, moved: bool) -> "SyncRepo
     def run() -> "SyncReport":
         with (
             progress_bars() as (on_start, library.on_progress),
+            redirect_stderr(cast("TextIO", WithoutDagstersWords(sys.stderr))),
             open_instance(library.settings, moved=moved) as instance,
         ):
             return run_sync(library, instance, album_ids, on_start, found_by_words)

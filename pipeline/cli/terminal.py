@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -48,6 +48,24 @@ class SayHandler(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())
+
+
+class WithoutDagstersWords:
+    """A stream without what Dagster itself writes of events that it cannot store.
+
+    It raises the reason as well, a full disk, which is told once.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write what is not of that."""
+        is_dagsters = text.startswith("Exception while writing logger call to event log")
+        return len(text) if is_dagsters else self._stream.write(text)
 
 
 def count(number: int, thing: str) -> str:

@@ -346,7 +346,7 @@ class Library:
 
 
 def _reason(flaw: bool | list[str]) -> str:
-    return _CUT if flaw is True else _UNREAD.format(names=", ".join(flaw))
+    return _UNREAD.format(names=", ".join(flaw)) if isinstance(flaw, list) else _CUT
 
 
 def _album_table(listing: AlbumListing) -> pa.Table:

@@ -56,6 +56,7 @@ class Tables:
     ) -> None:
         self.storage = storage
         self._remembered = remembered
+        self.damage_met: DamagedFileError | None = None
         self._albums_by_picture: dict[str, set[str]] | None = None
         self._folders = {
             table: f"tables/{table}/{_folder_name(producers[table])}"
@@ -218,6 +219,7 @@ class Tables:
         """Read the files of a table, or some of them, one after the other, for DuckDB to scan once.
 
         Two columns are added: ``album_id`` (the partition) and ``position`` (the row in its file).
+        Of a damaged file DuckDB raises an error of its own; ``damage_met`` is what to tell people.
         """
         schema = _selected(SCHEMAS[table], columns)
         if "album_id" not in schema.names:
@@ -226,7 +228,11 @@ class Tables:
 
         def batches() -> Iterator[pa.RecordBatch]:
             for partition in self.partitions(table) if partitions is None else partitions:
-                rows = self.read(table, partition, columns)
+                try:
+                    rows = self.read(table, partition, columns)
+                except DamagedFileError as error:
+                    self.damage_met = error
+                    raise
                 if "album_id" not in rows.column_names:
                     rows = rows.append_column(
                         "album_id", pa.array([partition] * rows.num_rows, pa.string())

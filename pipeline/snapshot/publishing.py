@@ -151,8 +151,10 @@ def publish(
                     remote.push(unfinished, name, kept_at_most)
                 else:
                     unfinished.rename(folder / name)
-            except BaseException:
+            except BaseException as error:
                 shutil.rmtree(unfinished, ignore_errors=True)
+                if isinstance(error, duckdb.Error) and library.tables.damage_met:
+                    raise library.tables.damage_met from error
                 raise
             flush_to_disk(folder)
             *kept, _ = names(data_dir)

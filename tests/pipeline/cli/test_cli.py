@@ -558,6 +558,19 @@ def test_a_misspelt_setting_is_named(
     assert not [line for line in told[2:] if "is no setting" in line or "passed over" in line]
 
 
+def test_a_disk_that_is_full_for_dagster_is_told_in_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
+    run("add-folder", tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(dg.DagsterInstance, "handle_new_event", full)
+    assert_one_line(run("sync"), "the disk is full")
+
+
 def test_an_env_file_that_is_no_text_is_an_error(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

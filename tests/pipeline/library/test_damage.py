@@ -207,6 +207,15 @@ def test_an_altered_table_of_the_same_size_and_time_is_mended_once_it_was_found(
     assert found(copy) == []
 
 
+def test_a_publication_that_meets_a_damaged_table_says_which(copy: Path) -> None:
+    path = next(copy.glob("tables/llm_captions/*.parquet"))
+    times = path.stat()
+    turn(path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(AlbumscopeError, match=f"^{path} is damaged.*albumscope sync`, [^\n]*$"):
+        publishing.publish(Library(Settings(data_dir=copy)), duckdb.connect, "", alone=True)
+
+
 # By the command line itself
 
 
