@@ -187,23 +187,23 @@ class MarkBook:
         if self._is_away:
             return
         try:
-            news = {kind: said for kind, said in self._said.items() if said.look(self._storage)}
+            for kind, said in self._said.items():
+                if said.look(self._storage):
+                    self._of_user.clear()
+                    self._take_up(kind, said.marks)
         except AlbumscopeError as error:
             self._is_away = True
             _log.warning("%s. Until then what is marked does not count.", error)
-            return
-        if not news:
-            return
+
+    def _take_up(self, kind: Kind, marks: Sequence[Mark]) -> None:
         cursor = self._snapshot.cursor()
-        if said := news.get("favourite"):
-            users = [mark.user for mark in said.marks]
-            self._favourites = last_words(cursor, said.marks, users)
-        if said := news.get("hidden"):
-            self._hidden = last_words(cursor, said.marks, [""] * len(said.marks))
-        if said := news.get("tag"):
-            photos = retagged(cursor, said.marks)
-            self._retagged = {photo.image_id: photo for photo in photos}
-        self._of_user.clear()
+        match kind:
+            case "favourite":
+                self._favourites = last_words(cursor, marks, [mark.user for mark in marks])
+            case "hidden":
+                self._hidden = last_words(cursor, marks, [""] * len(marks))
+            case "tag":
+                self._retagged = {photo.image_id: photo for photo in retagged(cursor, marks)}
 
     def _seen_by(self, user: str) -> Marks:
         favourites, hidden = self._by_themselves.copy(), np.zeros_like(self._by_themselves)
