@@ -76,7 +76,7 @@ def _photo(request: Request) -> Response:
 def confined(searcher: Searcher, photo: Mapping[str, Any]) -> str:
     """The path of a photo's file.
 
-    Raises PhotoError if the file is gone, or if a link leads it out of its folder.
+    Raises PhotoError if the file is gone, its album away, or if a link leads it out of its folder.
     """
     try:
         path = Path(searcher.file(photo))
@@ -86,10 +86,20 @@ def confined(searcher: Searcher, photo: Mapping[str, Any]) -> str:
     try:
         is_inside = path.resolve(strict=True).is_relative_to(root.resolve())
     except OSError as error:
+        if _is_away(path.parent):
+            raise PhotoError("its album is away: is the disk there?", transient=True) from error
         raise unreadable(error) from error
     if not is_inside:
         raise PhotoError("it is a link to a file outside of the folder")
     return os.fspath(path)
+
+
+def _is_away(folder: Path) -> bool:
+    """Whether nothing can be seen where a folder of photos was, as of a disk that is not there."""
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return True
 
 
 def _ids(text: str) -> list[int]:

@@ -89,6 +89,19 @@ def test_nothing_but_the_photos_of_the_library_is_served(
         assert not answer.headers["content-type"].startswith(("image/jpeg", "image/png"))
 
 
+def test_a_photo_that_is_gone_and_one_whose_album_is_away(
+    client: TestClient, searcher: Searcher, tmp_path: Path
+) -> None:
+    address = addresses.picture(photo(searcher, "drum"), "large")
+    album, elsewhere = tmp_path / "Album", tmp_path / "elsewhere"
+    (album / "drum.jpg").rename(tmp_path / "drum.jpg")
+    assert "the file is gone" in client.get(address).text
+    album.rename(elsewhere)
+    assert "its album is away" in client.get(address).text
+    album.mkdir()  # where a disk is mounted
+    assert "its album is away" in client.get(address).text
+
+
 def test_where_one_has_to_sign_in_an_address_needs_a_key(
     client: TestClient, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
