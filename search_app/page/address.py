@@ -43,7 +43,7 @@ def read() -> None:
     """Take the state over from the address that was opened; after that the state leads."""
     state = st.session_state
     if _KEPT not in state:
-        _take({name: st.query_params.get_all(name) for name in st.query_params})
+        _take({name: st.query_params.get_all(name) for name in st.query_params}, ALL)
         _keep()
     # Streamlit forgets the state of a widget that was not drawn: where nothing was found, say.
     for name in _PARAMETERS:
@@ -60,15 +60,12 @@ def write(names: Iterable[str]) -> str:
     return query(*names)
 
 
-def go(query: str, *, keeping: Iterable[str] = ()) -> None:
+def go(query: str, *names: str) -> None:
     """Take the state over from the query of an address, ``?`` excluded; for use in a callback.
 
-    The parameters named in ``keeping`` stay as they are.
+    With ``names`` these parameters alone are taken.
     """
-    kept = {name: st.session_state[name] for name in keeping}
-    _take(parse_qs(query))
-    for name, value in kept.items():
-        st.session_state[name] = value
+    _take(parse_qs(query), names or ALL)
 
 
 def query(*names: str) -> str:
@@ -81,38 +78,22 @@ def query(*names: str) -> str:
     return urlencode(now, doseq=True)
 
 
-def clear(*names: str) -> None:
-    """Set parameters to their defaults; for use in a callback."""
-    for name in names:
-        st.session_state[name] = _PARAMETERS[name].default()
-
-
 def filters() -> Filters:
     """The filters that the state asks for."""
-    state = st.session_state
-    return Filters(
-        events=tuple(state.event),
-        years=tuple(state.year),
-        album_ids=tuple(state.album),
-        cameras=tuple(state.camera),
-        lenses=tuple(state.lens),
-        tags=tuple(state.tag),
-        countries=tuple(state.country),
-        towns=tuple(state.town),
-        people=tuple(state.person),
-        taken_from=state["from"],
-        taken_to=state.to,
-        has_place=state.place,
-        has_people=state.people,
-    )
+    values: dict[str, Any] = {}
+    for name, field in FILTERS.items():
+        value = st.session_state[name]
+        values[field] = tuple(value) if isinstance(value, list) else value
+    return Filters(**values)
 
 
 def _keep() -> None:
     st.session_state[_KEPT] = {name: st.session_state[name] for name in _PARAMETERS}
 
 
-def _take(now: Mapping[str, list[str]]) -> None:
-    for name, parameter in _PARAMETERS.items():
+def _take(now: Mapping[str, list[str]], names: Iterable[str]) -> None:
+    for name in names:
+        parameter = _PARAMETERS[name]
         try:
             value = parameter.read(now[name])
         except (KeyError, ValueError):
@@ -184,7 +165,19 @@ _PARAMETERS: dict[str, _Parameter[Any]] = {
 ALL = tuple(_PARAMETERS)
 SEARCH = tuple(name for name in _PARAMETERS if name != "lang")
 """The parameters that say what is searched for, and how it is shown."""
-FILTERS = (
-    *("event", "year", "album", "camera", "lens", "tag", "country", "town", "person"),
-    *("from", "to", "place", "people"),
-)
+FILTERS = {
+    "event": "events",
+    "year": "years",
+    "album": "album_ids",
+    "camera": "cameras",
+    "lens": "lenses",
+    "tag": "tags",
+    "country": "countries",
+    "town": "towns",
+    "person": "people",
+    "from": "taken_from",
+    "to": "taken_to",
+    "place": "has_place",
+    "people": "has_people",
+}
+"""The parameters that say which photos may be found, each with its field of ``Filters``."""

@@ -97,6 +97,11 @@ def partial_moment(value: datetime, precision: str | None) -> str:
             return moment(value)
 
 
+def locale() -> str:
+    """What a browser knows the language by."""
+    return str(_locale()).replace("_", "-")
+
+
 def country(code: str) -> str:
     """The name of a country in the language, by its code in ISO 3166-1."""
     return str(_locale().territories.get(code, code))

@@ -5,9 +5,9 @@ import streamlit as st
 from pipeline.settings import load_settings
 from pipeline.snapshot import reading
 from search_app.page import address, components
-from search_app.page.language import LANGUAGES, t
+from search_app.page.language import t
 from search_app.page.session import current_snapshot, errors_shown, sign_in_secret
-from search_app.page.views import library, people, search
+from search_app.page.views import library, options, people, search
 from search_app.page.views.by_picture import take_pasted
 
 # The wall's scrubber lies at the right. Captions in Streamlit's own grey are too faint for many.
@@ -57,10 +57,7 @@ def main() -> None:
             st.switch_page(home)
         with errors_shown():
             page.run()
-        with st.sidebar:
-            _choose_language()
-            if sign_in_secret() is not None:
-                st.button(t("Sign out"), icon=":material/logout:", on_click=st.logout)
+        options.show(search.of_options if page == home else None)
         names = address.ALL if page.url_path == "" else ("lang",)
         components.browser(address.write(names), _go, take_pasted)
         return
@@ -85,16 +82,6 @@ def _welcome(place: str) -> None:
     st.code("albumscope add-folder DIR -r\nalbumscope sync", language=None)
     st.markdown(t("Or look around first with the demo photos:") + " `albumscope demo`")
     st.button(t("Look again"), icon=":material/refresh:")
-
-
-def _choose_language() -> None:
-    st.selectbox(
-        t("Language"),
-        list(LANGUAGES),
-        list(LANGUAGES).index(st.session_state.lang),
-        key="lang",
-        format_func=LANGUAGES.__getitem__,
-    )
 
 
 main()

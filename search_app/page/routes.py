@@ -21,7 +21,16 @@ from starlette.routing import Mount, Route
 
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.photos.files import printable, unreadable
-from search_app.page import addresses, components, panel, pictures, takeaway, wall
+from search_app.page import (
+    addresses,
+    components,
+    examples,
+    facet_values,
+    panel,
+    pictures,
+    takeaway,
+    wall,
+)
 from search_app.page.addresses import ROOT, is_allowed
 from search_app.page.language import in_language
 from search_app.page.session import current_snapshot
@@ -228,6 +237,19 @@ def _held(request: Request, searcher: Searcher) -> wall.Held:
 
 
 @_for_page
+def _facets(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    query = request.query_params
+    typed = query.get("typed", "")[:MAX_QUERY]
+    names = query.getlist("facet")
+    return facet_values.values(searcher, _held(request, searcher), names, typed), "no-store"
+
+
+@_for_page
+def _examples(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    return examples.examples(searcher), "no-store"
+
+
+@_for_page
 def _layout(request: Request, searcher: Searcher) -> tuple[Any, str]:
     return wall.layout(searcher, _held(request, searcher)), _FOR_A_DAY
 
@@ -283,6 +305,8 @@ def mount(base_path: str) -> Mount:
             Route("/photos.txt", _table, methods=["POST"]),
             Route("/world.json", _world),
             Route("/suggestions.json", _suggestions),
+            Route("/facets.json", _facets, middleware=compressed),
+            Route("/examples.json", _examples),
             Route("/wall/layout.json", _layout, middleware=compressed),
             Route("/wall/tiles.json", _tiles, middleware=compressed),
             Route("/wall/ids.json", _all_ids, middleware=compressed),

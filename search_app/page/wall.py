@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from search_app.page import addresses
 from search_app.page.language import partial_moment, t
 from search_app.page.wording import percent
 from search_app.search.hits import Found, Hit, Results
-from search_app.search.searcher import Searcher
+from search_app.search.searcher import Query, Searcher
 from search_app.search.sections import Section
 
 _MOST_HELD = 64
@@ -35,6 +35,7 @@ class Held:
     """
 
     token: str
+    query: Query
     found: Found
     headings: Literal["album", "time"] | None
     is_search: bool
@@ -83,7 +84,8 @@ _shelf = _Shelf()
 
 def hold(
     searcher: Searcher,
-    search: Hashable,
+    query: Query,
+    picture: str | None,
     find: Callable[[], Found],
     headings: Literal["album", "time"] | None,
     *,
@@ -91,17 +93,18 @@ def hold(
     is_scored: bool,
     unfolded: frozenset[int] = frozenset(),
 ) -> Held:
-    """What ``search`` found, by ``find`` if it is not held yet.
+    """What a query found, by ``find`` if it is not held yet. ``picture`` is a key for its picture.
 
     Nobody can guess its token, as somebody may have searched by a picture of their own.
     """
 
     def token(ids: Collection[int]) -> str:
+        search = (replace(query, images=()), picture)
         told = repr((searcher.snapshot.name, search, headings, is_scored, sorted(ids))).encode()
         return hashlib.blake2b(told, digest_size=16, key=_UNIQUE).hexdigest()
 
     whole = _held_or_made(
-        token(()), searcher, lambda name: Held(name, find(), headings, is_search, is_scored)
+        token(()), searcher, lambda name: Held(name, query, find(), headings, is_search, is_scored)
     )
     if not unfolded:
         return whole

@@ -1,13 +1,12 @@
 """What the photos of a snapshot can be filtered by, and how many photos each value would leave."""
 
 import json
-import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache, partial
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,53 +15,58 @@ from numpy.typing import NDArray
 
 from pipeline.library.marks import plain_tag
 from pipeline.photos.camera_name import camera_name
+from pipeline.snapshot.places import country_name
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import (
     PEOPLE,
     Filters,
     Mask,
     albums_of,
-    allowed_rows,
     fits,
+    folded,
     intersection,
+    mask_of,
 )
-from search_app.search.parsed import ParsedQuery
+from search_app.search.parsed import Fields
 
-MOST_TAGS = 50
-"""The most frequent ones are offered; a query can ask for any."""
+FacetName = Literal[
+    "events",
+    "years",
+    "album_ids",
+    "cameras",
+    "lenses",
+    "tags",
+    "countries",
+    "towns",
+    "people",
+    "has_place",
+    "has_people",
+]
+"""A filter that has values: the name of its field in ``Filters``."""
 
-_OF_ALBUMS = {"events": "event_name", "years": "event_year", "album_ids": "album_id"}
-_REMEMBERED = 32  # counts, as the page asks for the same at every interaction
+_OF_ALBUMS: dict[FacetName, str] = {
+    "events": "event_name",
+    "years": "event_year",
+    "album_ids": "album_id",
+}
 
 
-@dataclass(frozen=True)
-class Facets:
-    """For each value, the number of photos that have it and pass all filters but its own kind.
+class FacetValue(NamedTuple):
+    """A value that photos can be filtered by, what it is called, and how many photos it leaves."""
 
-    Values without any photo are left out unless they are chosen. Years are in falling order, events
-    and albums by name, what is left by count and then by name. Albums go by their id.
+    value: Any
+    label: str
+    photos: int
+
+
+class Facet(NamedTuple):
+    """Values of a filter, and of how many they are the first.
+
+    Years are in falling order, other values by count and then by label; those chosen come first.
     """
 
-    events: Mapping[str, int]
-    years: Mapping[int, int]
-    albums: Mapping[str, int]
-    album_titles: Mapping[str, str]
-    """Of all albums; those of the same title are told apart by their id."""
-    cameras: Mapping[str, int]
-    lenses: Mapping[str, int]
-    countries: Mapping[str, int]
-    """By their codes, as ``towns`` by their English names: of where photos were taken."""
-    towns: Mapping[str, int]
-    town_names: Mapping[str, Mapping[str, str]]
-    """Of all towns, by language, where they have another name than the English one."""
-    tags: Mapping[str, int]
-    """The most frequent ones, each in its most frequent spelling, or as it was chosen."""
-    people: Mapping[str, int]
-    """Those with a name, on photos where those who are chosen are, too."""
-    has_place: Mapping[bool, int]
-    has_people: Mapping[bool, int]
-    taken: tuple[date, date] | None
-    """The first and the last day on which a photo of the library was taken, whatever is chosen."""
+    values: Sequence[FacetValue]
+    total: int
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,7 @@ class _Values:
         """The rows that have one of these values, shape (count,)."""
         values = set(wanted)
         is_wanted = np.array([name in values for name in self.names], bool)
-        mask = np.zeros(count, bool)
-        mask[self.rows[is_wanted[self.codes]]] = True
-        return mask
+        return mask_of(self.rows[is_wanted[self.codes]], count)
 
     def counts(self, mask: Mask | None) -> dict[Any, int]:
         """The number of rows in the mask that have each value; values that none has left out."""
@@ -123,10 +125,6 @@ class FacetIndex:
     """What the photos of one snapshot can be filtered by, in memory: about 100 bytes a photo."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        # of itself it holds no more than this: a circle would outlive its snapshot
-        count = partial(FacetIndex._counted, weakref.proxy(self))
-        self._remembered = lru_cache(_REMEMBERED)(count)
         self._count: int = snapshot.manifest["tables"]["images"]
         cursor, every = snapshot.cursor(), np.arange(self._count)
         # chr(0) ends every text of EXIF data, so none has it within
@@ -142,29 +140,32 @@ class FacetIndex:
             ORDER BY images.rowid
             """
         ).to_arrow_table()
-        self._cameras = _Values.read(
-            every, photos["camera"], lambda camera: camera_name(*camera.split("\0", 1))
-        )
-        self._lenses = _Values.read(every, photos["lens_model"], str)
-        self._countries = _Values.read(every, photos["country"], str)
-        self._towns = _Values.read(every, photos["town"], str)
-        self._town_names = _town_names(snapshot)
-        self._places = _Values.read(every, photos["has_place"], bool)
-        self._people = _Values.read(every, photos["has_people"], bool)
-        self._days = photos["day"].to_numpy().astype("datetime64[D]")
         tags = cursor.execute(
             """
             SELECT images.rowid AS row, unnest(list_concat(images.tags, captions.tags)) AS tag
             FROM images LEFT JOIN captions USING (image_id)
             """
         ).to_arrow_table()
-        self._tags = _Values.read(tags["row"].to_numpy(), tags["tag"], plain_tag)
         people = cursor.execute(
             f"SELECT images.rowid AS row, person FROM ({PEOPLE}) JOIN images USING (image_id)"
         ).to_arrow_table()
-        self._named = _Values.read(people["row"].to_numpy(), people["person"], str)
+        self._of_photos: dict[FacetName, _Values] = {
+            "cameras": _Values.read(
+                every, photos["camera"], lambda camera: camera_name(*camera.split("\0", 1))
+            ),
+            "lenses": _Values.read(every, photos["lens_model"], str),
+            "tags": _Values.read(tags["row"].to_numpy(), tags["tag"], plain_tag),
+            "countries": _Values.read(every, photos["country"], str),
+            "towns": _Values.read(every, photos["town"], str),
+            "people": _Values.read(people["row"].to_numpy(), people["person"], str),
+            "has_place": _Values.read(every, photos["has_place"], bool),
+            "has_people": _Values.read(every, photos["has_people"], bool),
+        }
+        self._days = photos["day"].to_numpy().astype("datetime64[D]")
         self._spellings = _most_frequent_spellings(tags["tag"])
+        self._town_names = _town_names(snapshot)
         self._albums = albums_of(snapshot)
+        self._titles = _titles(self._albums)
         members = cursor.execute(
             """
             SELECT images.rowid AS row, album_id FROM album_images JOIN images USING (image_id)
@@ -172,94 +173,105 @@ class FacetIndex:
         ).to_arrow_table()
         self._members = _Values.read(members["row"].to_numpy(), members["album_id"], str)
 
+    @property
+    def taken(self) -> tuple[date, date] | None:
+        """The first and the last day on which a photo of the library was taken."""
+        days = self._days[~np.isnat(self._days)]
+        return (days.min().astype(date), days.max().astype(date)) if len(days) else None
+
     def allowed(self, filters: Filters) -> Mask | None:
-        """The rows that pass the filters on photos, shape (n,); None if all do.
+        """The rows that pass the filters on photos, shape (photos,); None if all do.
 
         Those on albums are ``filters.allowed_albums``'s.
         """
-        return intersection(self._masks(filters).values())
-
-    def count(self, filters: Filters, parsed: ParsedQuery) -> Facets:
-        """Count the photos behind each value that pass the query's fields and other filters.
-
-        The last counts are remembered, so both have to be hashable.
-        """
-        return self._remembered(filters, parsed)
-
-    def _counted(self, filters: Filters, parsed: ParsedQuery) -> Facets:
-        masks = self._masks(filters) | {"query": allowed_rows(self._snapshot, None, parsed)}
-        in_albums = self._in_albums(filters, parsed)
-
-        def others(name: str) -> Mask | None:
-            return intersection([*(mask for key, mask in masks.items() if key != name), in_albums])
-
-        of_albums = {
-            name: self._count_albums(name, filters, parsed, intersection(masks.values()))
-            for name in _OF_ALBUMS
-        }
-        titles = _titles(self._albums)
-        albums = _kept(of_albums["album_ids"], filters.album_ids)
-        days = self._days[~np.isnat(self._days)]
-        return Facets(
-            events=dict(sorted(_kept(of_albums["events"], filters.events).items())),
-            years=dict(sorted(_kept(of_albums["years"], filters.years).items(), reverse=True)),
-            albums=dict(sorted(albums.items(), key=lambda item: titles.get(item[0], item[0]))),
-            album_titles=titles,
-            cameras=_by_count(_kept(self._cameras.counts(others("cameras")), filters.cameras)),
-            lenses=_by_count(_kept(self._lenses.counts(others("lenses")), filters.lenses)),
-            countries=_by_count(
-                _kept(self._countries.counts(others("countries")), filters.countries)
-            ),
-            people=_by_count(_kept(self._named.counts(others("")), filters.people)),
-            towns=_by_count(_kept(self._towns.counts(others("towns")), filters.towns)),
-            town_names=self._town_names,
-            tags=self._spelt(self._tags.counts(others("tags")), filters.tags),
-            has_place=_by_count(
-                _kept(self._places.counts(others("has_place")), _chosen(filters.has_place))
-            ),
-            has_people=_by_count(
-                _kept(self._people.counts(others("has_people")), _chosen(filters.has_people))
-            ),
-            taken=(days.min().astype(date), days.max().astype(date)) if len(days) else None,
-        )
-
-    def _masks(self, filters: Filters) -> dict[str, Mask]:
-        """The rows that pass each filter on photos that is given."""
-        masks = {}
-        for name, values, wanted in (
-            ("cameras", self._cameras, filters.cameras),
-            ("lenses", self._lenses, filters.lenses),
-            ("countries", self._countries, filters.countries),
-            ("towns", self._towns, filters.towns),
-            ("tags", self._tags, [plain_tag(tag) for tag in filters.tags]),
-            ("has_place", self._places, _chosen(filters.has_place)),
-            ("has_people", self._people, _chosen(filters.has_people)),
-        ):
-            if wanted:
-                masks[name] = values.mask(wanted, self._count)
-        for person in filters.people:
-            masks[f"people {person}"] = self._named.mask([person], self._count)
+        masks = []
+        for name, values in self._of_photos.items():
+            wanted = [_plain(name, value) for value in chosen(filters, name)]
+            # all of the people, one of the others
+            sets = [[value] for value in wanted] if name == "people" else [wanted]
+            masks += [values.mask(each, self._count) for each in sets if each]
         # a photo without a day (NaT) is on neither side of any
         if filters.taken_from is not None:
-            masks["taken_from"] = self._days >= np.datetime64(filters.taken_from, "D")
+            masks.append(self._days >= np.datetime64(filters.taken_from, "D"))
         if filters.taken_to is not None:
-            masks["taken_to"] = self._days <= np.datetime64(filters.taken_to, "D")
-        return masks
+            masks.append(self._days <= np.datetime64(filters.taken_to, "D"))
+        return intersection(masks)
 
-    def _in_albums(self, filters: Filters, parsed: ParsedQuery) -> Mask | None:
-        fitting = [one["album_id"] for one in self._albums if fits(one, filters, parsed.only)]
-        if len(fitting) == len(self._albums):
-            return None
-        return self._members.mask(fitting, self._count)
+    def has(self, name: FacetName, value: Any) -> bool:
+        """Whether a photo of the library has this value."""
+        return _plain(name, value) in self._known[name]
+
+    @cached_property
+    def _known(self) -> dict[FacetName, Collection[Any]]:
+        of_albums: dict[FacetName, Collection[Any]] = {
+            name: {album[column] for album in self._albums} - {None}
+            for name, column in _OF_ALBUMS.items()
+        }
+        return of_albums | {name: set(values.names) for name, values in self._of_photos.items()}
+
+    def names(self) -> list[FacetName]:
+        """The facets of which photos of the library have values."""
+        return [name for name, values in self._known.items() if values]
+
+    def counts(
+        self, name: FacetName, filters: Filters, only: Fields, mask: Mask | None
+    ) -> dict[Any, int]:
+        """The number of photos in a mask by their values of a facet.
+
+        A value without any is left out unless it is chosen. ``mask`` has shape (photos,), None
+        being all. Of albums those count that pass ``only`` and the filters on albums but this one.
+        """
+        if name in _OF_ALBUMS:
+            found = self._count_albums(name, filters, only, mask)
+        else:
+            found = self._of_photos[name].counts(mask)
+        if name == "tags":
+            spelt = {plain_tag(tag): tag for tag in filters.tags}
+            found = {spelt.get(tag) or self._spellings[tag]: n for tag, n in found.items()}
+        return dict.fromkeys(chosen(filters, name), 0) | found
+
+    def listed(
+        self,
+        name: FacetName,
+        counts: Mapping[Any, int],
+        filters: Filters,
+        *,
+        language: str,
+        typed: str,
+        most: int,
+    ) -> Facet:
+        """Values for people to choose from, of which the label has what was typed in any case."""
+        first, wanted = set(chosen(filters, name)), folded(typed)
+        values = [
+            FacetValue(value, label, count)
+            for value, count in counts.items()
+            if wanted in folded(label := self.label(name, value, language))
+        ]
+        by_value = name == "years"
+        values.sort(
+            key=lambda each: (
+                each.value not in first,
+                -each.value if by_value else -each.photos,
+                each.label,
+            )
+        )
+        return Facet(values[:most], len(values))
+
+    def label(self, name: FacetName, value: Any, language: str) -> str:
+        """What a value is called in a language; albums of one title are told apart by their id."""
+        if name == "countries":
+            return country_name(value, language)
+        names = {"album_ids": self._titles, "towns": self._town_names.get(language, {})}
+        return names.get(name, {}).get(value, str(value))
 
     def _count_albums(
-        self, name: str, filters: Filters, parsed: ParsedQuery, mask: Mask | None
+        self, name: FacetName, filters: Filters, only: Fields, mask: Mask | None
     ) -> dict[Any, int]:
         """Count by a column of the albums that pass the filters on albums other than ``name``."""
         values = {
             album["album_id"]: album[_OF_ALBUMS[name]]
             for album in self._albums
-            if fits(album, filters, parsed.only, but=name)
+            if fits(album, filters, only, but=name)
         }
         known = dict.fromkeys(value for value in values.values() if value is not None)
         names = {value: code for code, value in enumerate(known)}
@@ -269,12 +281,17 @@ class FacetIndex:
             rows, codes = rows[mask[rows]], codes[mask[rows]]
         return _Values.of(rows, codes, list(names)).counts(None)
 
-    def _spelt(self, counts: Mapping[str, int], chosen: Sequence[str]) -> dict[str, int]:
-        """The most frequent tags and those chosen, as they are shown."""
-        most = sorted(counts, key=lambda tag: (-counts[tag], tag))[:MOST_TAGS]
-        plain = {tag: plain_tag(tag) for tag in chosen}
-        shown = {self._spellings[tag]: counts[tag] for tag in most if tag not in plain.values()}
-        return _by_count(shown | {tag: counts.get(plain[tag], 0) for tag in chosen})
+
+def chosen(filters: Filters, name: FacetName) -> Sequence[Any]:
+    """The values that a filter lets through; none if it lets all through."""
+    value = getattr(filters, name)
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, bool) else tuple(value)
+
+
+def _plain(name: FacetName, value: Any) -> Any:
+    return plain_tag(value) if name == "tags" else value
 
 
 def _town_names(snapshot: Snapshot) -> dict[str, dict[str, str]]:
@@ -306,15 +323,3 @@ def _titles(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         else f"{album['title']} ({album['album_id']})"
         for album in albums
     }
-
-
-def _chosen(value: bool | None) -> Sequence[bool]:
-    return () if value is None else (value,)
-
-
-def _kept(counts: Mapping[Any, int], chosen: Iterable[Any]) -> dict[Any, int]:
-    return dict.fromkeys(chosen, 0) | dict(counts)
-
-
-def _by_count(counts: Mapping[Any, int]) -> dict[Any, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

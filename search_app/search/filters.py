@@ -94,6 +94,13 @@ def intersection(masks: Iterable[Mask | None]) -> Mask | None:
     return np.logical_and.reduce(given) if given else None
 
 
+def mask_of(rows: NDArray[Any], count: int) -> Mask:
+    """These of so many rows, shape (count,)."""
+    mask = np.zeros(count, bool)
+    mask[rows] = True
+    return mask
+
+
 def allowed_albums(snapshot: Snapshot, filters: Filters, only: Fields) -> list[str] | None:
     """The ids of the albums that photos may be in; None if any will do."""
     chosen = (filters.events, filters.years, filters.album_ids)
@@ -160,9 +167,7 @@ def allowed_rows(
         """,
         [value for _, values in (*kept, *left_out) for value in values],
     )
-    allowed = np.zeros(snapshot.manifest["tables"]["images"], bool)
-    allowed[rows.fetchnumpy()["row"]] = True
-    return allowed
+    return mask_of(rows.fetchnumpy()["row"], snapshot.manifest["tables"]["images"])
 
 
 def in_rows(rows: NDArray[np.int64]) -> str:
@@ -188,13 +193,13 @@ def albums_of(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 def _is_album(album: dict[str, Any], fields: Fields) -> bool:
     return any(
-        wanted == album["album_id"] or _folded(wanted) in _folded(album["title"])
+        wanted == album["album_id"] or folded(wanted) in folded(album["title"])
         for wanted in fields.albums
     )
 
 
 def _is_event(album: dict[str, Any], fields: Fields) -> bool:
-    return any(_folded(wanted) in _folded(album["event_name"]) for wanted in fields.events)
+    return any(folded(wanted) in folded(album["event_name"]) for wanted in fields.events)
 
 
 def _is_year(album: dict[str, Any], fields: Fields) -> bool:
@@ -205,7 +210,8 @@ def _is_year(album: dict[str, Any], fields: Fields) -> bool:
     )
 
 
-def _folded(text: str | None) -> str:
+def folded(text: str | None) -> str:
+    """A text without case and width, by which names are compared."""
     return unicodedata.normalize("NFKC", text or "").casefold()
 
 
@@ -301,7 +307,6 @@ def rows_with_face(snapshot: Snapshot, face: Sequence[float]) -> Mask:
 
     ``face`` is the vector of a face that need not be of the library, shape (128,).
     """
-    allowed = np.zeros(snapshot.manifest["tables"]["images"], bool)
     found = snapshot.cursor().execute(
         f"""
         SELECT DISTINCT images.rowid AS row FROM faces JOIN images USING (image_id)
@@ -309,8 +314,7 @@ def rows_with_face(snapshot: Snapshot, face: Sequence[float]) -> Mask:
         """,
         [list(face)],
     )
-    allowed[found.fetchnumpy()["row"]] = True
-    return allowed
+    return mask_of(found.fetchnumpy()["row"], snapshot.manifest["tables"]["images"])
 
 
 def _counts_people(first: int | None, last: int | None) -> Condition:

@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from pipeline.errors import AlbumscopeError
+from pipeline.models.encoders import Vectors
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import in_albums, in_rows
 
@@ -32,6 +33,17 @@ def recorded_path(snapshot: Snapshot, image_id: int) -> bytes:
         raise _unknown(image_id)
     path: bytes = found[0]
     return path
+
+
+def vector(snapshot: Snapshot, image_id: int) -> Vectors:
+    """The stored vector of a photo, shape (dimension,). Raises AlbumscopeError if it has none."""
+    row = rows_of(snapshot, [image_id]).get(image_id)
+    if row is None or not snapshot.images.present[row]:
+        raise AlbumscopeError(
+            f"Photo {image_id} is not in the library or has no vector: `albumscope status` says why"
+        )
+    stored: Vectors = snapshot.images.vectors(np.array([row]))[0]
+    return stored
 
 
 def details(snapshot: Snapshot, image_id: int) -> Columns:

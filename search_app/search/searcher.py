@@ -1,9 +1,11 @@
 """Searching one snapshot: what the page and the command line ask."""
 
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +21,15 @@ from pipeline.snapshot.who_is_who import KnownFace, Person
 from pipeline.storage.opening import open_storage
 from search_app.search import evidence, hits, people, photos, ranking, sorting
 from search_app.search.evidence import Evidence
-from search_app.search.facets import FacetIndex, Facets
+from search_app.search.facets import FacetIndex, FacetName
 from search_app.search.filters import (
     Filters,
+    Mask,
     Scope,
     allowed_albums,
     allowed_rows,
     intersection,
+    mask_of,
     rows_with_face,
 )
 from search_app.search.hits import Found, Hit, Results
@@ -53,6 +57,7 @@ _STILL_LIKELY = 0.1  # of the least probability; what has less is not worth a lo
 _DEPTH = 200  # how far down each part of a hybrid search looks, at the least
 MOST_COMPARED = 1000
 """How many of the best are put into another order, and found without a limit."""
+_REMEMBERED = 32  # searches whose photos were counted, for facets that are filtered themselves
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ class Searcher:
         self._name_index: Names | None = None
         self._everybody: tuple[list[str], Sequence[Person]] | None = None
         self._ratios: NDArray[np.float32] | None = None
+        # of itself it holds no more than this: a circle would outlive its snapshot
+        self._remembered = lru_cache(_REMEMBERED)(partial(Searcher._found, weakref.proxy(self)))
 
     def close(self) -> None:
         """Close the snapshot: nothing may be asked any more."""
@@ -113,9 +120,11 @@ class Searcher:
         the text is left out.
         """
         parsed = self.understand(query.text, query.off)
-        has_picture = bool(query.images or parsed.photos or query.image_id is not None)
+        if query.image_id is not None:
+            parsed = replace(parsed, photos=(*parsed.photos, PhotoRef(query.image_id, 1.0)))
+        has_picture = bool(query.images or parsed.photos)
         mode = _checked_mode(query, parsed, has_picture)
-        scope = self._scope(query.filters, parsed, _searched_with(query, parsed))
+        scope = self._scope(query.filters, parsed, [photo.image_id for photo in parsed.photos])
         if query.face is not None:
             with_face = rows_with_face(self.snapshot, query.face)
             scope = Scope(scope.albums, intersection([scope.rows, with_face]))
@@ -185,20 +194,43 @@ class Searcher:
             self.snapshot, Ranking.unscored(rows), scope, album_order=sorting.album_order(sort)
         )
 
-    def facets(self, filters: Filters, text: str = "", off: Sequence[str] = ()) -> Facets:
-        """Count what the filters and the fields of a query leave, for each value of a filter.
+    @property
+    def facets(self) -> FacetIndex:
+        """What the photos can be filtered by."""
+        with self._indexing:
+            if self._facet_index is None:
+                self._facet_index = FacetIndex(self.snapshot)
+            return self._facet_index
 
-        The filters' values have to be tuples, by which the last counts are remembered.
+    def counts(
+        self, name: FacetName, query: Query | None = None, rows: NDArray[np.int64] | None = None
+    ) -> dict[Any, int]:
+        """How many photos that a query finds have each value of a facet.
+
+        The facet's own filter does not count: another value is for other photos. All people that
+        are chosen have to be on a photo, so others are counted on the photos of these. ``rows`` of
+        ``images`` are those that the query finds, if it was asked before.
         """
-        parsed = self.understand(text, off)
-        fields = ParsedQuery(
-            phrases=parsed.phrases,
-            without=parsed.without,
-            only=parsed.only,
-            never=parsed.never,
-            readings=parsed.readings,
-        )
-        return self._facets().count(filters, fields)
+        query = query or Query()
+        parsed = self.understand(query.text, query.off)
+        own: dict[str, Any] = {} if name == "people" else {name: getattr(Filters(), name)}
+        filters = replace(query.filters, **own)
+        if rows is not None and filters == query.filters:
+            mask = mask_of(rows, self._count)
+        else:
+            asked = replace(query, filters=filters, k=None, sort="relevance", fold=False)
+            marked = self.marks.now(filters.user).version(filters, parsed)
+            # Pictures cannot be told apart without a look at them.
+            find = self._found if query.images else self._remembered
+            mask = find(asked, parsed, marked)
+        return self.facets.counts(name, query.filters, parsed.only, mask)
+
+    def _found(self, query: Query, parsed: ParsedQuery, marked: str) -> Mask:
+        """Which rows of ``images`` a query finds, shape (photos,), now that this is ``marked``."""
+        if parsed.is_empty and not (query.images or query.image_id or query.face):
+            allowed = self._scope(query.filters, parsed).rows
+            return np.ones(self._count, bool) if allowed is None else allowed
+        return mask_of(self.find(query).matches.rows, self._count)
 
     def suggest(self, typed: str, language: str, most: int = 8) -> list[Suggestion]:
         """Names of the library that begin like the last words of a text, for people to choose."""
@@ -323,12 +355,6 @@ class Searcher:
                 self._name_index = Names(self.snapshot)
             return self._name_index
 
-    def _facets(self) -> FacetIndex:
-        with self._indexing:
-            if self._facet_index is None:
-                self._facet_index = FacetIndex(self.snapshot)
-            return self._facet_index
-
     def _scope(self, filters: Filters, parsed: ParsedQuery, but: Sequence[int] = ()) -> Scope:
         """What passes the filters and the query, without the photos of the ids in ``but``."""
         albums = allowed_albums(self.snapshot, filters, parsed.only)
@@ -338,7 +364,7 @@ class Searcher:
             marks.allowed({*filters.marked, *parsed.only.marked}, parsed.never.marked),
         ]
         if replace(filters, events=(), years=(), album_ids=(), marked=(), user="") != Filters():
-            masks.append(self._facets().allowed(filters))
+            masks.append(self.facets.allowed(filters))
         if but:
             others = np.ones(self._count, bool)
             others[list(photos.rows_of(self.snapshot, but).values())] = False
@@ -366,36 +392,20 @@ class Searcher:
             if query.images:
                 pictures = self._spaces.visual.encoder.encode_images(query.images)
                 terms += [Term(1.0, None, picture, None) for picture in pictures]
-            library_photos = list(parsed.photos)
-            if query.image_id is not None:
-                library_photos.append(PhotoRef(query.image_id, 1.0))
             terms += [
-                Term(photo.weight, None, self._vector_of(photo), None) for photo in library_photos
+                Term(photo.weight, None, self._vector_of(photo), None) for photo in parsed.photos
             ]
         return terms
 
     def _vector_of(self, photo: PhotoRef) -> Vectors:
         """The stored vector of a photo; that of a part of it is made now."""
-        if photo.part is not None:
-            from search_app.search.parts import cut_out
+        if photo.part is None:
+            return photos.vector(self.snapshot, photo.image_id)
+        from search_app.search.parts import cut_out
 
-            picture = cut_out(self.file(self.photo(photo.image_id)), photo.part)
-            made: Vectors = self._spaces.visual.encoder.encode_images([picture])[0]
-            return made
-        row = photos.rows_of(self.snapshot, [photo.image_id]).get(photo.image_id)
-        if row is None or not self.snapshot.images.present[row]:
-            raise AlbumscopeError(
-                f"Photo {photo.image_id} is not in the library or has no vector:"
-                " `albumscope status` says why"
-            )
-        stored: Vectors = self.snapshot.images.vectors(np.array([row]))[0]
-        return stored
-
-
-def _searched_with(query: Query, parsed: ParsedQuery) -> list[int]:
-    """The ids of the photos of the library that are searched with."""
-    ids = [photo.image_id for photo in parsed.photos]
-    return ids if query.image_id is None else [*ids, query.image_id]
+        picture = cut_out(self.file(self.photo(photo.image_id)), photo.part)
+        made: Vectors = self._spaces.visual.encoder.encode_images([picture])[0]
+        return made
 
 
 def _checked_mode(query: Query, parsed: ParsedQuery, has_picture: bool) -> Mode:

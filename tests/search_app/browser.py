@@ -1,6 +1,7 @@
 """Driving the pages in a real browser, as a person does."""
 
 import os
+import re
 import resource
 import shutil
 import socket
@@ -212,20 +213,52 @@ def draw(page: Page, dialog: Locator, left: float, top: float, right: float, bot
     page.mouse.up()
 
 
+def facet(page: Page, name: str) -> Locator:
+    """What opens the values that photos can be filtered by; it has how many are chosen, too."""
+    return page.locator(".facet > button").filter(has_text=re.compile(rf"^{name}\d*$"))
+
+
+def values(page: Page) -> Locator:
+    """The values of the facet that is open, each with its count."""
+    return page.locator(".facet .values label")
+
+
+def filter_by(page: Page, name: str, value: str) -> None:
+    """Choose a value of a facet, or choose it no more."""
+    settled(page)
+    facet(page, name).click()
+    page.get_by_role("checkbox", name=re.compile(rf"^{re.escape(value)} [\d,]+$")).click()
+    page.keyboard.press("Escape")
+
+
+@contextmanager
+def options(page: Page) -> Iterator[Locator]:
+    """What is set seldom, as long as it is open."""
+    settled(page)
+    page.get_by_role("button", name="Options").click()
+    popover = page.get_by_test_id("stPopoverBody")
+    expect(popover).to_be_visible()
+    yield popover
+    settled(page)
+    page.keyboard.press("Escape")
+    expect(popover).to_be_hidden()
+
+
 def choose_mode(page: Page, mode: str) -> None:
-    choose(page, "Search mode", mode)
+    with options(page):
+        choose(page, "Search mode", mode)
 
 
 def slider(page: Page) -> Locator:
-    """How probable a match has to be in order to be shown."""
+    """How probable a match has to be in order to be shown; it is one of the options."""
     return page.get_by_role("slider", name="Minimum probability")
 
 
 def show_all(page: Page) -> None:
     """Show what hardly matches, too."""
-    settled(page)
-    slider(page).press("Home")
-    expect(slider(page)).to_have_attribute("aria-valuetext", "0%")
+    with options(page):
+        slider(page).press("Home")
+        expect(slider(page)).to_have_attribute("aria-valuetext", "0%")
 
 
 def photo_id(data_dir: Path, title: str) -> int:

@@ -1,4 +1,5 @@
-"""What Streamlit has nothing for: keys, the back button, a wall of photos, a memory, suggestions.
+"""What Streamlit has nothing for: keys, the back button, a wall of photos, facets, a memory,
+suggestions.
 
 Each is a script beside this file, which runs in the page itself and hears of the user's doings.
 """
@@ -43,6 +44,7 @@ _wall = st.components.v2.component(
     js=_source("wall/load.js").replace("VERSION", _version()),
     isolate_styles=False,
 )
+_remember = st.components.v2.component("albumscope_remember", js=_source("remember.js"))
 _memory = st.components.v2.component(
     "albumscope_memory", css=_source("memory.css"), js=_source("memory.js")
 )
@@ -52,6 +54,10 @@ _suggestions = st.components.v2.component(
     css=_source("suggestions.css"),
     js=_source("suggestions.js"),
     isolate_styles=False,
+)
+# It lies in the page itself, too: what the page lays over it is seen from there.
+_facets = st.components.v2.component(
+    "albumscope_facets", css=_source("facets.css"), js=_source("facets.js"), isolate_styles=False
 )
 
 
@@ -79,13 +85,17 @@ def wall(data: Mapping[str, Any], act: Mapping[str, Callable[[], None]]) -> None
     _wall(key="wall", data=dict(data), **callbacks)
 
 
-def memory(data: Mapping[str, Any], on_go: Callable[[], None]) -> None:
+def remember(query: str, label: str) -> None:
+    """Put a search, the query of its address, among the last ones of this browser."""
+    _remember(key="remember", data={"query": query, "label": label})
+
+
+def memory(labels: Mapping[str, str], on_go: Callable[[], None]) -> None:
     """The searches of this browser, which alone keeps them: the last ones and the saved ones.
 
-    ``data`` has the present search as ``query`` and ``label``, and ``labels``. The query of the
-    one that was chosen is in ``st.session_state.memory.go``.
+    The query of the one that was chosen is in ``st.session_state.memory.go``.
     """
-    _memory(key="memory", data=dict(data), on_go_change=on_go)
+    _memory(key="memory", data={"labels": dict(labels)}, on_go_change=on_go)
 
 
 def suggestions(data: Mapping[str, Any], on_chosen: Callable[[], None]) -> None:
@@ -97,3 +107,17 @@ def suggestions(data: Mapping[str, Any], on_chosen: Callable[[], None]) -> None:
     before what was typed of it.
     """
     _suggestions(key="suggestions", data=dict(data), on_chosen_change=on_chosen)
+
+
+def facets(data: Mapping[str, Any], on_said: Callable[[], None]) -> None:
+    """What photos can be filtered by, each with a list of values to open, and what they are.
+
+    ``data`` has the filters as a ``query`` of the page's address, the ``facets`` with the groups of
+    their values, ``names`` of chosen values by filter, the ``readings`` of the words typed, the
+    ``address`` of the values with their counts, by the token of the ``results``, that of
+    ``examples`` if they are to be shown, the ``language`` and ``locale``, and ``labels`` and
+    ``words`` for people. What was chosen is in
+    ``st.session_state.facets.said`` as {"query", "number"}, with the "text" of an example; the
+    ``number`` of the last one is ``answered`` in the data.
+    """
+    _facets(key="facets", data=dict(data), on_said_change=on_said)

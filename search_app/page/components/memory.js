@@ -1,6 +1,7 @@
-// The last searches and the saved ones. They are kept in this browser and nowhere else.
+// The last searches, as remember.js puts them down, and the saved ones. They are kept in this browser
+// and nowhere else.
 
-const LAST = 'albumscope.last', SAVED = 'albumscope.saved', MOST = 10;
+const LAST = 'albumscope.last', SAVED = 'albumscope.saved';
 
 function read(name) {
   try {
@@ -11,9 +12,9 @@ function read(name) {
   }
 }
 
-function write(name, searches) {
+function save(searches) {
   try {
-    localStorage.setItem(name, JSON.stringify(searches));
+    localStorage.setItem(SAVED, JSON.stringify(searches));
   } catch {
     // a browser that keeps nothing: then there is nothing to remember
   }
@@ -60,8 +61,7 @@ export default function({parentElement, data, setTriggerValue}) {
     root.className = 'memory';
     parentElement.append(root);
   }
-  const {query, label, labels} = data;
-  if (query) write(LAST, [{query, label}, ...without(read(LAST), {query})].slice(0, MOST));
+  const {labels} = data;
 
   function draw() {
     const saved = read(SAVED);
@@ -69,7 +69,7 @@ export default function({parentElement, data, setTriggerValue}) {
     const go = search =>
       button(search.label, null, 'go', () => setTriggerValue('go', search.query));
     const keep = (search, searches) => () => {
-      write(SAVED, searches);
+      save(searches);
       draw();
     };
     root.replaceChildren(

@@ -1,157 +1,173 @@
-"""The sidebar of the Search page: which photos may be found, and how words are compared."""
+"""The row beneath the search box: what photos can be filtered by, and what they are filtered by."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import streamlit as st
 
-from search_app.page import address
-from search_app.page.language import country, language, number, t
-from search_app.search.facets import Facets
+from search_app.page import address, addresses, components
+from search_app.page.language import language, locale, t
+from search_app.page.session import errors_shown
+from search_app.page.views import readings
+from search_app.page.wall import Held
+from search_app.search.facets import FacetName
 from search_app.search.filters import Filters
-from search_app.search.ranking import MODES, Mode
+from search_app.search.parsed import Reading
 from search_app.search.searcher import Searcher
 
-Value = TypeVar("Value", int, str)
+_PANELS = (
+    *(("event",), ("year",), ("album",), ("person", "people"), ("country", "town", "place")),
+    *(("camera",), ("lens",), ("tag",)),
+)
+"""What opens together, by the names of parameters of the address."""
+_DAYS = ("from", "to")
 
 
-def show(searcher: Searcher) -> None:
-    """Draw the filters, with the number of photos beside each value; the state holds the choice.
+def show(searcher: Searcher, understood: Sequence[Reading], held: Held | None) -> None:
+    """Draw the facets, whose numbers count the photos found, and chips for what is chosen.
 
-    They may be drawn after the photos that they let through: those are waited for.
+    What was ``understood`` of the words are chips, too. Nothing is ``held`` if the search failed.
     """
-    facets = searcher.facets(address.filters(), st.session_state.q, tuple(st.session_state.off))
-    with st.sidebar:
-        st.subheader(t("Only photos"), anchor=False)
-        _values(t("Event"), "event", facets.events)
-        _values(t("Year"), "year", facets.years)
-        _values(t("Album"), "album", facets.albums, facets.album_titles)
-        _values(t("Camera"), "camera", facets.cameras)
-        _values(t("Lens"), "lens", facets.lenses)
-        _values(t("Country"), "country", facets.countries, country_names(facets.countries))
-        _values(t("Town"), "town", facets.towns, town_names(facets))
-        _values(t("Person"), "person", facets.people)
-        _values(t("Tag"), "tag", facets.tags)
-        _days(facets.taken)
-        _yes_or_no(t("Place known"), "place", facets.has_place)
-        _yes_or_no(t("People in it"), "people", facets.has_people)
-        if address.filters() != Filters():
-            st.button(
-                t("Clear all filters"),
-                icon=":material/filter_alt_off:",
-                on_click=address.clear,
-                args=address.FILTERS,
-                width="stretch",
-            )
-        _how_to_search()
+    state, filters = st.session_state, address.filters()
+    state.off = [key for key in state.off if key in {reading.key for reading in understood}]
+    is_start = held is not None and not held.is_search and filters == Filters()
+    with st.container(key="filters"):
+        components.facets(
+            {
+                "query": address.query(*address.FILTERS, "off"),
+                "answered": state.get("answered", 0),
+                "results": held and held.token,
+                "address": addresses.for_script("/facets.json"),
+                "examples": addresses.for_script("/examples.json") if is_start else None,
+                "language": language(),
+                "locale": locale(),
+                "facets": _panels(searcher, filters),
+                "names": _names_of_chosen(searcher),
+                "readings": readings.described(understood),
+                "words": {"any": t("Any"), "yes": t("Yes"), "no": t("No")},
+                "labels": {
+                    "filters": t("Filters"),
+                    "chosen": t("Chosen filters"),
+                    "clear": t("Clear all"),
+                    "done": t("Show photos"),
+                    "remove": t("remove"),
+                    "search": t("Search"),
+                    "examples": t("Try:"),
+                    "loading": t("Counting…"),
+                    "nothing": t("Nothing fits."),
+                    "more": t(
+                        "{count} of {total} are shown. Type to find others.",
+                        count="{count}",
+                        total="{total}",
+                    ),
+                    "failed": t("This could not be loaded. Open it again."),
+                },
+            },
+            _take,
+        )
 
 
 def forget_what_is_gone(searcher: Searcher) -> None:
     """What the library has no more, or another address invented, is no filter."""
-    known, state = searcher.facets(Filters()), st.session_state
-    kept: dict[str, Container[Any]] = {
-        "event": known.events,
-        "year": known.years,
-        "album": known.albums,
-        "camera": known.cameras,
-        "lens": known.lenses,
-        "country": known.countries,
-        "town": known.towns,
-        "person": known.people,
-    }
-    for name, values in kept.items():
-        if not all(value in values for value in state[name]):
-            state[name] = [value for value in state[name] if value in values]
+    state = st.session_state
+    for key in dict.fromkeys(key for panel in _PANELS for key in panel):
+        if isinstance(state[key], list):
+            field = _field(key)
+            state[key] = [value for value in state[key] if searcher.facets.has(field, value)]
 
 
-def country_names(codes: Iterable[str]) -> dict[str, str]:
-    """The names of countries in the page's language, by their codes."""
-    return {code: country(code) for code in codes}
-
-
-def town_names(facets: Facets) -> dict[str, str]:
-    """The names of towns in the page's language, as far as they have one, by the English ones."""
-    return dict(zip(facets.towns, facets.towns, strict=True)) | dict(
-        facets.town_names.get(language(), {})
-    )
-
-
-def _values(
-    label: str,
-    key: str,
-    counts: Mapping[Value, int],
-    names: Mapping[Value, str] | None = None,
-) -> None:
-    if not counts:
-        return
-
-    def name(value: Value) -> object:
-        return names[value] if names else value
-
-    st.multiselect(
-        label,
-        list(counts),
-        st.session_state[key],
-        key=key,
-        placeholder=t("Any"),
-        format_func=lambda value: f"{name(value)} ({number(counts.get(value, 0))})",
-    )
-
-
-def _days(taken: tuple[date, date] | None) -> None:
-    if taken is None:
-        return
-    first, last = taken
-    for label, key in ((t("Taken from"), "from"), (t("Taken until"), "to")):
-        day = st.session_state[key]
-        earliest, latest = min(first, day or first), max(last, day or last)
-        st.date_input(
-            label, day, min_value=earliest, max_value=latest, key=key, format="YYYY-MM-DD"
-        )
-
-
-def _yes_or_no(label: str, key: str, counts: Mapping[bool, int]) -> None:
-    if not counts.get(True) and st.session_state[key] is None:
-        return
-    words = {True: t("Yes"), False: t("No")}
-    st.segmented_control(
-        label,
-        [True, False],
-        default=st.session_state[key],
-        key=key,
-        format_func=lambda value: f"{words[value]} ({number(counts.get(value, 0))})",
-    )
-
-
-def mode_names() -> dict[Mode, str]:
-    """What each mode is called."""
+def names() -> dict[str, str]:
+    """What each filter is called, by the parameter of the address."""
     return {
-        "hybrid": t("Hybrid – all three together"),
-        "visual": t("Visual – what the photo shows"),
-        "caption": t("Caption – what its caption means"),
-        "text": t("Text – the very words"),
+        "event": t("Event"),
+        "year": t("Year"),
+        "album": t("Album"),
+        "person": t("Person"),
+        "people": t("People in it"),
+        "country": t("Country"),
+        "town": t("Town"),
+        "place": t("Place known"),
+        "camera": t("Camera"),
+        "lens": t("Lens"),
+        "tag": t("Tag"),
+        "from": t("Taken from"),
+        "to": t("Taken until"),
     }
 
 
-def _how_to_search() -> None:
-    st.selectbox(
-        t("Search mode"),
-        list(MODES),
-        MODES.index(st.session_state.mode),
-        key="mode",
-        format_func=mode_names().__getitem__,
-        help=t("How words are searched for. A picture is always compared by what it shows."),
-    )
-    st.slider(
-        t("Minimum probability"),
-        0,
-        100,
-        st.session_state.least,
-        key="least",
-        format="%d%%",
-        help=t(
-            "Photos that match the words with less are not shown. At 0 all are, as they are in a"
-            " search by picture."
-        ),
-    )
+def chosen_in_words(searcher: Searcher) -> list[str]:
+    """The values that are chosen, as they are called."""
+    state, called, said = st.session_state, names(), []
+    for key in (key for panel in _PANELS for key in panel):
+        if isinstance(state[key], list):
+            said += [searcher.facets.label(_field(key), each, language()) for each in state[key]]
+        elif state[key] is not None:
+            said.append(f"{called[key]}: {t('Yes') if state[key] else t('No')}")
+    if state["from"] or state.to:
+        said.append(f"{state['from'] or '…'} – {state.to or '…'}")
+    return said
+
+
+def _panels(searcher: Searcher, filters: Filters) -> list[dict[str, Any]]:
+    """What has values in this library, or is chosen: its label, and the groups of its values."""
+    called = names()
+    known = {*searcher.facets.names()} | {
+        address.FILTERS[key] for key in address.FILTERS if address.query(key)
+    }
+    of_several = {"person": t("People"), "country": t("Place"), "town": t("Place")}
+    titles = of_several | {"people": t("People"), "place": t("Place")}
+    panels: list[dict[str, Any]] = []
+    for keys in _PANELS:
+        groups = [
+            {
+                "key": key,
+                "facet": address.FILTERS[key],
+                "label": called[key],
+                "kind": "choice" if key in {"place", "people"} else "values",
+            }
+            for key in keys
+            if address.FILTERS[key] in known
+        ]
+        if groups:
+            first = str(groups[0]["key"])
+            panels.append({"label": titles.get(first, called[first]), "groups": groups})
+    if days := searcher.facets.taken:
+        panels.append({"label": t("Date"), "groups": _days(), "days": _bounds(*days, filters)})
+    return panels
+
+
+def _days() -> list[dict[str, str]]:
+    return [{"key": key, "label": names()[key], "kind": "day"} for key in _DAYS]
+
+
+def _bounds(first: date, last: date, filters: Filters) -> list[str]:
+    """The first and the last day that can be chosen; what is chosen is among them."""
+    days = [day for day in (filters.taken_from, filters.taken_to) if day is not None]
+    return [min([first, *days]).isoformat(), max([last, *days]).isoformat()]
+
+
+def _names_of_chosen(searcher: Searcher) -> dict[str, dict[str, str]]:
+    state = st.session_state
+    return {
+        key: {
+            str(value): searcher.facets.label(_field(key), value, language())
+            for value in state[key]
+        }
+        for key in address.FILTERS
+        if isinstance(state[key], list)
+    }
+
+
+def _field(key: str) -> FacetName:
+    return cast(FacetName, address.FILTERS[key])
+
+
+@errors_shown()
+def _take() -> None:
+    state = st.session_state
+    said = state.facets.said
+    address.go(said["query"], *address.FILTERS, "off")
+    state.answered = said["number"]
+    if text := said.get("text"):
+        state.q = text

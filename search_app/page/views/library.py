@@ -21,7 +21,6 @@ from search_app.page.session import current_snapshot, errors_shown, may_change
 from search_app.page.views import library_charts, library_tables
 from search_app.page.views.library_tables import megabytes, percentage, table
 from search_app.page.wording import literal, title_of, with_code
-from search_app.search.filters import Filters
 from search_app.search.provenance import run_url
 from search_app.search.searcher import Searcher
 
@@ -51,7 +50,7 @@ def _library_page(searcher: Searcher, settings: Settings) -> None:
     with left, errors_shown():
         library_charts.photos_by_year(_years(snapshot.name, snapshot))
     with right, errors_shown():
-        cameras = searcher.facets(Filters()).cameras
+        cameras = searcher.counts("cameras")
         library_charts.photos_by_camera(cameras, snapshot.manifest["tables"]["images"])
     if albums:
         with errors_shown():

@@ -78,7 +78,7 @@ def photos_by_year(years: Mapping[int | None, int]) -> None:
 def photos_by_camera(counts: Mapping[str, int], photos: int) -> None:
     """Plot how many photos are by each camera, the most first; ``photos`` is how many there are."""
     st.subheader(t("Photos by camera"), anchor=False)
-    cameras = list(counts.items())
+    cameras = sorted(counts.items(), key=lambda camera: (-camera[1], camera[0]))
     if cameras:
         top = cameras[:_CAMERAS]
         rows = [

@@ -61,7 +61,7 @@ def view_names() -> dict[str, str]:
 def _go() -> None:
     """Search for what is like a fact of a photo."""
     by_picture.clear()
-    address.go(st.session_state.wall.go, keeping=("lang",))
+    address.go(st.session_state.wall.go, *address.SEARCH)
 
 
 @errors_shown()

@@ -1,44 +1,32 @@
 """What was understood of the words that were typed, each with a way to have it be words again."""
 
 from collections.abc import Sequence
-
-import streamlit as st
+from typing import Any
 
 from search_app.page.language import t
-from search_app.page.wording import literal
 from search_app.search.parsed import Kind, Reading
 
 
-def show(readings: Sequence[Reading]) -> None:
-    """Draw a button for each reading, to turn it off or on; the state has those that are off."""
-    keys = {reading.key for reading in readings}
-    st.session_state.off = [key for key in st.session_state.off if key in keys]
-    if not readings:
-        return
-    with st.container(horizontal=True, gap="xsmall", key="readings"):
-        for place, reading in enumerate(readings):
-            st.button(
-                literal(_label(reading)),
-                key=f"reading-{place}",
-                icon=":material/close:" if reading.is_on else ":material/undo:",
-                help=_help(reading),
-                on_click=_switch,
-                args=(reading.key,),
-            )
-
-
-def _switch(key: str) -> None:
-    off = st.session_state.off
-    st.session_state.off = [each for each in off if each != key] if key in off else [*off, key]
+def described(readings: Sequence[Reading]) -> list[dict[str, Any]]:
+    """What each reading is called, for the script that draws it, and what a click on it does."""
+    return [
+        {
+            "key": reading.key,
+            "isOn": reading.is_on,
+            "kind": kind_names()[reading.kind] if reading.is_on else "",
+            "label": _label(reading),
+            "help": _help(reading),
+        }
+        for reading in readings
+    ]
 
 
 def _label(reading: Reading) -> str:
-    kind = kind_names()[reading.kind]
     if not reading.is_on:
         return t("“{typed}” as words", typed=reading.typed)
     if reading.is_certain:
-        return f"{kind}: {reading.name}"
-    return t("{kind}: {name}, or just words", kind=kind, name=reading.name)
+        return reading.name
+    return t("{name}, or just words", name=reading.name)
 
 
 def _help(reading: Reading) -> str:

@@ -1,16 +1,15 @@
 """The Search page: what is searched for, and the photos that were found."""
 
-from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
 from PIL import Image
 
 from search_app.page import address, charts, components, wall
-from search_app.page.language import country, t, tn
+from search_app.page.language import t, tn
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector
-from search_app.page.views import by_picture, filters, photos, readings, suggestions
+from search_app.page.views import by_picture, filters, options, photos, suggestions
 from search_app.page.wall import Held
 from search_app.page.wording import literal
 from search_app.search.hits import Found
@@ -35,24 +34,43 @@ def show() -> None:
         try:
             _search_page(searcher)
         finally:
-            filters.show(searcher)
             suggestions.show()
-            with st.sidebar:
-                _searches(searcher)
+            components.remember(address.query(*address.SEARCH), _in_words(searcher))
+
+
+def of_options() -> None:
+    """Draw what is set seldom about searches, and those to come back to."""
+    options.how_to_search()
+    components.memory(
+        {
+            "saved": t("Saved in this browser"),
+            "nothingSaved": t("None yet. The star beside a search saves it."),
+            "last": t("The last ones"),
+            "nothingYet": t("None yet."),
+            "save": t("Save"),
+            "forget": t("Forget"),
+        },
+        _go_to_search,
+    )
 
 
 def _search_page(searcher: Searcher) -> None:
     state = st.session_state
     upload = _search_bar()
     parsed = searcher.understand(state.q, tuple(state.off))
-    readings.show(parsed.readings)
+    beneath = st.container()
     if parsed.problems:
         st.warning("  \n".join(map(literal, parsed.problems)), icon=":material/info:")
-    picture = by_picture.searched_by(searcher, parsed, upload)
-    _fold_if_other((state.q, *state.off, upload and upload.key, address.filters()))
+    held = None
+    try:
+        picture = by_picture.searched_by(searcher, parsed, upload)
+        _fold_if_other((state.q, *state.off, upload and upload.key, address.filters()))
+        held = _held(searcher, parsed, upload, picture)
+    finally:
+        with beneath:
+            filters.show(searcher, parsed.readings, held)
     if state["from"] and state.to and state["from"] > state.to:
         st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
-    held = _held(searcher, parsed, upload, picture)
     if not held.shown:
         st.info(
             t("Nothing surely matches.")
@@ -74,6 +92,7 @@ def _held(
     is_scored = bool(parsed.photos) or (picture is not None and not state.face)
     query = Query(
         state.q,
+        images=() if picture is None or state.face else (picture,),
         filters=address.filters(),
         # Captions and words can only be compared with words.
         mode="visual" if is_scored else state.mode,
@@ -89,14 +108,14 @@ def _held(
         if not is_search:
             return Found(searcher.browse(query.filters, query.sort, None), [])
         with st.spinner(t("Searching… the first search also loads the models")):
-            pictures = () if picture is None or query.face else (picture,)
-            found = searcher.find(replace(query, images=pictures))
+            found = searcher.find(query)
         spare_the_collector(has_words=bool(query.text), has_picture=picture is not None)
         return found
 
     return wall.hold(
         searcher,
-        (query, upload and upload.key),
+        query,
+        upload and upload.key,
         find,
         _headings(query.sort, is_search=is_search),
         is_search=is_search,
@@ -119,7 +138,7 @@ def _search_bar() -> Upload | None:
             st.session_state.q,
             key="q",
             type="search",
-            placeholder=t("What is in the photo? Try “boats on a lake shore”"),
+            placeholder=t("What is in the photo?"),
             label_visibility="collapsed",
         )
         return by_picture.uploader()
@@ -161,42 +180,14 @@ def _only_near(latitude: float, longitude: float) -> None:
 def _in_words(searcher: Searcher) -> str:
     """What the present search is called among others."""
     state = st.session_state
-    titles = searcher.facets(address.filters(), state.q, tuple(state.off)).album_titles
-    parts = [state.q, *map(str, (*state.event, *state.year, *state.camera, *state.lens))]
-    parts += [titles.get(album, album) for album in state.album] + state.tag
-    parts += [*map(country, state.country), *state.town, *state.person]
-    if state["from"] or state.to:
-        parts.append(f"{state['from'] or '…'} – {state.to or '…'}")
-    for key, name in (("place", t("Place known")), ("people", t("People in it"))):
-        if state[key] is not None:
-            parts.append(f"{name}: {t('Yes') if state[key] else t('No')}")
+    parts = [state.q, *filters.chosen_in_words(searcher)]
     names = {
-        "mode": filters.mode_names(),
+        "mode": options.mode_names(),
         "sort": _sort_names(is_search=True),
         "view": photos.view_names(),
     }
     parts += [names[key][state[key]] for key in names if address.query(key)]  # type: ignore[index]
     return " · ".join(part for part in parts if part) or t("All photos")
-
-
-def _searches(searcher: Searcher) -> None:
-    """The last and the saved searches of this browser."""
-    with st.expander(t("Searches"), icon=":material/history:"):
-        components.memory(
-            {
-                "query": address.query(*address.SEARCH),
-                "label": _in_words(searcher),
-                "labels": {
-                    "saved": t("Saved in this browser"),
-                    "nothingSaved": t("None yet. The star beside a search saves it."),
-                    "last": t("The last ones"),
-                    "nothingYet": t("None yet."),
-                    "save": t("Save"),
-                    "forget": t("Forget"),
-                },
-            },
-            _go_to_search,
-        )
 
 
 @errors_shown()

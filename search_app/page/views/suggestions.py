@@ -7,8 +7,7 @@ from search_app.page.language import language, t
 from search_app.page.session import errors_shown
 from search_app.search.names import NameKind
 
-_FILTERS = ("event", "album", "country", "town", "camera", "tag")
-_FIELDS = {"place": "place", "person": "person"}  # which no filter of the page is for
+_FILTERS = ("event", "album", "country", "town", "person", "camera", "tag")
 
 
 def show() -> None:
@@ -44,7 +43,7 @@ def _filter_by_chosen() -> None:
     state = st.session_state
     chosen = state.suggestions.chosen
     kind, value, state.q = chosen["kind"], chosen["value"], chosen["rest"]
-    if kind in _FIELDS:
-        state.q = f'{state.q} {_FIELDS[kind]}:"{value}"'.strip()
+    if kind == "place":  # which no filter of the page is for
+        state.q = f'{state.q} place:"{value}"'.strip()
     elif kind in _FILTERS and value not in state[kind]:
         state[kind] = [*state[kind], value]

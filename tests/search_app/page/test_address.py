@@ -10,17 +10,18 @@ from streamlit.testing.v1 import AppTest
 from search_app.page.session import current_snapshot
 
 
-def sidebar() -> None:
-    """The filters. The first run is broken off, as by a click before all is drawn."""
+def page() -> None:
+    """Filters and options. The first run is broken off, as by a click before all is drawn."""
     import streamlit as st
 
     from search_app.page import address
     from search_app.page.session import current_snapshot
-    from search_app.page.views import filters
+    from search_app.page.views import filters, options
 
     address.read()
     with current_snapshot().searcher() as searcher:
-        filters.show(searcher)
+        filters.show(searcher, (), None)
+    options.how_to_search()
     if not st.session_state.get("was_broken_off"):
         st.session_state.was_broken_off = True
         st.stop()
@@ -29,12 +30,12 @@ def sidebar() -> None:
 
 @pytest.fixture
 def opened(demo_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    """The filters of the demo library, not yet drawn."""
+    """The page of the demo library, not yet drawn."""
     monkeypatch.setenv("DATA_DIR", str(demo_library))
     # Streamlit puts its script there, and processes that later tests spawn would run it.
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     current_snapshot.clear()
-    yield AppTest.from_function(sidebar, default_timeout=60)
+    yield AppTest.from_function(page, default_timeout=60)
     current_snapshot.clear()
 
 
@@ -45,11 +46,8 @@ def test_a_run_that_is_broken_off_does_not_lose_what_the_address_says(opened: Ap
     opened.run().run()
     assert opened.text[0].value == "year=2018&place=no&mode=text&least=40"
     assert list(opened.slider(key="least").proto.default) == [40]
-    mode, year = opened.selectbox(key="mode").proto, opened.multiselect(key="year").proto
+    mode = opened.selectbox(key="mode").proto
     assert mode.options[mode.default].startswith("Text")
-    assert [year.options[at] for at in year.default] == ["2018 (9)"]
-    place = opened.button_group(key="place").proto
-    assert [place.options[at].content for at in place.default] == ["No (9)"]
 
 
 def test_what_a_person_chooses_is_not_said_back_to_them(opened: AppTest) -> None:

@@ -11,9 +11,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.search_app.browser import (
     Server,
-    choose,
     loaded,
     notes,
+    options,
     photo_id,
     photos,
     search,
@@ -31,39 +31,6 @@ PASTE = """async picture => {
     document.body.dispatchEvent(
         new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
 }"""
-
-
-def test_values_of_filters_have_counts_that_fit_the_others(demo: Page) -> None:
-    demo.get_by_role("combobox", name="Camera").click()
-    options = demo.get_by_role("option")
-    cameras = ["OLYMPUS E-M1 (4)", "Canon EOS 70D (1)", "Nokia N9 (1)", "SONY NEX-3N (1)"]
-    expect(options).to_have_text(["Select all", *cameras])
-    demo.keyboard.press("Escape")
-    choose(demo, "Camera", "OLYMPUS E-M1")
-    expect(photos(demo)).to_have_count(4)
-    choose(demo, "Camera", "Canon EOS 70D")  # one or the other
-    expect(photos(demo)).to_have_count(5)
-    settled(demo)
-    demo.get_by_role("combobox", name="Event").click()
-    expect(options).to_have_text(["Northern Light 2015 (5)"])
-    demo.keyboard.press("Escape")
-    expect(demo).to_have_url(re.compile(r"camera=OLYMPUS\+E-M1&camera=Canon\+EOS\+70D"))
-    settled(demo)
-    demo.get_by_role("button", name="Clear all filters").click()
-    expect(photos(demo)).to_have_count(28)
-
-
-def test_what_was_understood_is_shown_and_can_be_turned_off(demo: Page) -> None:
-    search(demo, "a forest nature walks 2018")
-    understood = demo.get_by_role("button", name="Event: Nature Walks 2018")
-    expect(understood).to_be_visible()
-    settled(demo)
-    assert all(note.endswith("Nature Walks 2018") for note in notes(demo).all_inner_texts())
-    understood.click()
-    expect(demo.get_by_role("button", name="“nature walks 2018” as words")).to_be_visible()
-    expect(demo).to_have_url(re.compile(r"off=event%3Anature\+walks\+2018"))
-    demo.go_back()
-    expect(understood).to_be_visible()
 
 
 def test_a_name_that_is_suggested_becomes_a_filter(demo: Page) -> None:
@@ -84,13 +51,6 @@ def test_a_name_that_is_suggested_becomes_a_filter(demo: Page) -> None:
     expect(options).to_have_count(0)
 
 
-def test_photos_whose_place_is_known(demo: Page) -> None:
-    settled(demo)
-    demo.get_by_role("radio", name="Yes (1)").click()
-    expect(photos(demo)).to_have_text(["colorful cups"])
-    expect(demo).to_have_url(re.compile("place=yes"))
-
-
 def test_the_order_is_a_matter_of_choice(demo: Page) -> None:
     search(demo, "camera:olympus")
     expect(photos(demo)).to_have_count(4)
@@ -107,27 +67,27 @@ def test_searches_are_remembered_by_the_browser_alone(demo: Page, browser: Brows
         search(demo, words)
         expect(photos(demo).first).to_have_text(words.removeprefix("a "))
         loaded(demo)
-    demo.get_by_text("Searches").click()
-    demo.get_by_role("button", name="Save: a drum").click()
+    with options(demo):
+        demo.get_by_role("button", name="Save: a drum").click()
     demo.reload()
     expect(photos(demo).first).to_have_text("two dogs")
     loaded(demo)
-    demo.get_by_text("Searches").click()
     saved = demo.locator(".memory section").first
-    expect(saved.locator("button.go")).to_have_text(["a drum"])
-    saved.locator("button.go").click()
-    expect(photos(demo).first).to_have_text("drum")
-    expect(demo).to_have_url(re.compile(r"q=a\+drum"))
-    loaded(demo)
-    saved.get_by_role("button", name="Forget: a drum").click()
-    expect(saved.locator("button.go")).to_have_count(0)
+    with options(demo):
+        expect(saved.locator("button.go")).to_have_text(["a drum"])
+        saved.locator("button.go").click()
+        expect(photos(demo).first).to_have_text("drum")
+        expect(demo).to_have_url(re.compile(r"q=a\+drum"))
+        settled(demo)
+        saved.get_by_role("button", name="Forget: a drum").click()
+        expect(saved.locator("button.go")).to_have_count(0)
     assert browser.browser is not None
     with browser.browser.new_context() as other:
         tab = other.new_page()
         tab.goto(demo.url)
         loaded(tab)
-        tab.get_by_text("Searches").click()
-        expect(tab.locator(".memory button.go")).to_have_text(["a drum"])
+        with options(tab):
+            expect(tab.locator(".memory button.go")).to_have_text(["a drum"])
 
 
 @pytest.mark.parametrize("opened", ["", "library", "?photo={clock}"])

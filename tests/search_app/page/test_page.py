@@ -17,15 +17,17 @@ from tests.pipeline.photos.pngs import png_header
 from tests.search_app.browser import (
     MEGABYTE,
     Server,
-    choose,
     choose_mode,
     clear,
     enter,
     expect_pictures,
+    facet,
+    filter_by,
     find_similar,
     loaded,
     notes,
     open_photo,
+    options,
     photo_id,
     photos,
     search,
@@ -36,6 +38,7 @@ from tests.search_app.browser import (
     tiles,
     to_search_box,
     upload,
+    values,
 )
 from tests.search_app.conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
 
@@ -59,7 +62,8 @@ def test_words_find_the_photo(demo: Page) -> None:
 
 def test_what_means_nothing_matches_nothing_until_one_insists(demo: Page) -> None:
     least = f"{Settings.model_fields['min_probability'].default:.0%}"
-    expect(slider(demo)).to_have_attribute("aria-valuetext", least)
+    with options(demo):
+        expect(slider(demo)).to_have_attribute("aria-valuetext", least)
     search(demo, "quarterly tax return")
     nothing = demo.get_by_text("No photo fits.")
     expect(nothing).to_be_visible()
@@ -125,25 +129,25 @@ def test_photos_that_are_not_scored_show_no_score(demo: Page) -> None:
 
 
 def test_filters_narrow_and_add_up(demo: Page) -> None:
-    choose(demo, "Album", "Space and Flight")
+    filter_by(demo, "Album", "Space and Flight")
     expect(photos(demo)).to_have_count(3)
     show_all(demo)
     search(demo, "two dogs")
-    choose(demo, "Album", "Nature Walks 2018")
+    filter_by(demo, "Album", "Nature Walks 2018")
     expect(photos(demo)).to_have_count(12)
-    choose(demo, "Year", "2018")
+    filter_by(demo, "Year", "2018")
     expect(photos(demo)).to_have_count(9)
     expect(photos(demo).first).to_have_text("two dogs")
     # No photo of 2018 is from another event, so none is offered.
-    demo.get_by_role("combobox", name="Event").click()
-    expect(demo.get_by_role("option")).to_have_text(["Nature Walks 2018 (9)"])
+    facet(demo, "Event").click()
+    expect(values(demo)).to_have_text(["Nature Walks 2018 9"])
 
 
 def test_the_address_holds_the_search(demo: Page, browser: BrowserContext) -> None:
     """It brings another browser to the same photos, and the back button to those before."""
     search(demo, "two dogs")
     expect(photos(demo).first).to_have_text("two dogs")
-    choose(demo, "Album", "Nature Walks 2018")
+    filter_by(demo, "Album", "Nature Walks 2018")
     choose_mode(demo, "Visual")
     show_all(demo)
     expect(photos(demo)).to_have_count(9)
@@ -174,7 +178,7 @@ def test_keys_lead_from_the_box_to_a_photo_and_on_to_similar_ones(demo: Page) ->
     show_all(demo)
     expect(photos(demo)).to_have_count(28)
     settled(demo)
-    slider(demo).evaluate("thumb => thumb.blur()")
+    demo.evaluate("document.activeElement.blur()")
     for key, focused in (("ArrowRight", 0), ("ArrowRight", 1), ("ArrowLeft", 0)):
         demo.keyboard.press(key)
         expect(tiles(demo).nth(focused)).to_be_focused()
@@ -289,7 +293,7 @@ def test_too_long_a_query_is_refused_in_words(demo: Page) -> None:
 
 
 def test_find_similar_keeps_the_filters_and_can_be_cleared(demo: Page) -> None:
-    choose(demo, "Year", "2018")
+    filter_by(demo, "Year", "2018")
     search(demo, "two dogs")
     expect(photos(demo).first).to_have_text("two dogs")
     find_similar(demo, 0)
@@ -310,9 +314,10 @@ def test_the_page_goes_by_the_settings(
     monkeypatch.setenv("DAGSTER_URL", "http://dagster.example:8080")
     with serving(odd_library, tmp_path / "log") as server:
         page.goto(server.url)
-        expect(slider(page)).to_have_attribute("aria-valuetext", "40%")
-        page.get_by_test_id("stSlider").get_by_test_id("stTooltipIcon").hover()
-        expect(page.get_by_text("Photos that match the words with less")).to_be_visible()
+        with options(page):
+            expect(slider(page)).to_have_attribute("aria-valuetext", "40%")
+            page.get_by_test_id("stSlider").get_by_test_id("stTooltipIcon").hover()
+            expect(page.get_by_text("Photos that match the words with less")).to_be_visible()
         dialog = open_photo(page, "京都の東京駅")
         dialog.get_by_text("Where it comes from").click()
         expect(dialog.get_by_role("link", name="faiss_index")).to_have_attribute(
@@ -342,7 +347,7 @@ def test_names_are_shown_as_they_are_and_a_lost_file_is_told(
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
 
-        choose(page, "Album", ODD_ALBUM)
+        filter_by(page, "Album", ODD_ALBUM)
         choose_mode(page, "Text")
         search(page, "東京")
         expect(photos(page)).to_have_text(["京都の東京駅"])
@@ -373,7 +378,7 @@ def test_the_page_follows_the_library(
         sync_folder(data_dir, tmp_path / "Airships 2019")
         search(page, "a zeppelin or airship")
         expect(photos(page)).to_have_text(["zeppelin"])
-        choose(page, "Year", "2019")
+        filter_by(page, "Year", "2019")
         expect(photos(page)).to_have_text(["zeppelin"])
 
         # Going back to the snapshot before: the year that it lacks is no filter any more.

@@ -10,7 +10,7 @@ from pipeline.settings import Settings
 from pipeline.snapshot import places
 from pipeline.sources import folder
 from search_app.search.filters import Filters
-from search_app.search.searcher import Searcher
+from search_app.search.searcher import Query, Searcher
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.search.test_filters import File, found
 from tests.search_app.searching import bring_in, searcher_of
@@ -76,12 +76,12 @@ def test_a_place_is_found_by_its_name_in_any_language(
 
 
 def test_photos_are_counted_and_filtered_by_country_and_town(searcher: Searcher) -> None:
-    facets = searcher.facets(Filters())
-    assert dict(facets.countries) == {"JP": 2, "GB": 1, "MA": 1}
-    assert dict(facets.towns) == {"Kyoto": 1, "London": 1, "Tokyo": 1}
-    assert facets.town_names["ja"]["London"] == "ロンドン"
+    assert searcher.counts("countries") == {"JP": 2, "GB": 1, "MA": 1}
+    assert searcher.counts("towns") == {"Kyoto": 1, "London": 1, "Tokyo": 1}
+    assert searcher.facets.label("towns", "London", "ja") == "ロンドン"
+    assert searcher.facets.label("countries", "GB", "ru") == "Великобритания"
     in_japan = Filters(countries=("JP",))
-    assert dict(searcher.facets(in_japan).towns) == {"Kyoto": 1, "Tokyo": 1}
+    assert searcher.counts("towns", Query(filters=in_japan)) == {"Kyoto": 1, "Tokyo": 1}
     assert {hit.title for hit in searcher.browse(in_japan)} == {"station", "garden"}
 
 
