@@ -38,9 +38,14 @@ class Retagged(NamedTuple):
     caption_tags: Sequence[str]
 
     @property
+    def all_tags(self) -> Sequence[str]:
+        """Those of both."""
+        return (*self.tags, *self.caption_tags)
+
+    @property
     def plain(self) -> Iterator[str]:
         """All tags, as they are compared."""
-        return map(plain_tag, (*self.tags, *self.caption_tags))
+        return map(plain_tag, self.all_tags)
 
 
 @dataclass(frozen=True)

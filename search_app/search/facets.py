@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.library.marks import plain_tag
 from pipeline.photos.camera_name import camera_name
+from pipeline.snapshot.marks import Retagged
 from pipeline.snapshot.places import country_name
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import (
@@ -162,6 +164,8 @@ class FacetIndex:
             "has_people": _Values.read(every, photos["has_people"], bool),
         }
         self._days = photos["day"].to_numpy().astype("datetime64[D]")
+        self._tags = self._of_photos["tags"]  # as photos and models have them
+        self._retagged: Mapping[int, Retagged] = {}
         self._spellings = _most_frequent_spellings(tags["tag"])
         self._town_names = _town_names(snapshot)
         self._albums = albums_of(snapshot)
@@ -172,6 +176,28 @@ class FacetIndex:
             """
         ).to_arrow_table()
         self._members = _Values.read(members["row"].to_numpy(), members["album_id"], str)
+
+    def with_tags(self, retagged: Mapping[int, Retagged]) -> "FacetIndex":
+        """The same, with the tags that the photos whose tags people changed have now."""
+        if retagged == self._retagged:
+            return self
+        pairs = [(photo.row, tag) for photo in retagged.values() for tag in photo.all_tags]
+        rows = np.array([row for row, _ in pairs], np.int64)
+        changed = mask_of(np.array([photo.row for photo in retagged.values()]), self._count)
+        kept = ~changed[self._tags.rows]
+        names = {tag: code for code, tag in enumerate(self._tags.names)}
+        codes = [names.setdefault(plain_tag(tag), len(names)) for _, tag in pairs]
+        tags = _Values.of(
+            np.concatenate([self._tags.rows[kept], rows]),
+            np.concatenate([self._tags.codes[kept], np.array(codes, np.int64)]),
+            list(names),
+        )
+        now = copy(self)
+        now._retagged = retagged
+        now._of_photos = self._of_photos | {"tags": tags}
+        now._spellings = {plain_tag(tag): tag for _, tag in pairs} | self._spellings
+        vars(now).pop("_known", None)
+        return now
 
     @property
     def taken(self) -> tuple[date, date] | None:

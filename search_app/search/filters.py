@@ -346,15 +346,11 @@ def _has_tag(
     )
     plain = {plain_tag(tag) for tag in wanted}
     spelt = [tag for (tag,) in known.fetchall() if plain_tag(tag) in plain]
-    has = f"list_has_any({tags}, ?::VARCHAR[])"
-    if not retagged:
-        return has, [spelt]
-    fitting = [photo.image_id for photo in retagged.values() if not plain.isdisjoint(photo.plain)]
-    return (
-        f"if(image_id IN (SELECT unnest(?::BIGINT[])),"
-        f" image_id IN (SELECT unnest(?::BIGINT[])), {has})",
-        [[*retagged], fitting, spelt],
-    )
+    changed = retagged or {}
+    fitting = [photo.image_id for photo in changed.values() if not plain.isdisjoint(photo.plain)]
+    among = "image_id IN (SELECT unnest(?::BIGINT[]))"
+    sql = f"if({among}, {among}, list_has_any({tags}, ?::VARCHAR[]))"
+    return sql, [[*changed], fitting, spelt]
 
 
 def _is_day(month: int, day: int | None) -> Condition:

@@ -12,6 +12,7 @@ from pipeline.errors import AlbumscopeError
 from pipeline.models.encoders import Vectors
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import in_albums, in_rows
+from search_app.search.marks import Marks
 
 Columns = dict[str, Any]
 """The values of one row by the names of their columns."""
@@ -105,8 +106,11 @@ def to_take_along(snapshot: Snapshot, image_ids: Sequence[int]) -> list[Columns]
     return [by_id[image_id] for image_id in image_ids if image_id in by_id]
 
 
-def of_albums(snapshot: Snapshot, albums: Sequence[str] | None) -> list[Columns]:
-    """The photos of these albums, of all for None, one row for each album that a photo is in."""
+def of_albums(snapshot: Snapshot, albums: Sequence[str] | None, marks: Marks) -> list[Columns]:
+    """The photos of these albums, of all for None, one row for each album that a photo is in.
+
+    Those that are hidden are left out.
+    """
     condition, values = in_albums(albums)
     found = _rows(
         snapshot.cursor(),
@@ -120,7 +124,8 @@ def of_albums(snapshot: Snapshot, albums: Sequence[str] | None) -> list[Columns]
         """,
         *values,
     )
-    return [_located(snapshot, row) for row in found]
+    shown = (row for row in found if row["image_id"] not in marks.hidden_ids)
+    return [_located(snapshot, marks.with_tags(row)) for row in shown]
 
 
 def of_rows(

@@ -198,8 +198,8 @@ class Searcher:
     def facets(self) -> FacetIndex:
         """What the photos can be filtered by."""
         with self._indexing:
-            if self._facet_index is None:
-                self._facet_index = FacetIndex(self.snapshot)
+            index = self._facet_index or FacetIndex(self.snapshot)
+            self._facet_index = index.with_tags(self.marks.now().retagged)
             return self._facet_index
 
     def counts(
@@ -332,9 +332,8 @@ class Searcher:
 
     def images(self, filters: Filters) -> list[Columns]:
         """The photos of the library, one row for each album that a photo is in; no hidden ones."""
-        marks = self.marks.now()
-        rows = photos.of_albums(self.snapshot, allowed_albums(self.snapshot, filters, Fields()))
-        return [marks.with_tags(row) for row in rows if row["image_id"] not in marks.hidden_ids]
+        albums = allowed_albums(self.snapshot, filters, Fields())
+        return photos.of_albums(self.snapshot, albums, self.marks.now())
 
     def file(self, photo: Mapping[str, Any]) -> str:
         """The file of a photo on this disk, of a row with ``image_id`` and ``sha256``.

@@ -123,6 +123,7 @@ def test_hidden_photos_are_found_by_nothing_until_asked_for(library: Library) ->
 
     shown = {"blue", "gold", "loved"}
     assert {hit.title for hit in one.browse(Filters())} == shown
+    assert one.counts("tags") == one.counts("tags", Query("picture", mode="text")) == {"picture": 3}
     assert {row["title"] for row in one.images(Filters())} == shown
     assert found(one, "picture") == shown
     for query in ("boat", "tag:boat", "rating:1..4", "green", '"all in all" tag:boat'):
@@ -169,6 +170,11 @@ def test_tags_count_at_once_and_their_words_once_published(
         assert found(page, "tag:lighthouse") == {"blue"}
         assert found(page, "tag:boat") == set()
         assert found(page, "-tag:picture") == {"red"}
+        assert {hit.title for hit in page.browse(Filters(tags=("old harbour",)))} == {
+            "red",
+            "green",
+        }
+        assert page.counts("tags") == {"Old Harbour": 2, "Lighthouse": 1, "picture": 4}
         red, green = (page.details(_id(page, title)) for title in ("red", "green"))
         assert (red["tags"], red["caption"]["tags"]) == (["Old harbour"], [])
         assert (green["tags"], green["caption"]["tags"]) == (["Old Harbour"], ["picture"])
