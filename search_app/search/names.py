@@ -176,6 +176,7 @@ def _albums(snapshot: Snapshot) -> Iterator[Name]:
 
 
 def _places(snapshot: Snapshot) -> Iterator[Name]:
+    """Of positions, and those that people wrote."""
     found = snapshot.cursor().execute(
         """
         SELECT country, region, town, quarter, spelt, photos
@@ -208,6 +209,17 @@ def _places(snapshot: Snapshot) -> Iterator[Name]:
     for (kind, value), count in counts.items():
         named = labels[kind, value]
         yield Name(kind, value, count, named, Fields(places=(named[""],)))
+    known = {_folded(label) for named in labels.values() for label in named.values()}
+    written = snapshot.cursor().execute(
+        """
+        SELECT name, count(DISTINCT image_id) FROM (
+            SELECT image_id, unnest(place_names) AS name FROM exif
+        ) GROUP BY name
+        """
+    )
+    for name, count in written.fetchall():
+        if _folded(name) not in known:  # else it asks for both
+            yield Name("place", name, count, {"": name}, Fields(places=(name,)))
 
 
 def _people(snapshot: Snapshot) -> Iterator[Name]:

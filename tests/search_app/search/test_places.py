@@ -24,6 +24,12 @@ FILES = [
     File("IMG_3551"),
 ]
 
+IN_HOBBITON = """
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:City="Hobbiton"/>
+</rdf:RDF></x:xmpmeta>
+"""
+
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
@@ -31,6 +37,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     (root / "files").mkdir()
     for file in FILES:
         file.write(root / "files")
+    (root / "files" / "IMG_3551.jpg.xmp").write_text(IN_HOBBITON)
     library = Library(Settings(data_dir=root / "library"))
     folder.register(library.storage, folder.Registration(str(root / "files")))
     publish(library)
@@ -73,6 +80,13 @@ def test_a_place_is_found_by_its_name_in_any_language(
     searcher: Searcher, query: str, titles: set[str]
 ) -> None:
     assert found(searcher, query) == titles
+
+
+def test_a_place_that_somebody_wrote_is_known_by_its_name(searcher: Searcher) -> None:
+    assert found(searcher, "place:hobbiton") == {"IMG 3551"}
+    assert [each.name.value for each in searcher.suggest("hobb", "en")] == ["Hobbiton"]
+    (reading,) = searcher.understand("a feast in Hobbiton").readings
+    assert reading.kind == "place"
 
 
 def test_photos_are_counted_and_filtered_by_country_and_town(searcher: Searcher) -> None:
