@@ -46,6 +46,11 @@ def sign_in_secret() -> str | None:
         return None
 
 
+def user() -> str:
+    """The address of whoever signed in, "" where nobody has to."""
+    return "" if sign_in_secret() is None else str(st.user.get("email") or "")
+
+
 def may_change() -> bool:
     """Whether whoever looks may change what others see.
 

@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ _shelf = _Shelf()
 def hold(
     searcher: Searcher,
     query: Query,
-    picture: str | None,
+    besides: Hashable,
     find: Callable[[], Found],
     headings: Literal["album", "time"] | None,
     *,
@@ -93,13 +93,13 @@ def hold(
     is_scored: bool,
     unfolded: frozenset[int] = frozenset(),
 ) -> Held:
-    """What a query found, by ``find`` if it is not held yet. ``picture`` is a key for its picture.
+    """What a query found, by ``find`` if it is not held yet.
 
-    Nobody can guess its token, as somebody may have searched by a picture of their own.
+    ``besides`` is what the query does not say: a key for its picture, the version of marks. Nobody can guess the token, as somebody may have searched by a picture of their own.
     """
 
     def token(ids: Collection[int]) -> str:
-        search = (replace(query, images=()), picture)
+        search = (replace(query, images=()), besides)
         told = repr((searcher.snapshot.name, search, headings, is_scored, sorted(ids))).encode()
         return hashlib.blake2b(told, digest_size=16, key=_UNIQUE).hexdigest()
 

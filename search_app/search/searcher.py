@@ -294,6 +294,10 @@ class Searcher:
                 self._ratios = photos.ratios(self.snapshot)
         return self._ratios[rows]
 
+    def ids(self, rows: NDArray[np.int64]) -> list[int]:
+        """The ids of the photos in these rows of ``images``, in their order."""
+        return photos.ids_of(self.snapshot, rows)
+
     def rows_of(self, image_ids: Sequence[int]) -> NDArray[np.int64]:
         """The rows of ``images`` of these photos, in their order, of those that there are."""
         rows = photos.rows_of(self.snapshot, image_ids)

@@ -6,9 +6,10 @@ import streamlit as st
 
 from search_app.page import address, addresses, components, wall
 from search_app.page.language import language, t, tn
-from search_app.page.session import errors_shown
-from search_app.page.views import by_picture
+from search_app.page.session import errors_shown, may_change
+from search_app.page.views import by_picture, marking
 from search_app.page.wall import Held
+from search_app.search.parsed import ParsedQuery
 from search_app.search.searcher import Searcher
 from search_app.search.sorting import Sort
 
@@ -20,7 +21,9 @@ _ASKED = (
 )
 
 
-def show(searcher: Searcher, held: Held, heading: str, sorts: dict[Sort, str]) -> None:
+def show(
+    searcher: Searcher, parsed: ParsedQuery, held: Held, heading: str, sorts: dict[Sort, str]
+) -> None:
     """Draw what was found, under a heading, with the orders that it can be in."""
     state, less = st.session_state, held.found.less_likely
     components.wall(
@@ -39,6 +42,10 @@ def show(searcher: Searcher, held: Held, heading: str, sorts: dict[Sort, str]) -
             "views": list(view_names().items()),
             "language": language(),
             "addresses": {path: addresses.for_script(f"/{path}") for path in _ASKED},
+            "favourites": marking.favourites(searcher),
+            "mayChange": may_change(),
+            "isOfHidden": "hidden" in parsed.only.marked,
+            "news": marking.news(),
             "labels": _labels(len(less)),
         },
         {
@@ -47,6 +54,8 @@ def show(searcher: Searcher, held: Held, heading: str, sorts: dict[Sort, str]) -
             "order": _order,
             "view": _view,
             "unfold": _unfold,
+            "mark": marking.mark,
+            "undo": marking.undo,
             "again": _nothing,
         },
     )
@@ -140,12 +149,19 @@ def _labels(less: int) -> dict[str, Any]:
         "copied": t("Copied."),
         "notCopied": t("The browser did not let it be copied."),
         "cancel": t("Cancel"),
+        "favourite": t("Favourite"),
+        "tag": t("Tag"),
+        "addTag": t("Add tag"),
+        "hide": t("Hide"),
+        "unhide": t("Show again"),
+        "undo": t("Undo"),
         "keys": t("Keys"),
         "keyList": [
             ["/", t("to the search box")],
             ["← ↑ → ↓", t("from photo to photo")],
             ["Enter", t("open the photo")],
             ["x", t("select the photo")],
+            ["f", t("make it a favourite, or no more")],
             ["s", t("find similar photos")],
             ["i", t("what is known of the photo")],
             ["c", t("search a part of the photo")],

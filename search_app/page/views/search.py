@@ -8,7 +8,7 @@ from PIL import Image
 from search_app.page import address, charts, components, wall
 from search_app.page.language import t, tn
 from search_app.page.pictures import Upload
-from search_app.page.session import current_snapshot, errors_shown, spare_the_collector
+from search_app.page.session import current_snapshot, errors_shown, spare_the_collector, user
 from search_app.page.views import by_picture, filters, options, photos, suggestions
 from search_app.page.wall import Held
 from search_app.page.wording import literal
@@ -78,7 +78,7 @@ def _search_page(searcher: Searcher) -> None:
             else t("No photo fits. Try other words, or fewer filters."),
             icon=":material/search_off:",
         )
-    photos.show(searcher, held, _heading(held), _sort_names(is_search=held.is_search))
+    photos.show(searcher, parsed, held, _heading(held), _sort_names(is_search=held.is_search))
     if state.view == "map":
         charts.world_map(held.shown[:_ON_MAP], on_photo=_open, on_place=_only_near)
 
@@ -93,7 +93,7 @@ def _held(
     query = Query(
         state.q,
         images=() if picture is None or state.face else (picture,),
-        filters=address.filters(),
+        filters=replace(address.filters(), user=user()),
         # Captions and words can only be compared with words.
         mode="visual" if is_scored else state.mode,
         k=None,
@@ -103,6 +103,8 @@ def _held(
         off=tuple(state.off),
         face=state.face if picture is not None else None,
     )
+
+    marks = searcher.marks.now(query.filters.user)
 
     def find() -> Found:
         if not is_search:
@@ -115,7 +117,7 @@ def _held(
     return wall.hold(
         searcher,
         query,
-        upload and upload.key,
+        (upload and upload.key, marks.version(query.filters, parsed)),
         find,
         _headings(query.sort, is_search=is_search),
         is_search=is_search,

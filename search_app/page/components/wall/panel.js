@@ -1,6 +1,7 @@
 // What is known of the photo in the viewer, each fact a way to others like it.
 
 import {element, button} from './elements.js';
+import {askForTag} from './tagging.js';
 
 const OPEN = 'albumscope.panel', WIDE = 900;
 
@@ -99,6 +100,13 @@ export class Panel {
     const add = (text, act) => row.append(button(text, '', act));
     add(labels.similar, () => viewer.similar());
     add(labels.part, () => viewer.crop());
+    if (viewer.wall.data.mayChange) {
+      add(labels.addTag, () => askForTag(labels, tag => viewer.wall.mark('add_tag', [about.id], tag)));
+      add(labels.hide, () => {
+        viewer.wall.mark('hide', [about.id]);
+        viewer.close();
+      });
+    }
     if (about.lines.length) {
       const show = button(labels.showText, '', () => {
         const isOn = show.getAttribute('aria-pressed') !== 'true';

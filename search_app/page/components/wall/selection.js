@@ -1,6 +1,7 @@
 // Photos that were selected, of this and of other searches, and what can be done with them.
 
 import {element, button} from './elements.js';
+import {askForTag} from './tagging.js';
 
 export class Selection {
   constructor(wall) {
@@ -89,12 +90,13 @@ export class Selection {
     document.body.classList.toggle('has-wall-bar', this.size > 0);
     if (!this.size) return;
     this.bar.setAttribute('aria-label', labels.selection);
-    if (!this.bar.childElementCount || this.labels !== labels) this.build(labels, data);
+    const kind = `${data.language} ${data.mayChange} ${data.isOfHidden}`;
+    if (this.kind !== kind) this.build(labels, data);
+    this.kind = kind;
     this.count.textContent = labels.selected.replace('{count}', this.size.toLocaleString(data.language));
   }
 
-  build(labels) {
-    this.labels = labels;
+  build(labels, data) {
     const act = (text, className, action) => button(text, `wall-act ${className}`, action);
     this.bar.replaceChildren(
       button('', 'wall-close', () => this.clear(), labels.selectNone),
@@ -103,7 +105,20 @@ export class Selection {
       act(labels.download, 'is-zip', () => this.send('photos.zip')),
       act(labels.table, 'is-csv', () => this.send('photos.csv')),
       act(labels.links, 'is-links', () => this.copyLinks()),
+      act(labels.favourite, 'is-favourite', () => this.wall.favourite([...this.ids])),
     );
+    if (!data.mayChange) return;
+    this.bar.append(
+      act(labels.addTag, 'is-tag', () => askForTag(labels, tag => this.wall.mark('add_tag', [...this.ids], tag))),
+      data.isOfHidden
+        ? act(labels.unhide, 'is-show', () => this.markAll('show'))
+        : act(labels.hide, 'is-hide', () => this.markAll('hide')),
+    );
+  }
+
+  markAll(action) {
+    this.wall.mark(action, [...this.ids]);
+    this.clear();
   }
 
   // As many ids do not fit into an address: a form of the page takes them.

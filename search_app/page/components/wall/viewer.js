@@ -114,6 +114,7 @@ export class Viewer {
       html: {isCustomSVG: true, inner: icon, outlineID: ''}, onClick,
     });
     const path = d => `<path d="${d}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" transform="translate(4 4)"/>`;
+    add('favourite', labels.favourite, 6, path('M12 20S4 14.5 4 9a4 4 0 0 1 8-1 4 4 0 0 1 8 1c0 5.500-8 11-8 11z'), () => this.favourite());
     add('similar', labels.similar, 7, path('M10 17a7 7 0 1 1 0-14 7 7 0 0 1 0 14zM15.5 15.5 21 21'), () => this.similar());
     add('crop', labels.part, 8, path('M6 2v16h16M2 6h16v16'), () => this.crop());
     add('play', labels.slideshow, 9, path('M7 4l12 8-12 8z'), () => this.play());
@@ -137,6 +138,7 @@ export class Viewer {
     const photo = this.photoAt(pswp.currIndex);
     if (!photo) return;
     this.remember(false);
+    this.marked();
     this.cropper?.end();
     if (!this.alone) {
       this.wall.photos.want(Math.max(0, pswp.currIndex - 3), pswp.currIndex + 4);
@@ -199,6 +201,20 @@ export class Viewer {
     if (photo) this.wall.similar(photo.id);
   }
 
+  favourite() {
+    const photo = this.photoAt(this.pswp.currIndex);
+    if (photo) this.wall.favourite([photo.id]);
+  }
+
+  // Whether the photo is a favourite may just have changed.
+  marked() {
+    const photo = this.isOpen && this.photoAt(this.pswp.currIndex);
+    if (!photo) return;
+    const isOne = this.wall.favourites.has(photo.id);
+    this.pswp.element.classList.toggle('is-of-favourite', isOne);
+    this.pswp.element.querySelector('.pswp__button--favourite')?.setAttribute('aria-pressed', isOne);
+  }
+
   download() {
     if (this.about) element('a', '', {href: new URL(this.about.original, document.baseURI), download: ''}).click();
   }
@@ -231,7 +247,7 @@ export class Viewer {
     }
     if (event.target.closest?.('input, textarea')) return;
     const act = {
-      s: () => this.similar(), c: () => this.crop(), i: () => this.panel.toggle(),
+      f: () => this.favourite(), s: () => this.similar(), c: () => this.crop(), i: () => this.panel.toggle(),
       d: () => this.download(), p: () => this.play(), '?': () => showKeys(this.wall.labels),
     }[event.key];
     if (!act) return;

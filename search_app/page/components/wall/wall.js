@@ -5,7 +5,7 @@ import {Photos} from './photos.js';
 import {Scrubber} from './scrubber.js';
 import {Selection} from './selection.js';
 import {Toolbar} from './toolbar.js';
-import {showKeys} from './keys.js';
+import {listen} from './input.js';
 import {Viewer} from './viewer.js';
 import {element, button} from './elements.js';
 
@@ -13,7 +13,6 @@ const HEIGHTS = {small: 130, medium: 210, large: 320}; // of rows, in CSS pixels
 const NARROW = 640; // CSS pixels: on a phone rows are lower
 const AROUND = 1; // windows' heights above and below the window in which photos exist
 const PAUSE = 60; // ms without scrolling, after which what is there is asked for
-const LONG_PRESS = 450; // ms
 const withoutPhoto = query => {
   const parameters = new URLSearchParams(query);
   for (const name of ['photo', 'unlikely']) parameters.delete(name);
@@ -44,15 +43,12 @@ class Wall {
   listen() {
     this.scroller.addEventListener('scroll', () => this.scrolled(), {passive: true});
     new ResizeObserver(() => this.resized()).observe(this.root);
-    this.list.addEventListener('click', event => this.clicked(event));
-    this.list.addEventListener('pointerdown', event => this.pressed(event));
-    this.list.addEventListener('contextmenu', event => this.pressedLong && event.preventDefault());
+    listen(this);
     this.list.addEventListener('focusin', event => {
       const tile = event.target.closest('.wall-tile');
       if (tile) this.setFocused(tile.place);
     });
     const whenShown = act => event => this.root.isConnected && act(event);
-    document.addEventListener('keydown', whenShown(event => this.key(event)));
     window.addEventListener('popstate', whenShown(() => this.followAddress()));
     window.addEventListener('albumscope:address', whenShown(() => this.followAddress()));
   }
@@ -65,12 +61,16 @@ class Wall {
     const isOtherView = this.data?.view !== data.view;
     this.data = data;
     this.labels = data.labels;
+    this.favourites = new Set(data.favourites);
     this.toolbar.show(data);
     this.body.hidden = data.view !== 'grid';
     this.list.setAttribute('aria-label', data.labels.photos);
     if (isOther) this.start(isSearch);
     else if (isOtherView) this.layOut();
+    for (const tile of this.tiles.values()) this.markFavourite(tile);
     this.selection.draw();
+    this.viewer.marked();
+    this.tell(data.news);
     this.followAddress();
   }
 
@@ -120,8 +120,7 @@ class Wall {
     const {labels, data: {less, lessRatios, count}} = this;
     const rowHeight = Math.min(HEIGHTS[this.toolbar.density], width < NARROW ? width / 2.6 : Infinity);
     this.laidWidth = width;
-    const known = this.ratios.length;
-    const isWhole = known === count;
+    const known = this.ratios.length, isWhole = known === count;
     const hasLess = isWhole && this.lessShown && less.length > 0;
     const ratios = hasLess ? [...this.ratios, ...lessRatios] : this.ratios;
     let sections = this.sections.filter(([at]) => at < known);
@@ -266,6 +265,11 @@ class Wall {
       tile.append(button(text, 'wall-fold', null, label));
     }
     this.selection.mark(tile);
+    this.markFavourite(tile);
+  }
+
+  markFavourite(tile) {
+    tile.classList.toggle('is-favourite', this.favourites.has(tile.photo?.id));
   }
 
   addressOf(id) {
@@ -313,79 +317,6 @@ class Wall {
     this.tiles.get(place)?.querySelector('.wall-open')?.focus({preventScroll: true});
   }
 
-  clicked(event) {
-    const tile = event.target.closest('.wall-tile');
-    if (!tile?.photo) return;
-    if (event.target.closest('.wall-similar')) return this.similar(tile.photo.id);
-    if (event.target.closest('.wall-fold')) return this.trigger('unfold', tile.photo.id);
-    const isOpen = event.target.closest('.wall-open');
-    if (isOpen && (event.ctrlKey || event.metaKey)) return; // another tab
-    event.preventDefault();
-    if (this.pressedLong) {
-      this.pressedLong = false;
-    } else if (!isOpen || this.selection.size || event.shiftKey) {
-      this.selection.choose(tile.place, event.shiftKey);
-    } else this.viewer.open(tile.place);
-  }
-
-  // A finger that stays selects; a mouse that goes on from a tick selects what it goes over.
-  pressed(event) {
-    const tile = event.target.closest('.wall-tile');
-    if (!tile?.photo) return;
-    if (event.pointerType === 'mouse') {
-      if (event.button === 0 && event.target.closest('.wall-check')) this.selection.drag(tile.place);
-      return;
-    }
-    this.pressedLong = false;
-    const timer = setTimeout(() => {
-      this.pressedLong = true;
-      this.selection.choose(tile.place, false);
-    }, LONG_PRESS);
-    for (const name of ['pointerup', 'pointercancel', 'pointermove']) {
-      this.list.addEventListener(name, ({movementX = 0, movementY = 0}) => {
-        if (name !== 'pointermove' || Math.hypot(movementX, movementY) > 4) clearTimeout(timer);
-      }, {once: name !== 'pointermove', signal: AbortSignal.timeout(LONG_PRESS)});
-    }
-  }
-
-  key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
-    const target = event.composedPath()[0];
-    const TAKES_KEYS = 'input, textarea, select, [contenteditable], [role="combobox"], [role="slider"],'
-      + ' [role="listbox"], [role="radio"], [role="menu"], [role="dialog"]';
-    if (this.viewer.isOpen || target.closest?.(TAKES_KEYS)) return;
-    if (event.key !== '?' && (!this.count() || this.body.hidden)) return;
-    const here = target.closest?.('.wall-tile')?.place;
-    const act = {
-      ArrowLeft: () => this.focus(Math.max(0, (here ?? 1) - 1)),
-      ArrowRight: () => this.focus(Math.min(this.count() - 1, (here ?? -1) + 1)),
-      ArrowUp: () => this.focus(here === undefined ? 0 : this.beyond(here, -1)),
-      ArrowDown: () => this.focus(here === undefined ? 0 : this.beyond(here, 1)),
-      s: () => here !== undefined && this.similar(this.photos.at(here).id),
-      x: () => here !== undefined && this.selection.choose(here, false),
-      '?': () => showKeys(this.labels),
-      Escape: () => this.selection.size && this.selection.clear(),
-    }[event.key];
-    if (!act) return;
-    if (act() !== false) event.preventDefault();
-  }
-
-  // The photo above or below another, nearest to its middle.
-  beyond(place, direction) {
-    const {top, left, wide, count} = this.boxes;
-    const middle = left[place] + wide[place] / 2;
-    let at = place;
-    while (at >= 0 && at < count && top[at] === top[place]) at += direction;
-    if (at < 0 || at >= count) return place;
-    const row = top[at];
-    let best = at;
-    for (; at >= 0 && at < count && top[at] === row; at += direction) {
-      const distance = each => Math.abs(left[each] + wide[each] / 2 - middle);
-      if (distance(at) < distance(best)) best = at;
-    }
-    return best;
-  }
-
   similar(id) {
     this.searchWith(`photo:${id}`);
   }
@@ -402,10 +333,36 @@ class Wall {
     this.trigger('go', query);
   }
 
-  // A word that goes by itself.
-  say(text) {
-    const said = document.body.appendChild(element('div', 'wall-said', {role: 'status', textContent: text}));
-    setTimeout(() => said.remove(), 5000);
+  // What was just done to photos, and the way back.
+  tell(news) {
+    if (!news || news.number === this.told) return;
+    this.told = news.number;
+    if (this.viewer.isOpen) this.viewer.changed(); // its tags may be others
+    this.say(news.text, news.canUndo && this.labels.undo, () => this.trigger('undo', news.number));
+  }
+
+  // A word that goes by itself, perhaps with what can be done about it.
+  say(text, action, act) {
+    document.querySelector('.wall-said')?.remove();
+    const said = document.body.appendChild(element('div', 'wall-said', {role: 'status'}));
+    said.append(text);
+    if (action) said.append(button(action, '', () => (said.remove(), act())));
+    setTimeout(() => said.remove(), action ? 10000 : 5000);
+  }
+
+  // The page shows something else.
+  leave() {
+    this.viewer.close();
+    this.selection.clear();
+  }
+
+  favourite(ids) {
+    this.mark(ids.every(id => this.favourites.has(id)) ? 'unfavourite' : 'favourite', ids);
+  }
+
+  // Make photos favourites ("favourite", "unfavourite"), tag or hide them.
+  mark(action, ids, tag = '') {
+    this.trigger('mark', {action, ids, tag});
   }
 
   searchAgain() {
@@ -431,8 +388,13 @@ class Wall {
 
 const walls = new WeakMap();
 
-export default function({parentElement, data, setTriggerValue}) {
+export function show({parentElement, data, setTriggerValue}) {
   let wall = walls.get(parentElement);
   if (!wall) walls.set(parentElement, wall = new Wall(parentElement));
   wall.show(data, setTriggerValue);
+}
+
+export function leave({parentElement}) {
+  const wall = walls.get(parentElement);
+  if (wall && !wall.root.isConnected) wall.leave();
 }
