@@ -95,7 +95,8 @@ def hold(
 ) -> Held:
     """What a query found, by ``find`` if it is not held yet.
 
-    ``besides`` is what the query does not say: a key for its picture, the version of marks. Nobody can guess the token, as somebody may have searched by a picture of their own.
+    ``besides`` is what the query does not say: a key for its picture, the version of the marks.
+    Nobody can guess the token, as somebody may have searched by a picture of their own.
     """
 
     def token(ids: Collection[int]) -> str:

@@ -1,5 +1,6 @@
 """The Search page: what is searched for, and the photos that were found."""
 
+from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
