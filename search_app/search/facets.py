@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -12,12 +12,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from babel import Locale
 from numpy.typing import NDArray
 
 from pipeline.library.marks import plain_tag
 from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot.marks import Retagged
-from pipeline.snapshot.places import country_name
+from pipeline.snapshot.places import LANGUAGES, country_name
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import (
     PEOPLE,
@@ -110,6 +111,16 @@ class _Values:
         pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # np.unique takes several times as long
         return cls((pairs // count).astype(np.int32), (pairs % count).astype(np.int32), names)
 
+    def with_more(self, rows: NDArray[Any], values: Iterable[Any]) -> "_Values":
+        """With another value, or None, for each of ``rows``, which may have it already."""
+        names = {name: code for code, name in enumerate(self.names)}
+        codes = [-1 if value is None else names.setdefault(value, len(names)) for value in values]
+        return _Values.of(
+            np.concatenate([self.rows, rows]),
+            np.concatenate([self.codes, np.array(codes, np.int64)]),
+            list(names),
+        )
+
     def mask(self, wanted: Iterable[Any], count: int) -> Mask:
         """The rows that have one of these values, shape (count,)."""
         values = set(wanted)
@@ -151,14 +162,28 @@ class FacetIndex:
         people = cursor.execute(
             f"SELECT images.rowid AS row, person FROM ({PEOPLE}) JOIN images USING (image_id)"
         ).to_arrow_table()
+        written = cursor.execute(
+            """
+            SELECT images.rowid AS row, lower(unnest(place_names)) AS name
+            FROM images JOIN exif USING (image_id)
+            """
+        ).fetchall()
+        where = np.array([row for row, _ in written], np.int64)
+        self._town_names = _town_names(snapshot)
+        codes, english = _country_codes(), _english_names(photos["town"], self._town_names)
         self._of_photos: dict[FacetName, _Values] = {
             "cameras": _Values.read(
                 every, photos["camera"], lambda camera: camera_name(*camera.split("\0", 1))
             ),
             "lenses": _Values.read(every, photos["lens_model"], str),
             "tags": _Values.read(tags["row"].to_numpy(), tags["tag"], plain_tag),
-            "countries": _Values.read(every, photos["country"], str),
-            "towns": _Values.read(every, photos["town"], str),
+            # of where photos were taken, and as people wrote it, of towns those that are known
+            "countries": _Values.read(every, photos["country"], str).with_more(
+                where, (codes.get(name) for _, name in written)
+            ),
+            "towns": _Values.read(every, photos["town"], str).with_more(
+                where, (english.get(name) for _, name in written)
+            ),
             "people": _Values.read(people["row"].to_numpy(), people["person"], str),
             "has_place": _Values.read(every, photos["has_place"], bool),
             "has_people": _Values.read(every, photos["has_people"], bool),
@@ -167,7 +192,6 @@ class FacetIndex:
         self._tags = self._of_photos["tags"]  # as photos and models have them
         self._retagged: Mapping[int, Retagged] = {}
         self._spellings = _most_frequent_spellings(tags["tag"])
-        self._town_names = _town_names(snapshot)
         self._albums = albums_of(snapshot)
         self._titles = _titles(self._albums)
         members = cursor.execute(
@@ -185,13 +209,8 @@ class FacetIndex:
         rows = np.array([row for row, _ in pairs], np.int64)
         changed = mask_of(np.array([photo.row for photo in retagged.values()]), self._count)
         kept = ~changed[self._tags.rows]
-        names = {tag: code for code, tag in enumerate(self._tags.names)}
-        codes = [names.setdefault(plain_tag(tag), len(names)) for _, tag in pairs]
-        tags = _Values.of(
-            np.concatenate([self._tags.rows[kept], rows]),
-            np.concatenate([self._tags.codes[kept], np.array(codes, np.int64)]),
-            list(names),
-        )
+        others = replace(self._tags, rows=self._tags.rows[kept], codes=self._tags.codes[kept])
+        tags = others.with_more(rows, (plain_tag(tag) for _, tag in pairs))
         now = copy(self)
         now._retagged = retagged
         now._of_photos = self._of_photos | {"tags": tags}
@@ -329,6 +348,26 @@ def _town_names(snapshot: Snapshot) -> dict[str, dict[str, str]]:
             if "town" in names:
                 by_language.setdefault(language, {})[town] = names["town"]
     return by_language
+
+
+def _country_codes() -> dict[str, str]:
+    """The codes of countries by their names in any language of the page, in lower case."""
+    return {
+        country_name(code, language).lower(): code
+        for code in map(str, Locale("en").territories)
+        if code.isalpha()
+        for language in ("en", *LANGUAGES)
+    }
+
+
+def _english_names(
+    towns: pa.ChunkedArray, names: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    """The English names of the towns in a column by all of their names, in lower case."""
+    english = {town.lower(): town for town in towns.unique().drop_null().to_pylist()}
+    for by_town in names.values():
+        english |= {name.lower(): town for town, name in by_town.items()}
+    return english
 
 
 def _most_frequent_spellings(tags: pa.ChunkedArray) -> dict[str, str]:

@@ -24,9 +24,9 @@ FILES = [
     File("IMG_3551"),
 ]
 
-IN_HOBBITON = """
+SIDECAR = """
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:City="Hobbiton"/>
+<rdf:Description xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" {places}/>
 </rdf:RDF></x:xmpmeta>
 """
 
@@ -37,7 +37,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     (root / "files").mkdir()
     for file in FILES:
         file.write(root / "files")
-    (root / "files" / "IMG_3551.jpg.xmp").write_text(IN_HOBBITON)
+    sidecar = SIDECAR.format(places='photoshop:City="Hobbiton"')
+    (root / "files" / "IMG_3551.jpg.xmp").write_text(sidecar)
     library = Library(Settings(data_dir=root / "library"))
     folder.register(library.storage, folder.Registration(str(root / "files")))
     publish(library)
@@ -97,6 +98,20 @@ def test_photos_are_counted_and_filtered_by_country_and_town(searcher: Searcher)
     in_japan = Filters(countries=("JP",))
     assert searcher.counts("towns", Query(filters=in_japan)) == {"Kyoto": 1, "Tokyo": 1}
     assert {hit.title for hit in searcher.browse(in_japan)} == {"station", "garden"}
+
+
+def test_photos_whose_place_somebody_wrote_are_counted_with_the_others(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    for file in (FILES[0], File("letter")):
+        file.write(tmp_path / "files")
+    sidecar = SIDECAR.format(places='photoshop:City="Лондон" photoshop:Country="United Kingdom"')
+    (tmp_path / "files" / "letter.jpg.xmp").write_text(sidecar)
+    library = Library(Settings(data_dir=tmp_path / "library"))
+    folder.register(library.storage, folder.Registration(str(tmp_path / "files")))
+    publish(library)
+    searcher = searcher_of(library.settings.data_dir)
+    assert (searcher.counts("towns"), searcher.counts("countries")) == ({"London": 2}, {"GB": 2})
+    assert len(searcher.browse(Filters(towns=("London",), countries=("GB",)))) == 2
 
 
 def test_details_have_the_place(searcher: Searcher) -> None:
