@@ -64,6 +64,7 @@ export class Panel {
     shown.push(this.origin(about));
     this.root.replaceChildren(...shown);
     this.root.scrollTop = 0;
+    if (this.isOpen) this.viewer.pswp.updateSize(true); // it may be higher or lower now
   }
 
   part({text, query, href}) {

@@ -52,7 +52,7 @@ export class Viewer {
       mainClass: 'albumscope-viewer', zoom: true,
       closeTitle: labels.close, zoomTitle: labels.zoom, arrowPrevTitle: labels.previous,
       arrowNextTitle: labels.next, errorMsg: labels.noPicture,
-      paddingFn: () => ({top: 56, bottom: 16, left: 0, right: this.panelWidth()}),
+      paddingFn: ({y}) => this.room(y),
     });
     pswp.addFilter('numItems', () => (alone ? 1 : wall.count()));
     pswp.addFilter('itemData', (_, at) => this.slide(at));
@@ -113,7 +113,7 @@ export class Viewer {
       name, title, order, isButton: true, ariaLabel: title,
       html: {isCustomSVG: true, inner: icon, outlineID: ''}, onClick,
     });
-    const path = d => `<path d="${d}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" transform="translate(4 4)"/>`;
+    const path = d => `<path class="wall-icon" d="${d}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" transform="translate(4 4)"/>`;
     add('favourite', labels.favourite, 6, path('M12 20S4 14.5 4 9a4 4 0 0 1 8-1 4 4 0 0 1 8 1c0 5.500-8 11-8 11z'), () => this.favourite());
     add('similar', labels.similar, 7, path('M10 17a7 7 0 1 1 0-14 7 7 0 0 1 0 14zM15.5 15.5 21 21'), () => this.similar());
     add('crop', labels.part, 8, path('M6 2v16h16M2 6h16v16'), () => this.crop());
@@ -122,8 +122,13 @@ export class Viewer {
     add('info', labels.about, 12, path('M12 11v6m0-10v.5M12 2a10 10 0 1 1 0 20 10 10 0 0 1 0-20z'), () => this.panel.toggle());
   }
 
-  panelWidth() {
-    return this.panel?.isOpen && window.innerWidth >= WIDE ? PANEL : 0;
+  // What the panel leaves of the window for the photo.
+  room(height) {
+    const isOpen = this.panel?.isOpen, isWide = window.innerWidth >= WIDE;
+    return {
+      top: 56, left: 0, right: isOpen && isWide ? PANEL : 0,
+      bottom: isOpen && !isWide ? Math.min(this.panel.root.offsetHeight, 0.6 * height) : 16,
+    };
   }
 
   async askAbout(id) {
