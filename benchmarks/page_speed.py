@@ -4,7 +4,8 @@
 
 Chromium types a query and presses Enter; measured is until the new results are in the page and
 painted, and until the picture of the first is there. Beside it stands the same query opened in a
-fresh tab, and what the search alone takes. No two queries are the same. Growth is told of the last
+fresh tab, and what the search alone takes. No two queries are the same. Then it scrolls quickly
+through the whole wall, and clicks on a photo far down in it. Growth is told of the last
 fifty queries against the first fifty, of the time and of the memory of the server, after the caches
 have been filled by a hundred others. Memory is what the server has for itself: of the mapped files
 of the snapshot more and more is looked at, but lies in memory that others can have.
@@ -38,7 +39,7 @@ QUERIES = (
 WARM_UP = 100  # queries
 COMPARED = 50  # queries at the beginning and at the end
 PAINTED = """async () => {
-    const first = () => document.querySelector('[class*=st-key-card-]')?.className;
+    const first = () => document.querySelector('.wall-open')?.href;
     const frame = () => new Promise(done => requestAnimationFrame(done));
     const before = first(), start = performance.now();
     const waiting = () => performance.now() - start < 20000;
@@ -47,10 +48,36 @@ PAINTED = """async () => {
     while (first() === before && waiting()) await frame();
     await frame();
     const painted = performance.now() - start;
-    const picture = () => document.querySelector('[class*=st-key-card-] img');
+    const picture = () => document.querySelector('.wall-open img');
     while (!(picture()?.complete && picture().naturalWidth) && waiting()) await frame();
     await frame();
     return [painted, performance.now() - start];
+}"""
+SCROLLED = """async () => {
+    const scroller = document.querySelector('[data-testid=stMain]'), start = performance.now();
+    let frames = 0, longest = 0, last = start, most = 0;
+    await new Promise(done => requestAnimationFrame(function step(now) {
+        frames++;
+        longest = Math.max(longest, now - last);
+        last = now;
+        most = Math.max(most, document.querySelectorAll('.wall-tile').length);
+        scroller.scrollTop += 400;
+        if (now - start < 5000) requestAnimationFrame(step);
+        else done();
+    }));
+    return [1000 * frames / (performance.now() - start), longest, most];
+}"""
+CLICKED = """async () => {
+    const frame = () => new Promise(done => requestAnimationFrame(done));
+    const seen = [...document.querySelectorAll('.wall-open')].find(tile => {
+        const {top, bottom} = tile.getBoundingClientRect();
+        return top > 100 && bottom < innerHeight - 100;
+    });
+    const start = performance.now();
+    seen.click();
+    while (!document.querySelector('.pswp__img')) await frame();
+    await frame();
+    return performance.now() - start;
 }"""
 
 
@@ -72,7 +99,7 @@ def open_page(settings: Settings) -> Iterator[tuple[Page, psutil.Process]]:
         )
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.goto(f"http://{servers.LOCALHOST}:{port}/?least=0")
-        page.wait_for_selector("[class*=st-key-card-]", timeout=60_000)
+        page.wait_for_selector(".wall-open", timeout=60_000)
         yield page, psutil.Process(process.pid)
         browser.close()
 
@@ -88,6 +115,21 @@ def search(page: Page, number: int) -> tuple[float, float]:
     return painted, pictured
 
 
+def scroll(page: Page) -> tuple[float, float, float, float]:
+    """Scroll through all photos for five seconds, and click on one of them.
+
+    Returns frames a second, the longest frame (ms), the most tiles in the page, and the
+    milliseconds until the photo that was clicked on is shown.
+    """
+    page.goto(page.url.partition("?")[0])
+    page.wait_for_selector(".wall-open img")
+    page.wait_for_timeout(3000)
+    frames, longest, most = page.evaluate(SCROLLED)
+    page.wait_for_timeout(1000)
+    clicked = page.evaluate(CLICKED)
+    return frames, longest, most, clicked
+
+
 def own_memory(server: psutil.Process) -> float:
     """The memory of the server in MB, without the files that it has mapped."""
     memory = server.memory_info()
@@ -100,7 +142,7 @@ def fresh(page: Page, number: int) -> float:
     assert page.context.browser
     tab = page.context.browser.new_page(viewport=page.viewport_size)
     tab.goto(f"{page.url.partition('?')[0]}?least=0&q={QUERIES[number]}+{number}")
-    tab.wait_for_selector("[class*=st-key-card-]", timeout=60_000)
+    tab.wait_for_selector(".wall-open", timeout=60_000)
     took = 1000 * (time.perf_counter() - start)
     tab.close()
     return took
@@ -127,7 +169,7 @@ def measure(settings: Settings, queries: int) -> None:
     alone = []
     for number in range(COMPARED):
         start = time.perf_counter()
-        searcher.search(Query(text=f"{QUERIES[number % len(QUERIES)]} {number}", k=21, fold=True))
+        searcher.search(Query(text=f"{QUERIES[number % len(QUERIES)]} {number}", k=None, fold=True))
         alone.append(1000 * (time.perf_counter() - start))
     with open_page(settings) as (page, server):
         print("warming up", file=sys.stderr)
@@ -141,6 +183,7 @@ def measure(settings: Settings, queries: int) -> None:
             pictures.append(pictured)
             memory.append(own_memory(server))
         tabs = [fresh(page, number) for number in range(5)]
+        frames, longest, most, clicked = scroll(page)
     median = statistics.median(times)
     first, last = statistics.median(times[:COMPARED]), statistics.median(times[-COMPARED:])
     before, after = statistics.median(memory[:COMPARED]), statistics.median(memory[-COMPARED:])
@@ -152,8 +195,8 @@ def measure(settings: Settings, queries: int) -> None:
                 f"median {median:.0f} ms, p95 {p95(times):.0f} ms",
                 f"the same in a fresh tab {statistics.median(tabs):.0f} ms",
                 f"{statistics.median(tabs) / median:.1f}×",
-                "median ≤ 300 ms",
-                median <= 300,
+                "median ≤ 250 ms",
+                median <= 250,
             ),
             Line(
                 "until the picture of the first is there, too",
@@ -172,6 +215,19 @@ def measure(settings: Settings, queries: int) -> None:
                 ratio=f"{after / before:.3f}×",
                 limit="≤ 1.02×",
                 reached=after <= 1.02 * before,
+            ),
+            Line(
+                "scrolling quickly through all of them",
+                f"{frames:.0f} frames a second, the longest {longest:.0f} ms",
+                f"at most {most:.0f} tiles in the page",
+                limit="≥ 55 frames a second",
+                reached=frames >= 55,
+            ),
+            Line(
+                "from a click far down to the photo",
+                f"{clicked:.0f} ms",
+                limit="≤ 100 ms",
+                reached=clicked <= 100,
             ),
             Line("of which the search alone", f"median {statistics.median(alone[5:]):.0f} ms"),
         ],
