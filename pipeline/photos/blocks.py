@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, IptcImagePlugin
 
 import pipeline.photos.pillow  # noqa: F401
 from pipeline.photos.iptc import Records, read_records
+from pipeline.photos.texts import KEYWORDS
 
 _TIFF_START = re.compile(rb"II\*\x00|MM\x00\*")
 _PNG_START = b"\x89PNG"
@@ -104,8 +105,8 @@ def _of_png(file: BinaryIO) -> Blocks:
                     exif = exif or profile
                 elif keyword.lower().endswith((b"iptc", b"8bim")):
                     iptc = iptc or read_records(profile.partition(_IPTC_OF_PHOTOSHOP)[2][4:])
-            else:
-                texts.setdefault(keyword.decode("latin-1"), text)
+            elif (name := keyword.decode("latin-1")) in KEYWORDS:
+                texts.setdefault(name, text)
     return Blocks(_tiff_within(exif), xmp, iptc, texts)
 
 
