@@ -38,7 +38,7 @@ from pipeline.library.stages.llm_captions import LlmCaptions
 from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
 from pipeline.settings import Settings
 from search_app.search.current import CurrentSnapshot
-from search_app.search.searcher import Query
+from search_app.search.queries import Query
 
 MOST_SECONDS = 5.0
 

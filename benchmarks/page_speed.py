@@ -30,7 +30,8 @@ from report import Line, p95, print_table
 from pipeline.cli import servers
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 
 QUERIES = (
     *("two dogs", "a cat", "boats on a lake shore", "kite in the sky", "a drum"),

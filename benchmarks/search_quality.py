@@ -35,8 +35,9 @@ from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
 from search_app.search.filters import Filters
+from search_app.search.queries import Query
 from search_app.search.ranking import MODES, Mode
-from search_app.search.searcher import Query, Searcher
+from search_app.search.searcher import Searcher
 from search_app.search.unrelated_texts import UNRELATED_TEXTS
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where the tests' queries lie

@@ -74,8 +74,8 @@ def search(
     as_json: JsonFlag = False,
 ) -> None:
     """Search the current snapshot by words, by picture, or by both."""
+    from search_app.search.queries import Query
     from search_app.search.ranking import Mode
-    from search_app.search.searcher import Query
 
     if mode is not None and mode not in get_args(Mode):
         raise typer.BadParameter(f"--mode is one of {', '.join(get_args(Mode))}")

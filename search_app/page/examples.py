@@ -6,7 +6,8 @@ import streamlit as st
 
 from pipeline.settings import load_settings
 from search_app.page.language import language
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 
 _SHOWN = 4
 _QUERIES = {

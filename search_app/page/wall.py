@@ -18,7 +18,8 @@ from search_app.page import addresses
 from search_app.page.language import partial_moment, t
 from search_app.page.wording import percent
 from search_app.search.hits import Found, Hit, Results
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from search_app.search.sections import Section
 
 _MOST_HELD = 64

@@ -6,7 +6,8 @@ from contextlib import closing
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 
 
 def found_by_words(settings: Settings, texts: Sequence[str]) -> list[list[int]]:

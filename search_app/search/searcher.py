@@ -3,15 +3,14 @@
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import AlbumscopeError
 from pipeline.library.corrections import PEOPLE
 from pipeline.models.encoders import LEAST_SENSE, Vectors
 from pipeline.photos.files import photo_file
@@ -38,17 +37,12 @@ from search_app.search.names import Names, Suggestion
 from search_app.search.parsed import Fields, ParsedQuery, PhotoRef, Text
 from search_app.search.photos import Columns
 from search_app.search.provenance import Provenance, provenance
+from search_app.search.queries import Query, checked_mode
 from search_app.search.query import parse
 from search_app.search.ranking import Mode, Ranking, Term
 from search_app.search.sorting import Sort
 from search_app.search.spaces import VectorSpaces
 from search_app.search.understanding import understand
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-MAX_QUERY = 1000
-"""The longest text query, in characters."""
 
 LESS_LIKELY = 20
 """How many photos that are less likely than they should be are found besides, at the most."""
@@ -58,32 +52,6 @@ _DEPTH = 200  # how far down each part of a hybrid search looks, at the least
 MOST_COMPARED = 1000
 """How many of the best are put into another order, and found without a limit."""
 _REMEMBERED = 32  # searches whose photos were counted, for facets that are filtered themselves
-
-
-@dataclass(frozen=True)
-class Query:
-    """What is searched for: a text (docs/search.md), pictures, a photo of the library, or several.
-
-    ``mode`` None is hybrid for a text alone and visual as soon as a picture is given. What matches
-    with less than ``min_probability`` is left out; photos that were found by a picture have no
-    probability and stay. A ``sort`` but by relevance puts the best 1,000 into that order before
-    ``k`` are taken; None takes all, of what is compared the best 1,000. With ``fold`` photos that
-    are nearly the same count as one, but for a listing of all. ``off`` has the keys of readings of
-    the text that were not meant. ``face`` is the vector of a face, shape (128,): only photos of
-    whoever has it are found.
-    """
-
-    text: str = ""
-    images: Sequence["Image"] = ()
-    image_id: int | None = None
-    filters: Filters = field(default_factory=Filters)
-    mode: Mode | None = None
-    k: int | None = 20
-    min_probability: float = 0.0
-    sort: Sort = "relevance"
-    fold: bool = False
-    off: Sequence[str] = ()
-    face: tuple[float, ...] | None = None
 
 
 class Searcher:
@@ -123,7 +91,7 @@ class Searcher:
         if query.image_id is not None:
             parsed = replace(parsed, photos=(*parsed.photos, PhotoRef(query.image_id, 1.0)))
         has_picture = bool(query.images or parsed.photos)
-        mode = _checked_mode(query, parsed, has_picture)
+        mode = checked_mode(query, parsed, has_picture)
         scope = self._scope(query.filters, parsed, [photo.image_id for photo in parsed.photos])
         if query.face is not None:
             with_face = rows_with_face(self.snapshot, query.face)
@@ -409,21 +377,3 @@ class Searcher:
         picture = cut_out(self.file(self.photo(photo.image_id)), photo.part)
         made: Vectors = self._spaces.visual.encoder.encode_images([picture])[0]
         return made
-
-
-def _checked_mode(query: Query, parsed: ParsedQuery, has_picture: bool) -> Mode:
-    """The mode to search in. Raises AlbumscopeError that says what is wrong with the query."""
-    if len(query.text.strip()) > MAX_QUERY:
-        raise AlbumscopeError(
-            f"The query has {len(query.text.strip()):,} characters; shorten it to"
-            f" {MAX_QUERY:,} or fewer"
-        )
-    if parsed.is_empty and not has_picture and query.face is None:
-        why = "; ".join(parsed.problems) or "give a text or a picture"
-        raise AlbumscopeError(f"Nothing to search for: {why}")
-    if query.k is not None and query.k < 1:
-        raise AlbumscopeError(f"Cannot return {query.k} photos: ask for one or more")
-    mode: Mode = query.mode or ("visual" if has_picture else "hybrid")
-    if mode in {"caption", "text"} and has_picture and not parsed.texts:
-        raise AlbumscopeError(f"Mode {mode!r} searches with words: give a text")
-    return mode

@@ -15,7 +15,8 @@ from search_app.page.wall import Held
 from search_app.page.wording import literal
 from search_app.search.hits import Found
 from search_app.search.parsed import ParsedQuery
-from search_app.search.searcher import MOST_COMPARED, Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import MOST_COMPARED, Searcher
 from search_app.search.sorting import Sort
 
 _STYLE = """

@@ -113,12 +113,14 @@ def _nothing_goes_wrong(page: Page) -> Iterator[None]:
 def expect_all_pictures(page: Page, least: int) -> None:
     """There are at least so many pictures, and each was decoded."""
     loaded(page)
-    pictures = page.locator("img")
-    expect(pictures.nth(least - 1)).to_be_attached()
-    for picture in pictures.all():
-        expect(picture).to_have_js_property("complete", True)
-        width = picture.evaluate("image => image.naturalWidth")
-        assert width > 0, picture.get_attribute("src")
+    page.wait_for_function(
+        """least => {
+            const pictures = [...document.images];
+            const isThere = picture => picture.complete && picture.naturalWidth > 0;
+            return pictures.length >= least && pictures.every(isThere);
+        }""",
+        arg=least,
+    )
 
 
 def test_pictures_parts_of_them_and_the_map_are_there(site: str, page: Page) -> None:

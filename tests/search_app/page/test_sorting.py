@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.settings import Settings
 from search_app.search.filters import Filters
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from search_app.search.sorting import Sort
 from tests.search_app.search.test_filters import (
     ALL,

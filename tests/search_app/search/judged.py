@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from search_app.search.evidence import Weights
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from tests.demo_queries import read_queries
 
 JUDGED = Path(__file__).with_name("judged_queries.json")

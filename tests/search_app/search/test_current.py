@@ -25,7 +25,8 @@ from pipeline.sources import folder
 from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
 from search_app.search.hits import Hit
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from tests.pipeline.quick_model import QuickModel, use_quick_models
 
 ALL = 1000

@@ -14,7 +14,8 @@ from pipeline.snapshot.index_file import IndexFile
 from pipeline.snapshot.vector_index import VectorIndex
 from search_app.search import evidence
 from search_app.search.evidence import WEIGHTS, Evidence
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from search_app.search.unrelated_texts import UNRELATED_TEXTS, unrelated_vectors
 from tests.search_app.conftest import sync_folder
 from tests.search_app.search.test_searcher import NONSENSE

@@ -14,7 +14,8 @@ from pipeline.photos.camera_name import camera_name
 from pipeline.settings import Settings
 from search_app.search.facets import FacetName
 from search_app.search.filters import Filters
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from tests.search_app.search.test_filters import small_library
 from tests.search_app.searching import searcher_of
 

@@ -15,9 +15,10 @@ from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
 from search_app.search.filters import Filters, allowed_albums, allowed_rows
+from search_app.search.queries import Query
 from search_app.search.query import parse
 from search_app.search.ranking import MODES
-from search_app.search.searcher import Query, Searcher
+from search_app.search.searcher import Searcher
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.conftest import DEMO_PHOTOS
 from tests.search_app.search.test_query import NASTY

@@ -17,7 +17,8 @@ from pipeline.snapshot import publishing
 from pipeline.sources import folder
 from search_app.search.filters import Filters
 from search_app.search.marks import Action, Marking
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from tests.conftest import built_once
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.searching import bring_in, searcher_of

@@ -11,7 +11,8 @@ from PIL import Image
 from pipeline.snapshot.vector_index import VectorIndex
 from search_app.search import near_duplicates
 from search_app.search.filters import Filters
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
 from tests.search_app.search.test_filters import EXIF, TAKEN
 from tests.search_app.searching import searcher_of

@@ -10,7 +10,8 @@ from pipeline.settings import Settings
 from pipeline.snapshot import places
 from pipeline.sources import folder
 from search_app.search.filters import Filters
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.search.test_filters import File, found
 from tests.search_app.searching import bring_in, searcher_of

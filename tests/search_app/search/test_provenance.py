@@ -12,7 +12,7 @@ from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from search_app.search.provenance import provenance
-from search_app.search.searcher import Query
+from search_app.search.queries import Query
 from tests.search_app.searching import searcher_of
 
 DAGSTER = "http://127.0.0.1:3000"

@@ -14,8 +14,9 @@ from pipeline.settings import Settings
 from search_app.search import evidence
 from search_app.search.filters import Filters
 from search_app.search.hits import Hit
+from search_app.search.queries import Query
 from search_app.search.ranking import MODES, Mode
-from search_app.search.searcher import Query, Searcher
+from search_app.search.searcher import Searcher
 from tests.demo_queries import read_queries
 from tests.search_app.conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE
 from tests.search_app.search.judged import (

@@ -9,7 +9,8 @@ from pipeline.library.library import Library
 from search_app.search import dates
 from search_app.search.filters import Filters
 from search_app.search.parsed import ParsedQuery, Reading
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from tests.demo_queries import read_queries
 from tests.search_app.search.test_places import library
 from tests.search_app.searching import searcher_of

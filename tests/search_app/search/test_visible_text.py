@@ -5,7 +5,8 @@ import pytest
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
-from search_app.search.searcher import Query, Searcher
+from search_app.search.queries import Query
+from search_app.search.searcher import Searcher
 from tests.pipeline.models.test_readers import slide
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.searching import bring_in, searcher_of

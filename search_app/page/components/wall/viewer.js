@@ -150,7 +150,8 @@ export class Viewer {
     }
     this.about = null;
     this.panel.wait(photo.title || this.wall.labels.untitled);
-    const about = await this.askAbout(photo.id).catch(() => null);
+    this.asked = this.askAbout(photo.id).catch(() => null);
+    const about = await this.asked;
     if (pswp !== this.pswp || this.photoAt(pswp.currIndex)?.id !== photo.id) return;
     this.about = about;
     this.panel.show(about);
@@ -190,11 +191,13 @@ export class Viewer {
     shapes.forEach((shape, at) => shape.classList.toggle('is-pointed', number === true || number === at));
   }
 
-  crop() {
-    if (!this.about || this.cropper) return;
+  async crop() {
     this.stop();
-    this.cropper = new Cropper(this.pswp.element, this.about, this.wall.labels, {
-      search: part => this.wall.searchWith(`${this.about.similar},${part.join(',')}`),
+    const {pswp} = this;
+    const about = await this.asked;
+    if (!about || this.cropper || pswp !== this.pswp) return;
+    this.cropper = new Cropper(pswp.element, about, this.wall.labels, {
+      search: part => this.wall.searchWith(`${about.similar},${part.join(',')}`),
       ended: () => {
         this.cropper = null;
       },
