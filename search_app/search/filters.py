@@ -1,6 +1,5 @@
 """Which photos a query lets through: the page's filters, and the fields of the query itself."""
 
-import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,18 +14,12 @@ from pipeline.models.faces import SAME_PERSON
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.marks import Retagged
 from pipeline.snapshot.reading import Snapshot
+from search_app.search import positions
 from search_app.search.parsed import Fields, MarkName, ParsedQuery
 
 Mask = NDArray[np.bool_]
 Condition = tuple[str, list[Any]]
 """SQL, and the values for its question marks."""
-
-_EARTH_RADIUS_KM = 6371.0088  # mean radius (IUGG)
-_HAVERSINE = """
-    pow(sin(radians(latitude - ?) / 2), 2)
-    + cos(radians(?)) * cos(radians(latitude)) * pow(sin(radians(longitude - ?) / 2), 2)
-"""  # of the angle between two places
-
 
 # The last that a photo may have been taken at, of one that is known to the day or less.
 _TAKEN_LAST = """
@@ -236,13 +229,8 @@ def _photo_conditions(
             )
             for interval in fields.taken
         ],
-        [
-            (
-                f"{_HAVERSINE} <= ?",
-                [place.latitude, place.latitude, place.longitude, _haversine(place.radius_km)],
-            )
-            for place in fields.near
-        ],
+        [positions.near(place) for place in fields.near],
+        [positions.within(area) for area in fields.areas],
         *([_shows(wanted)] for wanted in fields.people),  # all of them, on one photo
         *([_has_face_like(*face)] for face in fields.faces),
         [_counts_people(first, last) for first, last in fields.counts],
@@ -372,10 +360,6 @@ def _is_place(wanted: str) -> Condition:
     tests = " AND ".join("contains('| ' || places.words || ' ', ?)" for _ in pieces)
     found = f"exif.place_id IN (SELECT place_id FROM places WHERE {tests})"
     return f"coalesce({written}, FALSE) OR {found}", [*values, *pieces]
-
-
-def _haversine(distance_km: float) -> float:
-    return math.sin(min(distance_km / _EARTH_RADIUS_KM, math.pi) / 2) ** 2
 
 
 def _any(choices: Iterable[Condition]) -> Condition:

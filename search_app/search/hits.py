@@ -134,6 +134,11 @@ class Results(Sequence[Hit]):
             return place
         return next((at for at, tile in enumerate(self._tiles) if place in tile), None)
 
+    def places(self) -> NDArray[np.int64]:
+        """The place of each of ``rows``, or of the photo it is folded behind, shape (photos,)."""
+        folded = 1 if self._tiles is None else [len(tile) for tile in self._tiles]
+        return np.repeat(np.arange(len(self)), folded)
+
     def unfolded(self, image_ids: Collection[int]) -> "Results":
         """The same, where what is folded behind these photos has tiles of its own."""
         if self._tiles is None:

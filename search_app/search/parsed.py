@@ -54,6 +54,18 @@ class Place:
     radius_km: float
 
 
+class Area(NamedTuple):
+    """The places between two latitudes and two longitudes, in degrees, south and west negative.
+
+    An area with its west beyond its east goes across the meridian of 180 degrees.
+    """
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+
 @dataclass(frozen=True)
 class Fields:
     """Values for fields of a photo; a field without any lets every photo through.
@@ -70,6 +82,7 @@ class Fields:
     years: tuple[tuple[int | None, int | None], ...] = ()
     taken: tuple[Interval, ...] = ()
     near: tuple[Place, ...] = ()
+    areas: tuple[Area, ...] = ()
     people: tuple[str, ...] = ()
     faces: tuple[tuple[int, int], ...] = ()
     counts: tuple[tuple[int | None, int | None], ...] = ()

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from pipeline import emoji
 from search_app.search.parsed import (
+    Area,
     Fields,
     Interval,
     MarkName,
@@ -52,6 +53,7 @@ _ADDRESS = re.compile(
     r"|[^/\s]+/(?:\S+/)?app/static/photos/"
     r")([0-8]?\d{1,18})(?!\d)\S*"  # below 2**63
 )
+_AREA = re.compile(r"(?i)\s*(?<!\S)area[:：]\S+")
 _MARKS: dict[str, MarkName] = {
     "favourite": "favourite",
     "favorite": "favourite",
@@ -313,6 +315,18 @@ def _place(value: str) -> Place:
     raise ValueError(value)
 
 
+def _area(value: str) -> Area:
+    south, west, north, east = map(float, value.split(","))
+    if -90 <= south <= north <= 90 and abs(west) <= 180 and abs(east) <= 180:
+        return Area(south, west, north, east)
+    raise ValueError(value)
+
+
+def with_area(text: str, area: str) -> str:
+    """A query of the photos within an area alone, ``south,west,north,east``, whatever its own."""
+    return f"{_AREA.sub('', text)} area:{area}".strip()
+
+
 class _Field(NamedTuple):
     """The attribute of Fields that a field goes to, what reads its value, and how to write it."""
 
@@ -335,6 +349,11 @@ _FIELDS = {
     ),
     "near": _Field(
         "near", _place, "latitude,longitude,radius without spaces, such as near:56.1,12.3,5km"
+    ),
+    "area": _Field(
+        "areas",
+        _area,
+        "south,west,north,east without spaces, such as area:56.1,10.1,56.2,10.3",
     ),
     "album": _Field("albums", _name, 'a part of its title, such as album:"PyCon JP 2024"'),
     "event": _Field("events", _name, 'a part of its name, such as event:"PyCon JP"'),

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.snapshot import fulltext
-from search_app.search.parsed import Fields, Interval, ParsedQuery, Part, PhotoRef, Place, Text
+from search_app.search.parsed import (
+    Area,
+    Fields,
+    Interval,
+    ParsedQuery,
+    Part,
+    PhotoRef,
+    Place,
+    Text,
+)
 from search_app.search.query import parse, photo_term
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "search.md"
@@ -197,6 +206,7 @@ def test_photos_of_the_library() -> None:
             "near:-33.5,-151,500m near:−1,2,3",
             Fields(near=(Place(-33.5, -151, 0.5), Place(-1, 2, 3))),
         ),
+        ("area:-1.5,170,2,-170", Fields(areas=(Area(-1.5, 170, 2, -170),))),
         ('near:"90, 180, 5 KM"', Fields(near=(Place(90, 180, 5),))),
         ("is:favourite IS:Favorite is:hidden", Fields(marked=("favourite",) * 2 + ("hidden",))),
         (
@@ -281,6 +291,10 @@ def test_fields_and_words_together() -> None:
                 "a,b,c",
             ]
         ),
+        *(
+            (f"area:{area}", "area:56.1,10.1,56.2,10.3")
+            for area in ["1,2,3", "2,0,1,0", "0,0,91,0", "0,-181,0,0", "nan,0,1,0"]
+        ),
         *((f"photo:{photo}", "photo:123") for photo in ["x", "-1", "1.5", "9" * 19, "9" * 5000]),
         ("is:loved", "is:favourite"),
         ("camera:?", "camera:canon"),
@@ -305,8 +319,8 @@ def test_an_unknown_field_is_searched_for_as_words() -> None:
     listed, nearest, _ = found.problems
     assert listed.startswith("No field colour,")
     assert listed.endswith(
-        "photo, camera, lens, taken, near, album, event, year, tag, person, face, people, creator,"
-        " place, rating, is"
+        "photo, camera, lens, taken, near, area, album, event, year, tag, person, face, people,"
+            " creator, place, rating, is"
     )
     assert nearest.startswith("No field camra,")
     assert nearest.endswith("did you mean camera?")
