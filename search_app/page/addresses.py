@@ -86,11 +86,6 @@ def for_script(path: str) -> str:
     return _for_script(_signed(path, {}))
 
 
-def world() -> str:
-    """The address of the outlines of the world's countries, as TopoJSON."""
-    return _for_script(f"{ROOT}/world.json")
-
-
 def _elsewhere(photo: Mapping[str, Any], size: Size) -> str | None:
     """The address of a photo's picture on the servers of its source, if that has some."""
     image_url, side, settings = photo["image_url"], _SIDES[size], load_settings()

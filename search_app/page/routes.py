@@ -7,7 +7,7 @@ the folder of its album: links that lead elsewhere are not followed.
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial, wraps
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.photos.files import printable, unreadable
+from pipeline.snapshot import places as gazetteer
 from search_app.page import (
     addresses,
     components,
@@ -32,7 +33,7 @@ from search_app.page import (
     wall,
 )
 from search_app.page.addresses import ROOT, is_allowed
-from search_app.page.language import in_language
+from search_app.page.language import in_language, language
 from search_app.page.session import current_snapshot
 from search_app.search.parsed import Part
 from search_app.search.parts import cut_out
@@ -45,7 +46,6 @@ MAX_PHOTOS = 10_000
 _MOST_TILES = 500  # in one answer
 _UNCHANGING = "private, max-age=31536000, immutable"
 _FOR_A_DAY = "private, max-age=86400"  # as long as the addresses in it hold where one signs in
-_WORLD = Path(__file__).with_name("world") / "countries.json"
 
 
 def _photo(request: Request) -> Response:
@@ -186,10 +186,6 @@ def _zipped(image_ids: list[int]) -> Iterator[bytes]:
         yield from takeaway.archive(searcher.photos(image_ids), partial(confined, searcher))
 
 
-def _world(request: Request) -> Response:
-    return FileResponse(_WORLD, headers={"Cache-Control": "public, max-age=86400"})
-
-
 def _for_page(
     answer: Callable[[Request, Searcher], tuple[Any, str]],
 ) -> Callable[[Request], Response]:
@@ -257,8 +253,18 @@ def _layout(request: Request, searcher: Searcher) -> tuple[Any, str]:
 
 @_for_page
 def _tiles(request: Request, searcher: Searcher) -> tuple[Any, str]:
-    first, count = int(request.query_params["first"]), int(request.query_params["count"])
-    return wall.tiles(_held(request, searcher), first, min(count, _MOST_TILES)), _FOR_A_DAY
+    """Of the photos at some ``places``, or at ``first`` and after it."""
+    query = request.query_params
+    if "places" in query:
+        asked: Sequence[int] = [*map(int, query["places"].split(","))]
+    else:
+        asked = range(int(query["first"]), int(query["first"]) + int(query["count"]))
+    return wall.tiles(_held(request, searcher), asked[:_MOST_TILES]), _FOR_A_DAY
+
+
+@_for_page
+def _places(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    return wall.places(searcher, _held(request, searcher)), _FOR_A_DAY
 
 
 @_for_page
@@ -280,6 +286,12 @@ def _about(request: Request, searcher: Searcher) -> tuple[Any, str]:
     found = wall.held(request.query_params.get("results", ""), searcher)
     hit = found.hit(image_id) if found and found.is_search else None
     return panel.about(searcher, image_id, hit), "no-store"
+
+
+@_for_page
+def _towns(request: Request, searcher: Searcher) -> tuple[Any, str]:
+    """The names on the map, which are the same whatever is searched for."""
+    return gazetteer.towns(language()), _FOR_A_DAY
 
 
 def _script(request: Request) -> Response:
@@ -304,7 +316,6 @@ def mount(base_path: str) -> Mount:
             Route("/photos.zip", _archive, methods=["POST"]),
             Route("/photos.csv", _table, methods=["POST"]),
             Route("/photos.txt", _table, methods=["POST"]),
-            Route("/world.json", _world),
             Route("/suggestions.json", _suggestions),
             Route("/facets.json", _facets, middleware=compressed),
             Route("/examples.json", _examples),
@@ -312,6 +323,8 @@ def mount(base_path: str) -> Mount:
             Route("/wall/tiles.json", _tiles, middleware=compressed),
             Route("/wall/ids.json", _all_ids, middleware=compressed),
             Route("/wall/place.json", _place),
+            Route("/wall/places.json", _places, middleware=compressed),
+            Route("/towns.json", _towns, middleware=compressed),
             Route("/about.json", _about),
             Route("/components/{version}/{path:path}", _script, middleware=compressed),
         ],

@@ -4,6 +4,7 @@ The page searches, and holds what was found; the browser asks for what it draws,
 """
 
 import hashlib
+import json
 import secrets
 import threading
 from collections import OrderedDict
@@ -15,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_app.page import addresses
-from search_app.page.language import partial_moment, t
+from search_app.page.language import country, language, partial_moment, t
 from search_app.page.wording import percent
+from search_app.search import positions
 from search_app.search.hits import Found, Hit, Results
 from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
@@ -161,11 +163,34 @@ def _in_percent(ratios: NDArray[np.float32]) -> list[int]:
     return found
 
 
-def tiles(held: Held, first: int, count: int) -> list[dict[str, Any]]:
-    """What the wall shows of the photos at ``first`` and after it."""
+def places(searcher: Searcher, held: Held) -> dict[str, Any]:
+    """Where photos were taken, those folded behind others too: ``count`` of how many there are.
+
+    Of each of which that is known its place ``at`` which it is found, ``latitudes`` and
+    ``longitudes`` in degrees, to a metre. ``towns`` have a name for people, how many photos were
+    taken there, and what the filter on towns calls it.
+    """
+    rows = held.shown.rows
+    latitudes, longitudes = (each[rows] for each in positions.positions(searcher.snapshot))
+    is_known = np.isfinite(latitudes)
+    return {
+        "count": len(rows),
+        "at": held.shown.places()[is_known].tolist(),
+        "latitudes": np.round(latitudes[is_known], 5).tolist(),
+        "longitudes": np.round(longitudes[is_known], 5).tolist(),
+        "towns": [
+            (f"{json.loads(spelt).get(language(), {}).get('town', town)}, {country(code)}",
+             photos, town)
+            for code, town, spelt, photos in positions.towns(searcher.snapshot, rows)
+        ],
+    }  # fmt: skip
+
+
+def tiles(held: Held, at: Sequence[int]) -> list[dict[str, Any]]:
+    """What the wall shows of the photos at some places, of those that there are."""
     return [
         tile(hit, is_scored=held.is_scored, is_unfolded=hit.image_id in held.unfolded)
-        for hit in held.shown[first : first + count]
+        for hit in held.shown.at(at)
     ]
 
 

@@ -163,6 +163,10 @@ class Results(Sequence[Hit]):
         places = range(len(self))[at]
         return self._hits(places) if isinstance(places, range) else self._hits([places])[0]
 
+    def at(self, places: Sequence[int]) -> list[Hit]:
+        """The photos at these places, of those that there are."""
+        return self._hits([place for place in places if 0 <= place < len(self)])
+
     def __iter__(self) -> Iterator[Hit]:
         return iter(self[:])
 

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 _HERE = Path(__file__).parent
-_SERVED = {".js", ".css", ".mjs"}
+_SERVED = {".js", ".css", ".mjs", ".json"}
 
 
 def file(path: str) -> Path | None:
@@ -79,7 +79,8 @@ def wall(data: Mapping[str, Any], act: Mapping[str, Callable[[], None]]) -> None
     ``first`` photos with their ``ratios``, the ``less`` likely ones, ``labels`` and ``addresses``.
     What somebody does is in ``st.session_state.wall`` by the names of ``act``: a query to ``go``
     to, a term for what is ``similar``, an ``order``, a ``view``, a photo to ``unfold``, photos to
-    ``mark`` or the last marks to ``undo``, or that the page has to search ``again``.
+    ``mark`` or the last marks to ``undo``, ``where`` to search
+    on the map, or that the page has to search ``again``.
     """
     callbacks: dict[str, Any] = {f"on_{name}_change": callback for name, callback in act.items()}
     _wall(key="wall", data=dict(data), **callbacks)

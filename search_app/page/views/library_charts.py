@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from search_app.page import charts, library_report
+from search_app.page import library_report
 from search_app.page.language import number, t, tn
 from search_app.page.library_report import AlbumReport, IndexFacts
 from search_app.page.views.library_tables import (
@@ -18,6 +18,7 @@ from search_app.page.views.library_tables import (
 )
 from search_app.page.wording import literal
 
+_COLOR = "#c0392b"
 _CAMERAS = 15  # that are plotted
 _BAR = 28  # pixels
 _STATE_COLORS = {"done": "#3a9a5b", "missing": "#8a8f98", "failed": "#d9483b"}
@@ -36,7 +37,7 @@ def photos_by_year(years: Mapping[int | None, int]) -> None:
         ]  # fmt: skip
         chart = (
             alt.Chart(alt.InlineData(values=rows), height=260)
-            .mark_bar(color=charts.COLOR, orient="vertical")
+            .mark_bar(color=_COLOR, orient="vertical")
             .encode(
                 x=alt.X(
                     "from:Q",
@@ -191,7 +192,7 @@ def _bars(rows: Sequence[Mapping[str, Any]], y: alt.Y, x: alt.X, summary: str) -
         tooltip=[alt.Tooltip(field, title=" ") for field in (y.shorthand, "label:N")],
     )
     labels = bars.mark_text(align="left", dx=4, color="#8a8f98").encode(text="label:N")
-    st.altair_chart(bars.mark_bar(color=charts.COLOR) + labels, alt=summary)
+    st.altair_chart(bars.mark_bar(color=_COLOR) + labels, alt=summary)
 
 
 def _names_axis(field: str) -> alt.Y:

@@ -4,12 +4,14 @@ from typing import Any
 
 import streamlit as st
 
+from pipeline.settings import load_settings
 from search_app.page import address, addresses, components, wall
 from search_app.page.language import language, t, tn
 from search_app.page.session import errors_shown, may_change
 from search_app.page.views import by_picture, marking
 from search_app.page.wall import Held
 from search_app.search.parsed import ParsedQuery
+from search_app.search.query import with_area
 from search_app.search.searcher import Searcher
 from search_app.search.sorting import Sort
 
@@ -17,7 +19,7 @@ _FIRST = 60
 """Photos that the browser is told of at once; it asks for the others."""
 _ASKED = (
     *("wall/layout.json", "wall/tiles.json", "wall/ids.json", "wall/place.json", "about.json"),
-    *("photos.zip", "photos.csv", "photos.txt"),
+    *("wall/places.json", "towns.json", "photos.zip", "photos.csv", "photos.txt"),
 )
 
 
@@ -31,7 +33,7 @@ def show(
             "results": held.token,
             "search": address.query(*address.ALL),
             "count": len(held.shown),
-            "first": wall.tiles(held, 0, _FIRST),
+            "first": wall.tiles(held, range(_FIRST)),
             "ratios": wall.ratios(searcher, held.shown, _FIRST),
             "less": [wall.tile(hit) | {"ratio": 100} for hit in less],
             "lessRatios": wall.ratios_of(searcher, less),
@@ -46,7 +48,8 @@ def show(
             "mayChange": may_change(),
             "isOfHidden": "hidden" in parsed.only.marked,
             "news": marking.news(),
-            "labels": _labels(len(less)),
+            "mapStyle": load_settings().map_style_url,
+            "labels": _labels(len(less)) | {"map": _labels_of_map()},
         },
         {
             "go": _go,
@@ -56,6 +59,7 @@ def show(
             "unfold": _unfold,
             "mark": marking.mark,
             "undo": marking.undo,
+            "where": _where,
             "again": _nothing,
         },
     )
@@ -86,6 +90,19 @@ def _order() -> None:
 def _view() -> None:
     if st.session_state.wall.view in address.VIEWS:
         st.session_state.view = st.session_state.wall.view
+
+
+def _where() -> None:
+    """Search in an area, in a town, or for what has no place."""
+    state = st.session_state
+    match state.wall.where:
+        case {"area": str(area)}:
+            state.q = with_area(state.q, area)
+        case {"town": str(town)}:
+            state.town = [town]
+        case _:
+            state.place = False
+    state.view = state.wall.where["view"]
 
 
 def _unfold() -> None:
@@ -170,4 +187,26 @@ def _labels(less: int) -> dict[str, Any]:
             ["Esc", t("close, or select none")],
             ["?", t("this list")],
         ],
+    }
+
+
+def _labels_of_map() -> dict[str, Any]:
+    return {
+        "placed": t("Photos with a place: {count} of {all}", count="{count}", all="{all}"),
+        "none": t("None of these photos tells where it was taken."),
+        "placeless": t("Show the others"),
+        "here": t("Search in this area"),
+        "cluster": t("{count} photos: go nearer", count="{count}"),
+        "list": t("As a list"),
+        "cannot": t("This browser cannot draw a map, as it has no WebGL: see the list."),
+        "notThere": t("The map cannot be loaded just now: see the list."),
+        "texts": {
+            "Map.Title": t("Map"),
+            "NavigationControl.ZoomIn": t("Nearer"),
+            "NavigationControl.ZoomOut": t("Farther"),
+            "AttributionControl.ToggleAttribution": t("Where the map comes from"),
+            "CooperativeGesturesHandler.WindowsHelpText": t("Ctrl and the wheel zoom the map"),
+            "CooperativeGesturesHandler.MacHelpText": t("⌘ and the wheel zoom the map"),
+            "CooperativeGesturesHandler.MobileHelpText": t("Two fingers move the map"),
+        },
     }

@@ -6,7 +6,7 @@ from typing import Literal
 import streamlit as st
 from PIL import Image
 
-from search_app.page import address, charts, components, wall
+from search_app.page import address, components, wall
 from search_app.page.language import t, tn
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector, user
@@ -24,7 +24,6 @@ _STYLE = """
 .st-key-q input { font-size: 1rem; }
 </style>
 """
-_ON_MAP = 500
 
 
 def show() -> None:
@@ -81,8 +80,6 @@ def _search_page(searcher: Searcher) -> None:
             icon=":material/search_off:",
         )
     photos.show(searcher, parsed, held, _heading(held), _sort_names(is_search=held.is_search))
-    if state.view == "map":
-        charts.world_map(held.shown[:_ON_MAP], on_photo=_open, on_place=_only_near)
 
 
 def _held(
@@ -169,16 +166,6 @@ def _sort_names(*, is_search: bool) -> dict[Sort, str]:
         "oldest": t("Oldest first, by date taken"),
         "album": t("By album"),
     }
-
-
-def _open(image_id: int) -> None:
-    st.session_state.q = f"photo:{image_id}"
-    st.session_state.view = "grid"
-
-
-def _only_near(latitude: float, longitude: float) -> None:
-    st.session_state.q = f"{st.session_state.q} near:{latitude},{longitude},100m".strip()
-    st.session_state.view = "grid"
 
 
 def _in_words(searcher: Searcher) -> str:

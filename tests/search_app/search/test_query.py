@@ -320,7 +320,7 @@ def test_an_unknown_field_is_searched_for_as_words() -> None:
     assert listed.startswith("No field colour,")
     assert listed.endswith(
         "photo, camera, lens, taken, near, area, album, event, year, tag, person, face, people,"
-            " creator, place, rating, is"
+        " creator, place, rating, is"
     )
     assert nearest.startswith("No field camra,")
     assert nearest.endswith("did you mean camera?")

@@ -28,7 +28,7 @@ export class Scrubber {
 
   draw() {
     const {boxes, scroller, labels, data} = this.wall;
-    this.root.hidden = boxes.height < 2.5 * scroller.clientHeight || data.count < 2;
+    this.root.hidden = this.wall.body.hidden || boxes.height < 2.5 * scroller.clientHeight || data.count < 2;
     this.root.setAttribute('aria-label', labels.scrubber);
     this.root.setAttribute('aria-valuemin', 1);
     this.root.setAttribute('aria-valuemax', boxes.count);

@@ -64,6 +64,7 @@ class Wall {
     this.favourites = new Set(data.favourites);
     this.toolbar.show(data);
     this.body.hidden = data.view !== 'grid';
+    if (data.view === 'map') this.map ??= import('./map.js').then(({PhotoMap}) => new PhotoMap(this));
     this.list.setAttribute('aria-label', data.labels.photos);
     if (isOther) this.start(isSearch);
     else if (isOtherView) this.layOut();
@@ -71,6 +72,7 @@ class Wall {
     this.selection.draw();
     this.viewer.marked();
     this.tell(data.news);
+    this.map?.then(map => map.show(this.data));
     this.followAddress();
   }
 
@@ -298,7 +300,7 @@ class Wall {
   }
 
   scrollTo(place, block = 'start') {
-    if (!this.boxes || place >= this.boxes.count) return;
+    if (!this.boxes || this.body.hidden || place >= this.boxes.count) return;
     const top = this.offset() + this.boxes.top[place];
     const bottom = top + this.boxes.high[place], {scroller} = this;
     const bar = 96; // what lies over the photos above and below
@@ -311,6 +313,7 @@ class Wall {
   }
 
   async focus(place) {
+    if (this.body.hidden) return (await this.map)?.focus();
     this.scrollTo(place, 'nearest');
     await this.photos.whenKnown(place);
     this.setFocused(place);

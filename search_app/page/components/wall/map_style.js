@@ -1,0 +1,64 @@
+// What the map is drawn with: countries of Natural Earth, towns of GeoNames, and letters of the
+// browser's own fonts. Nothing of it is fetched from elsewhere.
+
+import feature from '../vendor/topojson-client/feature.js';
+import mesh from '../vendor/topojson-client/mesh.js';
+
+const LIGHT = {water: '#c9d9e6', land: '#f5f2ea', border: '#b3aa99', text: '#4a4a4a', halo: '#f5f2ea'};
+const DARK = {water: '#10161d', land: '#2a2f36', border: '#59626d', text: '#c9cdd2', halo: '#1d2126'};
+const WORLD = new URL('../vendor/world-atlas/countries.json', import.meta.url);
+let world;
+
+export function isDark(element) {
+  const [red, green, blue] = getComputedStyle(element).color.match(/[\d.]+/g).map(Number);
+  return red + green + blue > 382; // of its text
+}
+
+// A style of MapLibre; `towns` are names and positions, the largest first.
+export async function mapStyle(dark) {
+  world ??= fetch(WORLD).then(answer => answer.json());
+  const topology = await world.catch(() => world = null);
+  if (!topology) throw new Error('no countries');
+  const colors = dark ? DARK : LIGHT, {countries} = topology.objects;
+  const attribution = '<a href="https://www.naturalearthdata.com">Natural Earth</a>, <a href="https://www.geonames.org">GeoNames</a>';
+  return {
+    version: 8,
+    sources: {
+      land: {type: 'geojson', data: feature(topology, countries), attribution},
+      borders: {type: 'geojson', data: mesh(topology, countries, (one, other) => one !== other)},
+      towns: {type: 'geojson', data: {type: 'FeatureCollection', features: []}},
+    },
+    layers: [
+      {id: 'water', type: 'background', paint: {'background-color': colors.water}},
+      {id: 'land', type: 'fill', source: 'land', paint: {'fill-color': colors.land}},
+      {id: 'borders', type: 'line', source: 'borders', paint: {'line-color': colors.border, 'line-width': 1}},
+      {
+        id: 'towns', type: 'symbol', source: 'towns',
+        layout: {
+          'text-field': ['get', 'name'], 'text-font': ['sans-serif'], 'symbol-sort-key': ['get', 'order'],
+          'text-size': ['interpolate', ['linear'], ['zoom'], 2, 11, 8, 14], 'text-padding': 6, 'text-max-width': 8,
+        },
+        // the smaller, the nearer one has to be
+        filter: ['<', ['get', 'order'], ['step', ['zoom'], 40, 3, 150, 4, 400, 5, 1500, 6, 6000, 7, 50000]],
+        paint: {'text-color': colors.text, 'text-halo-color': colors.halo, 'text-halo-width': 1.5},
+      },
+    ],
+  };
+}
+
+export function recolor(map, dark) {
+  const colors = dark ? DARK : LIGHT;
+  map.setPaintProperty('water', 'background-color', colors.water);
+  map.setPaintProperty('land', 'fill-color', colors.land);
+  map.setPaintProperty('borders', 'line-color', colors.border);
+  map.setPaintProperty('towns', 'text-color', colors.text);
+  map.setPaintProperty('towns', 'text-halo-color', colors.halo);
+}
+
+export function points(features) {
+  return {
+    type: 'FeatureCollection',
+    features: features.map(([longitude, latitude, properties]) => (
+      {type: 'Feature', properties, geometry: {type: 'Point', coordinates: [longitude, latitude]}})),
+  };
+}
