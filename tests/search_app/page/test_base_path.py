@@ -123,7 +123,7 @@ def expect_all_pictures(page: Page, least: int) -> None:
     )
 
 
-def test_pictures_parts_of_them_and_the_map_are_there(site: str, page: Page) -> None:
+def test_pictures_and_parts_of_them_are_there(site: str, page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{site}/photos/")
     expect(photos(page)).to_have_count(28)

@@ -20,6 +20,7 @@ from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Scope
 from search_app.search.hits import Found, Results
 from search_app.search.ranking import Ranking
+from search_app.search.searcher import Query
 from tests.conftest import built_once
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.browser import Server, serving
@@ -122,7 +123,9 @@ def test_the_places_of_a_hundred_thousand_photos_are_told_at_once(
         rows = np.resize(np.arange(5), 100_000)
         photos = Results(searcher.snapshot, Ranking.unscored(rows), Scope())
         held = wall.hold(
-            searcher, "all", lambda: Found(photos, []), None, is_search=False, is_scored=False
+            *(searcher, Query(), None, lambda: Found(photos, []), None),
+            is_search=False,
+            is_scored=False,
         )
         start = time.perf_counter()
         answer = client.get(f"/app/static/wall/places.json?results={held.token}&language=ja")
