@@ -22,7 +22,6 @@ from search_app.search.hits import Found, Results
 from search_app.search.ranking import Ranking
 from search_app.search.searcher import Query
 from tests.conftest import built_once
-from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.browser import Server, serving
 from tests.search_app.conftest import sync_folder
 
@@ -49,9 +48,7 @@ def placed_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 exif.get_ifd(GPS).update({1: "N", 2: degrees[0], 3: "E", 4: degrees[1]})
             picture = Image.new("RGB", (320, 240), (40 * at, 90, 200 - 40 * at))
             picture.save(root / "photos" / f"{title}.jpg", exif=exif)
-        with pytest.MonkeyPatch.context() as patch:
-            use_quick_models(patch)
-            sync_folder(root / "library", root / "photos")
+        sync_folder(root / "library", root / "photos")
 
     return built_once(tmp_path_factory, "placed", build) / "library"
 
