@@ -78,6 +78,11 @@ def day(value: date) -> str:
     return dates.format_date(value, "long", locale=_locale())
 
 
+def day_of_year(value: date) -> str:
+    """A day of any year in the language, such as "9 April"."""
+    return dates.format_skeleton("MMMMd", value, locale=_locale())
+
+
 def moment(value: datetime) -> str:
     """A date and a time in the language, to the minute, as the clock that told it showed it."""
     return f"{day(value)}, {value:%H:%M}"

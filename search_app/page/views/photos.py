@@ -8,8 +8,9 @@ from pipeline.settings import load_settings
 from search_app.page import address, addresses, components, wall
 from search_app.page.language import language, t, tn
 from search_app.page.session import errors_shown, may_change
-from search_app.page.views import by_picture, marking
+from search_app.page.views import by_picture, marking, starting
 from search_app.page.wall import Held
+from search_app.search.filters import Filters
 from search_app.search.parsed import ParsedQuery
 from search_app.search.query import with_area
 from search_app.search.searcher import Searcher
@@ -28,6 +29,7 @@ def show(
 ) -> None:
     """Draw what was found, under a heading, with the orders that it can be in."""
     state, less = st.session_state, held.found.less_likely
+    is_start = not held.is_search and address.filters() == Filters() and state.view == "grid"
     components.wall(
         {
             "results": held.token,
@@ -48,6 +50,7 @@ def show(
             "mayChange": may_change(),
             "isOfHidden": "hidden" in parsed.only.marked,
             "news": marking.news(),
+            "shelves": starting.shelves(searcher) if is_start else [],
             "mapStyle": load_settings().map_style_url,
             "labels": _labels(len(less)) | {"map": _labels_of_map()},
         },

@@ -48,6 +48,12 @@ def test_before_any_search_the_newest_photos_are_shown(demo: Page) -> None:
     expect(photos(demo)).to_have_count(28)
     expect(photos(demo).first).to_have_text("cat portrait")
     expect_pictures(demo)
+    albums = demo.locator(".wall-shelf", has=demo.get_by_role("heading", name="Albums"))
+    expect(albums.get_by_role("link")).to_have_count(4)
+    albums.get_by_role("link", name="Nature Walks 2018 9 photos").click()
+    expect(demo.get_by_role("heading", name="9 photos")).to_be_visible()
+    expect(demo).to_have_url(re.compile("album=nature-walks-2018"))
+    expect(albums).to_have_count(0)
 
 
 def test_words_find_the_photo(demo: Page) -> None:

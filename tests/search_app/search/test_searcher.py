@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -407,3 +408,11 @@ def test_one_searcher_serves_many_threads(searcher: Searcher) -> None:
     expected = [searcher.search(query) for query in queries]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(searcher.search, queries)) == expected
+
+
+def test_what_was_taken_on_this_day_of_earlier_years(searcher: Searcher) -> None:
+    way = searcher.on_this_day(date(2030, 10, 29))
+    assert way and (way.photos, way.image_id) == (1, id_of(searcher, "maple leaves"))
+    assert searcher.on_this_day(date(2015, 10, 29)) is None  # it is that day itself
+    assert searcher.on_this_day(date(2030, 1, 5)) is None
+    assert [album.photos for album in searcher.newest_albums()] == [8, 3, 8, 9]

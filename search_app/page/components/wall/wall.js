@@ -4,6 +4,7 @@ import {layOut, between, headingAt} from './rows.js';
 import {Photos} from './photos.js';
 import {Scrubber} from './scrubber.js';
 import {Selection} from './selection.js';
+import {Shelves} from './shelves.js';
 import {Toolbar} from './toolbar.js';
 import {listen} from './input.js';
 import {Viewer} from './viewer.js';
@@ -26,6 +27,7 @@ for (const path of ['../vendor/photoswipe/photoswipe.css', './viewer.css']) {
 class Wall {
   constructor(parent) {
     this.root = parent.appendChild(element('div', 'wall'));
+    this.shelves = new Shelves(this);
     this.toolbar = new Toolbar(this);
     this.body = this.root.appendChild(element('div', 'wall-body'));
     this.list = this.body.appendChild(element('div', 'wall-photos', {role: 'list'}));
@@ -62,6 +64,7 @@ class Wall {
     this.data = data;
     this.labels = data.labels;
     this.favourites = new Set(data.favourites);
+    this.shelves.show(data.shelves);
     this.toolbar.show(data);
     this.body.hidden = data.view !== 'grid';
     if (data.view === 'map') this.map ??= import('./map.js').then(({PhotoMap}) => new PhotoMap(this));
@@ -143,9 +146,7 @@ class Wall {
     this.scrubber.draw();
   }
 
-  count() {
-    return this.boxes?.count ?? 0;
-  }
+  count = () => this.boxes?.count ?? 0;
 
   showLess() {
     this.lessShown = !this.lessShown;
@@ -374,9 +375,7 @@ class Wall {
     this.trigger('again', Date.now());
   }
 
-  headingOf(place) {
-    return this.boxes && headingAt(this.boxes, place);
-  }
+  headingOf = place => this.boxes && headingAt(this.boxes, place);
 
   // The address says which photo is open; it may be for a search that is still to come.
   async followAddress() {
