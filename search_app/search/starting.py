@@ -1,4 +1,4 @@
-"""Ways into a library for who has nothing to search for yet: albums, and this day of other years."""
+"""Ways into a library for who searches for nothing yet: albums, and this day of other years."""
 
 from collections.abc import Collection
 from datetime import date
