@@ -24,7 +24,7 @@ export async function mapStyle(dark) {
   return {
     version: 8,
     sources: {
-      land: {type: 'geojson', data: feature(topology, countries), attribution},
+      land: {type: 'geojson', data: onPlane(feature(topology, countries)), attribution},
       borders: {type: 'geojson', data: mesh(topology, countries, (one, other) => one !== other)},
       towns: {type: 'geojson', data: {type: 'FeatureCollection', features: []}},
     },
@@ -44,6 +44,27 @@ export async function mapStyle(dark) {
       },
     ],
   };
+}
+
+// The countries are those of a globe: on a plane a ring goes on beyond 180°, and that around the
+// south pole has an edge.
+function onPlane(collection) {
+  for (const {geometry: {type, coordinates}} of collection.features) {
+    for (const polygon of type === 'Polygon' ? [coordinates] : coordinates) {
+      polygon.forEach((ring, number) => polygon[number] = unrolled(ring));
+    }
+  }
+  return collection;
+}
+
+function unrolled(ring) {
+  let turn = 0;
+  const made = ring.map(([longitude, latitude], number) => {
+    const step = number ? longitude - ring[number - 1][0] : 0;
+    if (Math.abs(step) > 180) turn -= 360 * Math.sign(step);
+    return [longitude + turn, latitude];
+  });
+  return turn ? [...made, [made.at(-1)[0], -90], [made[0][0], -90], made[0]] : made;
 }
 
 export function recolor(map, dark) {
