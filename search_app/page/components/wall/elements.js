@@ -1,4 +1,4 @@
-// Making elements of a document.
+// Making elements of a document, and saying something on it.
 
 export function element(name, className = '', properties = {}) {
   const made = document.createElement(name);
@@ -15,4 +15,13 @@ export function button(text, className, onClick, label) {
   if (label) made.setAttribute('aria-label', label);
   if (onClick) made.addEventListener('click', onClick);
   return made;
+}
+
+// A word that goes by itself, perhaps with what can be done about it.
+export function say(text, action, act) {
+  document.querySelector('.wall-said')?.remove();
+  const said = document.body.appendChild(element('div', 'wall-said', {role: 'status'}));
+  said.append(text);
+  if (action) said.append(button(action, '', () => (said.remove(), act())));
+  setTimeout(() => said.remove(), action ? 10000 : 5000);
 }

@@ -3,7 +3,7 @@
 import PhotoSwipe from '../vendor/photoswipe/photoswipe.esm.min.js';
 import {Cropper} from './cropper.js';
 import {Panel} from './panel.js';
-import {element} from './elements.js';
+import {element, say} from './elements.js';
 import {showKeys} from './keys.js';
 
 const LARGE = [1600, 1200]; // pixels, within which a large picture is made
@@ -282,7 +282,7 @@ export class Viewer {
       parameters.delete('photo');
       history.replaceState(null, '', location.pathname + (parameters.size ? `?${parameters}` : ''));
     }
-    if (message) this.wall.say(message);
+    if (message) say(message);
   }
 
   close() {

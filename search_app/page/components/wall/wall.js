@@ -8,7 +8,7 @@ import {Shelves} from './shelves.js';
 import {Toolbar} from './toolbar.js';
 import {listen} from './input.js';
 import {Viewer} from './viewer.js';
-import {element, button} from './elements.js';
+import {element, button, say} from './elements.js';
 
 const HEIGHTS = {small: 130, medium: 210, large: 320}; // of rows, in CSS pixels
 const NARROW = 640; // CSS pixels: on a phone rows are lower
@@ -342,16 +342,7 @@ class Wall {
     if (!news || news.number === this.told) return;
     this.told = news.number;
     if (this.viewer.isOpen) this.viewer.changed(); // its tags may be others
-    this.say(news.text, news.canUndo && this.labels.undo, () => this.trigger('undo', news.number));
-  }
-
-  // A word that goes by itself, perhaps with what can be done about it.
-  say(text, action, act) {
-    document.querySelector('.wall-said')?.remove();
-    const said = document.body.appendChild(element('div', 'wall-said', {role: 'status'}));
-    said.append(text);
-    if (action) said.append(button(action, '', () => (said.remove(), act())));
-    setTimeout(() => said.remove(), action ? 10000 : 5000);
+    say(news.text, news.canUndo && this.labels.undo, () => this.trigger('undo', news.number));
   }
 
   // The page shows something else.
