@@ -37,7 +37,7 @@ def show(
             "count": len(held.shown),
             "first": wall.tiles(held, range(_FIRST)),
             "ratios": wall.ratios(searcher, held.shown, _FIRST),
-            "less": [wall.tile(hit) | {"ratio": 100} for hit in less],
+            "less": [wall.tile(hit) for hit in less],
             "lessRatios": wall.ratios_of(searcher, less),
             "heading": heading,
             "sort": state.sort,
