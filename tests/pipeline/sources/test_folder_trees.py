@@ -146,12 +146,15 @@ def test_what_runs_in_the_background_can_be_stopped(
 ) -> None:
     make_photo(tmp_path / "photos" / "a.jpg")
     run("add-folder", tmp_path / "photos")
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what ends in &
+    # As a shell does for what ends in &; tests before this one may have left others.
+    background = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_DFL}
+    before = {each: signal.signal(each, handler) for each, handler in background.items()}
     try:
         run("sync")
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def test_a_library_among_the_photos_is_no_album(
