@@ -285,7 +285,10 @@ def _about(request: Request, searcher: Searcher) -> tuple[Any, str]:
     (image_id,) = _ids(request.query_params["id"])
     found = wall.held(request.query_params.get("results", ""), searcher)
     hit = found.hit(image_id) if found and found.is_search else None
-    return panel.about(searcher, image_id, hit), "no-store"
+    try:
+        return panel.about(searcher, image_id, hit), "no-store"
+    except AlbumscopeError:
+        return None, "no-store"  # an old link is no error of the page
 
 
 @_for_page

@@ -5,7 +5,7 @@ const TAKES_KEYS = 'input, textarea, [contenteditable], [role="combobox"], [role
 const LONG_SIDE = 1600; // pixels: more is of no use to a model
 const OF_WALL = ['photo', 'unlikely']; // parameters of the address that the server does not know
 
-let paste = () => {}, go = () => {}, told, isFirst = true, calls = 0;
+let paste = () => {}, go = () => {}, told, path, isFirst = true, calls = 0;
 
 function toSearchBox() {
   const box = document.querySelector(BOX);
@@ -35,7 +35,8 @@ async function onPaste(event) {
 }
 
 // The server knows the search; a step back in the browser's history to another is told to it.
-const onBack = () => withoutWall(location.search) !== told && go(location.search.slice(1));
+// Streamlit itself follows one to another of its pages.
+const onBack = () => location.pathname === path && withoutWall(location.search) !== told && go(location.search.slice(1));
 
 function withoutWall(query) {
   const parameters = new URLSearchParams(query);
@@ -45,6 +46,7 @@ function withoutWall(query) {
 
 function keepAddress(query) {
   told = withoutWall(query);
+  path = location.pathname;
   if (told !== withoutWall(location.search)) {
     const parameters = new URLSearchParams(query);
     if (isFirst) {

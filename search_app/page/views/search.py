@@ -22,6 +22,7 @@ from search_app.search.sorting import Sort
 _STYLE = """
 <style>
 .st-key-q input { font-size: 1rem; }
+@media (max-width: 640px) { .st-key-name { position: absolute; clip-path: inset(50%); } }
 </style>
 """
 
@@ -29,7 +30,8 @@ _STYLE = """
 def show() -> None:
     """Draw the page; Streamlit calls this at every interaction."""
     st.html(_STYLE)
-    st.header("Albumscope", anchor=False)
+    with st.container(key="name"):
+        st.header("Albumscope", anchor=False)
     with current_snapshot().searcher() as searcher:
         filters.forget_what_is_gone(searcher)
         try:

@@ -34,8 +34,17 @@ export class Cropper {
       this.stage.addEventListener(name, () => this.drawn());
     }
     this.stage.addEventListener('keydown', event => this.onKey(event));
+    this.root.addEventListener('keydown', event => event.key === 'Tab' && this.tab(event));
     this.choose(null);
     this.stage.focus();
+  }
+
+  // Tab goes round: what lies below is not to be had.
+  tab(event) {
+    const all = [...this.root.querySelectorAll('.wall-stage, button:enabled')];
+    const at = all.indexOf(document.activeElement) + (event.shiftKey ? -1 : 1);
+    all.at(at % all.length).focus();
+    event.preventDefault();
   }
 
   end() {

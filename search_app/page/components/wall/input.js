@@ -10,12 +10,13 @@ export function listen(wall) {
   wall.list.addEventListener('click', event => clicked(wall, event));
   wall.list.addEventListener('pointerdown', event => pressed(wall, event));
   wall.list.addEventListener('contextmenu', event => wall.pressedLong && event.preventDefault());
-  document.addEventListener('keydown', event => wall.root.isConnected && key(wall, event));
+  document.addEventListener('keydown', event => key(wall, event), {signal: wall.gone.signal});
 }
 
 function clicked(wall, event) {
   const tile = event.target.closest('.wall-tile');
-  if (!tile?.photo) return;
+  if (!tile) return;
+  if (!tile.photo) return wall.viewer.open(tile.place); // it is still on its way
   if (event.target.closest('.wall-similar')) return wall.similar(tile.photo.id);
   if (event.target.closest('.wall-fold')) return wall.trigger('unfold', tile.photo.id);
   const isOpen = event.target.closest('.wall-open');

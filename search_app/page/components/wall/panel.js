@@ -6,7 +6,7 @@ import {askForTag} from './tagging.js';
 const OPEN = 'albumscope.panel', WIDE = 900;
 
 export class Panel {
-  constructor(viewer, parent) {
+  constructor(viewer) {
     this.viewer = viewer;
     this.labels = viewer.wall.labels;
     this.root = element('aside', 'wall-panel', {'aria-label': this.labels.about});
@@ -14,12 +14,18 @@ export class Panel {
     for (const name of ['wheel', 'pointerdown', 'touchstart', 'click', 'dblclick']) {
       this.root.addEventListener(name, event => event.stopPropagation(), {passive: true});
     }
+    this.isOpen = read() ?? window.innerWidth >= WIDE;
+  }
+
+  // Into the viewer, which has room for it from the beginning.
+  put(parent) {
     parent.append(this.root);
-    this.set(read() ?? window.innerWidth >= WIDE);
+    this.set(this.isOpen);
   }
 
   toggle() {
     this.set(!this.isOpen);
+    this.viewer.pswp.updateSize(true);
     try {
       localStorage.setItem(OPEN, this.isOpen);
     } catch {
@@ -30,9 +36,7 @@ export class Panel {
   set(isOpen) {
     this.isOpen = isOpen;
     this.root.hidden = !isOpen;
-    const {pswp} = this.viewer;
-    pswp.element.classList.toggle('has-panel', isOpen);
-    pswp.updateSize(true);
+    this.viewer.pswp.element.classList.toggle('has-panel', isOpen);
   }
 
   wait(title) {
@@ -64,7 +68,8 @@ export class Panel {
     shown.push(this.origin(about));
     this.root.replaceChildren(...shown);
     this.root.scrollTop = 0;
-    if (this.isOpen) this.viewer.pswp.updateSize(true); // it may be higher or lower now
+    // On a phone it may be higher or lower now.
+    if (this.isOpen && window.innerWidth < WIDE) this.viewer.pswp.updateSize(true);
   }
 
   part({text, query, href}) {
@@ -104,8 +109,8 @@ export class Panel {
     if (viewer.wall.data.mayChange) {
       add(labels.addTag, () => askForTag(labels, tag => viewer.wall.mark('add_tag', [about.id], tag)));
       add(labels.hide, () => {
-        viewer.wall.mark('hide', [about.id]);
         viewer.close();
+        viewer.wall.mark('hide', [about.id]);
       });
     }
     if (about.lines.length) {

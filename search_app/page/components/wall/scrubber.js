@@ -3,6 +3,7 @@
 import {element} from './elements.js';
 
 const LABEL = 22; // CSS pixels that a label needs
+const REST = 1200; // ms after scrolling in which it says where one is
 
 export class Scrubber {
   constructor(wall) {
@@ -28,7 +29,7 @@ export class Scrubber {
 
   draw() {
     const {boxes, scroller, labels, data} = this.wall;
-    this.root.hidden = this.wall.body.hidden || boxes.height < 2.5 * scroller.clientHeight || data.count < 2;
+    this.root.hidden = this.wall.body.hidden || boxes.height < 4 * scroller.clientHeight || data.count < 2;
     this.root.setAttribute('aria-label', labels.scrubber);
     this.root.setAttribute('aria-valuemin', 1);
     this.root.setAttribute('aria-valuemax', boxes.count);
@@ -57,6 +58,10 @@ export class Scrubber {
     this.mark.style.top = `${100 * Math.min(Math.max(share, 0), 1)}%`;
     const text = this.textOf(place);
     this.mark.textContent = text;
+    this.root.classList.toggle('is-moving', scroller.scrollTop !== this.before);
+    this.before = scroller.scrollTop;
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.root.classList.remove('is-moving'), REST);
     this.root.setAttribute('aria-valuenow', place + 1);
     this.root.setAttribute('aria-valuetext', text);
   }

@@ -3,10 +3,13 @@
 import {element, button} from './elements.js';
 import {askForTag} from './tagging.js';
 
+// They stay selected while one looks at other pages.
+const kept = new Set();
+
 export class Selection {
   constructor(wall) {
     this.wall = wall;
-    this.ids = new Set();
+    this.ids = kept;
     this.bar = document.body.appendChild(element('div', 'wall-bar', {role: 'toolbar', hidden: true}));
     this.count = element('span', 'wall-count', {role: 'status'});
   }
@@ -56,7 +59,7 @@ export class Selection {
       const place = event.target.closest?.('.wall-tile')?.place;
       if (place === undefined || place === last) return;
       last = place;
-      this.ids = new Set(before);
+      for (const id of [...this.ids]) if (!before.has(id)) this.ids.delete(id);
       const [from, to] = [Math.min(start, place), Math.max(start, place)];
       for (let at = from; at <= to; at++) {
         const photo = this.wall.photos.at(at);

@@ -30,12 +30,16 @@ export class Toolbar {
 
   choice(group, label, choices, now, choose) {
     group.setAttribute('aria-label', label);
-    group.replaceChildren(...choices.map(([value, text]) => {
-      const made = button(text, `is-${value}`, () => value !== now && choose(value));
-      made.setAttribute('aria-pressed', value === now);
-      made.title = text;
-      return made;
-    }));
+    const told = JSON.stringify(choices);
+    if (group.dataset.told !== told) { // else what has the focus keeps it
+      group.dataset.told = told;
+      group.replaceChildren(...choices.map(([value, text]) =>
+        Object.assign(button(text, `is-${value}`), {title: text, value})));
+    }
+    for (const each of group.children) {
+      each.setAttribute('aria-pressed', each.value === now);
+      each.onclick = () => each.value !== now && choose(each.value);
+    }
   }
 
   resize(density) {
@@ -45,9 +49,8 @@ export class Toolbar {
     } catch {
       // a browser that keeps nothing
     }
-    this.show(this.wall.data);
-    this.sizes.querySelector('[aria-pressed="true"]').focus();
     const place = this.wall.placeAtTop();
+    this.show(this.wall.data);
     this.wall.layOut();
     if (place > 0) this.wall.scrollTo(place);
   }

@@ -2,6 +2,7 @@
 
 import PhotoSwipe from '../vendor/photoswipe/photoswipe.esm.min.js';
 import {Cropper} from './cropper.js';
+import {parameter, withParameter} from './address.js';
 import {Panel} from './panel.js';
 import {element, say} from './elements.js';
 import {showKeys} from './keys.js';
@@ -49,7 +50,7 @@ export class Viewer {
       index: alone ? 0 : place, loop: false, bgOpacity: 1, wheelToZoom: true, preload: [1, 2],
       escKey: false, arrowKeys: true, returnFocus: false, clickToCloseNonZoomable: false,
       tapAction: 'toggle-controls', bgClickAction: 'none', maxZoomLevel: 4,
-      mainClass: 'albumscope-viewer', zoom: true,
+      mainClass: 'albumscope-viewer', zoom: true, showAnimationDuration: 200, hideAnimationDuration: 200,
       closeTitle: labels.close, zoomTitle: labels.zoom, arrowPrevTitle: labels.previous,
       arrowNextTitle: labels.next, errorMsg: labels.noPicture,
       paddingFn: ({y}) => this.room(y),
@@ -66,14 +67,16 @@ export class Viewer {
     pswp.on('destroy', () => this.closed());
     pswp.on('keydown', event => {
       const {originalEvent} = event;
-      if (originalEvent.target.closest?.('input, textarea, [data-takes-arrows]')) event.preventDefault();
+      const isOthers = originalEvent.target.closest?.('input, textarea, [data-takes-arrows]');
+      if (isOthers || this.cropper) event.preventDefault();
     });
     this.wanted = null;
+    this.panel = new Panel(this);
     pswp.init();
     const {element: root} = pswp;
     root.setAttribute('aria-label', labels.viewer);
     root.setAttribute('aria-modal', 'true');
-    this.panel = new Panel(this, root);
+    this.panel.put(root);
     this.onKey = event => this.key(event);
     document.addEventListener('keydown', this.onKey, true);
     this.remember(true);
@@ -139,7 +142,7 @@ export class Viewer {
 
   async changed() {
     const {pswp} = this;
-    if (!pswp || !this.panel) return;
+    if (!pswp || pswp.isDestroying || !this.panel?.root.isConnected) return;
     const photo = this.photoAt(pswp.currIndex);
     if (!photo) return;
     this.remember(false);
@@ -267,26 +270,24 @@ export class Viewer {
   // The address holds the photo: a step back closes it again.
   remember(isNew) {
     const photo = this.photoAt(this.pswp.currIndex);
-    const parameters = new URLSearchParams(location.search);
-    if (!photo || parameters.get('photo') === photo.id) return;
-    parameters.set('photo', photo.id);
-    const address = `${location.pathname}?${parameters}`;
+    if (!photo || parameter('photo') === photo.id) return;
+    const address = withParameter('photo', photo.id);
     if (isNew) history.pushState({viewer: true}, '', address);
     else history.replaceState(history.state, '', address);
   }
 
   forget(message) {
     this.wanted = null;
-    const parameters = new URLSearchParams(location.search);
-    if (parameters.has('photo')) {
-      parameters.delete('photo');
-      history.replaceState(null, '', location.pathname + (parameters.size ? `?${parameters}` : ''));
-    }
+    history.replaceState(null, '', withParameter('photo', null));
     if (message) say(message);
   }
 
+  // PhotoSwipe cannot close while it opens: then it does so right after.
   close() {
-    if (this.isOpen) this.pswp.close();
+    const {pswp} = this;
+    if (!pswp) return;
+    if (pswp.opener.isOpening) pswp.on('openingAnimationEnd', () => pswp.close());
+    else pswp.close();
   }
 
   // To another search: what was looked at stays a step back away.
@@ -294,7 +295,7 @@ export class Viewer {
     if (!this.isOpen) return;
     this.isLeft = true;
     this.pswp.options.showHideAnimationType = 'none';
-    this.pswp.close();
+    this.close();
   }
 
   closing() {
@@ -303,7 +304,7 @@ export class Viewer {
     document.removeEventListener('keydown', this.onKey, true);
     this.place = this.alone ? null : this.pswp.currIndex;
     if (!this.isLeft && this.place !== null) this.wall.scrollTo(this.place, 'nearest');
-    if (new URLSearchParams(location.search).has('photo') && !this.isLeft) {
+    if (parameter('photo') && !this.isLeft) {
       if (history.state?.viewer) history.back();
       else this.forget();
     }

@@ -1,5 +1,6 @@
 // The wall: rows of photos through which one scrolls, of which only those near the window exist.
 
+import {isOf, parameter, withParameter} from './address.js';
 import {layOut, between, headingAt} from './rows.js';
 import {Photos} from './photos.js';
 import {Scrubber} from './scrubber.js';
@@ -14,11 +15,6 @@ const HEIGHTS = {small: 130, medium: 210, large: 320}; // of rows, in CSS pixels
 const NARROW = 640; // CSS pixels: on a phone rows are lower
 const AROUND = 1; // windows' heights above and below the window in which photos exist
 const PAUSE = 60; // ms without scrolling, after which what is there is asked for
-const withoutPhoto = query => {
-  const parameters = new URLSearchParams(query);
-  for (const name of ['photo', 'unlikely']) parameters.delete(name);
-  return parameters.toString();
-};
 
 for (const path of ['../vendor/photoswipe/photoswipe.css', './viewer.css']) {
   document.head.append(element('link', '', {rel: 'stylesheet', href: new URL(path, import.meta.url)}));
@@ -38,21 +34,22 @@ class Wall {
     this.scrubber = new Scrubber(this);
     this.viewer = new Viewer(this);
     this.focused = 0;
+    this.gone = new AbortController(); // once the page shows something else
     this.scroller = this.root.closest('[data-testid="stMain"]') ?? document.scrollingElement;
     this.listen();
   }
 
   listen() {
-    this.scroller.addEventListener('scroll', () => this.scrolled(), {passive: true});
+    const {signal} = this.gone;
+    this.scroller.addEventListener('scroll', () => this.scrolled(), {passive: true, signal});
     new ResizeObserver(() => this.resized()).observe(this.root);
     listen(this);
     this.list.addEventListener('focusin', event => {
       const tile = event.target.closest('.wall-tile');
       if (tile) this.setFocused(tile.place);
     });
-    const whenShown = act => event => this.root.isConnected && act(event);
-    window.addEventListener('popstate', whenShown(() => this.followAddress()));
-    window.addEventListener('albumscope:address', whenShown(() => this.followAddress()));
+    window.addEventListener('popstate', () => this.followAddress(), {signal});
+    window.addEventListener('albumscope:address', () => this.followAddress(), {signal});
   }
 
   // Streamlit calls this at each of its runs.
@@ -82,8 +79,11 @@ class Wall {
   start(isSearch) {
     const {data} = this;
     this.viewer.close();
+    this.selection.anchor = undefined;
     if (isSearch) {
-      this.lessShown = new URLSearchParams(location.search).get('unlikely') === 'yes';
+      const isHere = isOf(this.data.search); // else the address of this search is still to come
+      this.lessShown = isHere && parameter('unlikely') === 'yes';
+      this.returnTo = isHere ? history.state?.place : 0;
       this.focused = 0;
     }
     this.photos = new Photos(data, (name, query) => this.address(`wall/${name}.json`, query), {
@@ -144,16 +144,23 @@ class Wall {
     this.drawHeadings();
     this.draw(true);
     this.scrubber.draw();
+    if (isWhole && this.returnTo) {
+      this.scrollTo(this.returnTo);
+      this.returnTo = 0;
+    }
+  }
+
+  // A step back leads to where one was on the wall.
+  rememberPlace() {
+    if (this.returnTo || this.viewer.isOpen || !isOf(this.data.search)) return;
+    history.replaceState({...history.state, place: this.placeAtTop()}, '');
   }
 
   count = () => this.boxes?.count ?? 0;
 
   showLess() {
     this.lessShown = !this.lessShown;
-    const parameters = new URLSearchParams(location.search);
-    if (this.lessShown) parameters.set('unlikely', 'yes');
-    else parameters.delete('unlikely');
-    history.replaceState(history.state, '', `${location.pathname}?${parameters}`);
+    history.replaceState(history.state, '', withParameter('unlikely', this.lessShown && 'yes'));
     this.layOut();
   }
 
@@ -204,7 +211,10 @@ class Wall {
     }
     if (this.photos) {
       clearTimeout(this.waiting);
-      this.waiting = setTimeout(() => this.photos.want(from, to), this.tiles.size ? PAUSE : 0);
+      this.waiting = setTimeout(() => {
+        this.photos.want(from, to);
+        this.rememberPlace();
+      }, this.tiles.size ? PAUSE : 0);
     }
     if (!this.tiles.has(this.focused)) this.setFocused(from);
   }
@@ -246,7 +256,7 @@ class Wall {
     const {labels} = this;
     tile.photo = photo;
     const title = photo.title || labels.untitled;
-    const open = element('a', 'wall-open', {href: this.addressOf(photo.id)});
+    const open = element('a', 'wall-open', {href: withParameter('photo', photo.id)});
     open.tabIndex = tile.place === this.focused ? 0 : -1;
     open.setAttribute('aria-label', [title, photo.note, photo.album].filter(Boolean).join(' · '));
     const picture = element('img', '', {alt: '', decoding: 'async', draggable: false});
@@ -273,12 +283,6 @@ class Wall {
 
   markFavourite(tile) {
     tile.classList.toggle('is-favourite', this.favourites.has(tile.photo?.id));
-  }
-
-  addressOf(id) {
-    const parameters = new URLSearchParams(location.search);
-    parameters.set('photo', id);
-    return `${location.pathname}?${parameters}`;
   }
 
   drawHeadings() {
@@ -347,8 +351,9 @@ class Wall {
 
   // The page shows something else.
   leave() {
+    this.gone.abort();
     this.viewer.close();
-    this.selection.clear();
+    this.selection.bar.remove();
   }
 
   favourite(ids) {
@@ -370,9 +375,9 @@ class Wall {
 
   // The address says which photo is open; it may be for a search that is still to come.
   async followAddress() {
-    if (!this.data || withoutPhoto(location.search) !== withoutPhoto(this.data.search)) return;
-    const id = new URLSearchParams(location.search).get('photo');
-    if (!id) return this.viewer.close();
+    if (!this.data || !isOf(this.data.search)) return;
+    const id = parameter('photo');
+    if (!/^\d+$/.test(id ?? '')) return this.viewer.close();
     if (this.viewer.id === id) return;
     const place = await this.photos.placeOf(id);
     this.viewer.open(place ?? -1, id);
@@ -383,7 +388,10 @@ const walls = new WeakMap();
 
 export function show({parentElement, data, setTriggerValue}) {
   let wall = walls.get(parentElement);
-  if (!wall) walls.set(parentElement, wall = new Wall(parentElement));
+  if (!wall || wall.gone.signal.aborted) {
+    parentElement.querySelector('.wall')?.remove();
+    walls.set(parentElement, wall = new Wall(parentElement));
+  }
   wall.show(data, setTriggerValue);
 }
 
