@@ -65,7 +65,7 @@ class Wall {
     this.toolbar.show(data);
     this.body.hidden = data.view !== 'grid';
     if (data.view === 'map') this.map ??= import('./map.js').then(({PhotoMap}) => new PhotoMap(this));
-    this.list.setAttribute('aria-label', data.labels.photos);
+    this.list.setAttribute('aria-label', this.labels.photos);
     if (isOther) this.start(isSearch);
     else if (isOtherView) this.layOut();
     for (const tile of this.tiles.values()) this.markFavourite(tile);
@@ -115,8 +115,8 @@ class Wall {
 
   address(path, query = {}) {
     const [before, signed = ''] = this.data.addresses[path].split('?');
-    const parameters = new URLSearchParams({...query, language: this.data.language});
-    return new URL(`${before}?${signed ? `${signed}&` : ''}${parameters}`, document.baseURI);
+    const asked = new URLSearchParams({...query, language: this.data.language});
+    return new URL(`${before}?${signed && `${signed}&`}${asked}`, document.baseURI);
   }
 
   layOut() {
@@ -385,7 +385,6 @@ class Wall {
 }
 
 const walls = new WeakMap();
-
 export function show({parentElement, data, setTriggerValue}) {
   let wall = walls.get(parentElement);
   if (!wall || wall.gone.signal.aborted) {
