@@ -58,7 +58,7 @@ export class Scrubber {
     this.mark.style.top = `${100 * Math.min(Math.max(share, 0), 1)}%`;
     const text = this.textOf(place);
     this.mark.textContent = text;
-    this.root.classList.toggle('is-moving', scroller.scrollTop !== this.before);
+    this.root.classList.toggle('is-moving', ![undefined, scroller.scrollTop].includes(this.before));
     this.before = scroller.scrollTop;
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.root.classList.remove('is-moving'), REST);
