@@ -29,12 +29,15 @@ def main() -> None:
             viewport={"width": 1440, "height": 900}, color_scheme="light", reduced_motion="reduce"
         )
         page.goto(url)
-        search(page, QUERY, EXPECTED)
+        expect(page.locator(".wall-open img").last).to_have_js_property("complete", True)
         take(page, "search")
+        search(page, QUERY, EXPECTED)
         page.locator(".wall-open", has=page.get_by_text(EXPECTED, exact=True)).click()
-        expect(page.get_by_role("dialog").get_by_role("heading", name=EXPECTED)).to_be_visible()
+        expect(page.get_by_role("dialog").locator("dl")).to_be_visible()
         take(page, "preview")
         page.goto(f"{url}/?view=map")
+        expect(page.locator(".wall-map-photo").first).to_be_visible()
+        page.wait_for_timeout(2000)  # its picture is asked for when the map is at rest
         take(page, "map")
         page.goto(f"{url}/library")
         expect(page.get_by_role("heading", name="Snapshots")).to_be_attached()
