@@ -7,12 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot import fulltext
 from search_app.page import addresses
 from search_app.page.language import t
 from search_app.page.wording import about as facts_of
-from search_app.page.wording import found_by, map_link, said_by, title_of
+from search_app.page.wording import (
+    events_of,
+    found_by,
+    map_link,
+    people_of,
+    said_by,
+    tags_of,
+    title_of,
+)
 from search_app.search.hits import Hit
 from search_app.search.provenance import Provenance
 from search_app.search.query import face_term, person_term, photo_term
@@ -61,35 +68,31 @@ def _ratio(photo: Mapping[str, Any]) -> float:
 
 def _facts(photo: Mapping[str, Any]) -> list[Json]:
     """The facts of a photo in parts, of which some lead to a search of the page."""
-    leading = _leading(photo)
     told = facts_of(photo)
     told.pop(t("Description"), None)
+    leading = _leading(photo, told)
     return [
         {"name": name, "parts": leading.get(name) or [{"text": fact}]}
         for name, fact in told.items()
     ]
 
 
-def _leading(photo: Mapping[str, Any]) -> dict[str, list[Json]]:
+def _leading(photo: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, list[Json]]:
+    """Of the facts that are told those that lead to photos of which the same is true."""
     exif, albums = photo["exif"], photo["albums"]
-    tags = dict.fromkeys([*(photo["tags"] or ()), *(photo["caption"].get("tags") or ())])
-    people = dict.fromkeys([*(exif.get("people") or ()), *photo["seen"]])
-    events = dict.fromkeys(album["event_name"] for album in albums if album["event_name"])
-    camera = camera_name(exif.get("camera_make"), exif.get("camera_model"))
     in_albums = [_leads(album["title"], album=album["album_id"]) for album in albums]
     found = {
-        t("Tags"): [_leads(tag, tag=tag) for tag in tags],
-        t("People"): [_leads(name, person=name) for name in people],
-        t("Camera"): [_leads(camera, camera=camera)] if camera else [],
-        t("Lens"): [_leads(exif["lens_model"], lens=exif["lens_model"])]
-        if exif.get("lens_model")
-        else [],
+        t("Tags"): [_leads(tag, tag=tag) for tag in tags_of(photo)],
+        t("People"): [_leads(name, person=name) for name in people_of(photo)],
         t("Album") if len(albums) == 1 else t("Albums"): in_albums,
-        t("Event"): [_leads(event, event=event) for event in events],
+        t("Event"): [_leads(event, event=event) for event in events_of(albums)],
     }
+    for name, parameter in ((t("Camera"), "camera"), (t("Lens"), "lens")):
+        if name in told:
+            found[name] = [_leads(told[name], **{parameter: told[name]})]
     if (taken := exif.get("taken_at")) and exif.get("taken_precision") in _EXACT:
         day = taken.date().isoformat()
-        found[t("Taken")] = [_leads(facts_of(photo)[t("Taken")], **{"from": day, "to": day})]
+        found[t("Taken")] = [_leads(told[t("Taken")], **{"from": day, "to": day})]
     return found
 
 
@@ -128,7 +131,6 @@ def _words(hit: Hit) -> list[str]:
 def _origin(origin: Provenance) -> Json:
     versions = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
     return {
-        "albums": [{"text": album.title, "href": album.url} for album in origin.albums],
         "columns": [t("asset"), t("by"), t("run"), t("when")],
         "rows": _runs(origin),
         "snapshot": t(

@@ -7,12 +7,13 @@ the folder of its album: links that lead elsewhere are not followed.
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial, wraps
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -145,29 +146,36 @@ def _placeholder(reason: str) -> str:
     )
 
 
-async def _archive(request: Request) -> Response:
-    """A zip of the photos whose ids are in a form; as many do not fit into an address."""
-    if not is_allowed(request):
-        return Response("Sign in first", 403)
-    try:
-        image_ids = _ids(str((await request.form()).get("ids", "")))[:MAX_PHOTOS]
-    except AlbumscopeError as error:
-        return Response(str(error), 404)
+def _of_form(
+    answer: Callable[[Request, list[int]], Response],
+) -> Callable[[Request], Awaitable[Response]]:
+    """A route about the photos whose ids are in a form; as many do not fit into an address."""
+
+    @wraps(answer)
+    async def route(request: Request) -> Response:
+        if not is_allowed(request):
+            return Response("Sign in first", 403)
+        try:
+            image_ids = _ids(str((await request.form()).get("ids", "")))
+        except AlbumscopeError as error:
+            return Response(str(error), 404)
+        return await run_in_threadpool(answer, request, image_ids)
+
+    return route
+
+
+@_of_form
+def _archive(request: Request, image_ids: list[int]) -> Response:
     return StreamingResponse(
-        _zipped(image_ids),
+        _zipped(image_ids[:MAX_PHOTOS]),
         headers={"Content-Disposition": 'attachment; filename="albumscope.zip"'},
         media_type="application/zip",
     )
 
 
-async def _table(request: Request) -> Response:
+@_of_form
+def _table(request: Request, image_ids: list[int]) -> Response:
     """What is known of photos: ``photos.csv`` as in a zip of them, or only their links."""
-    if not is_allowed(request):
-        return Response("Sign in first", 403)
-    try:
-        image_ids = _ids(str((await request.form()).get("ids", "")))
-    except AlbumscopeError as error:
-        return Response(str(error), 404)
     with current_snapshot().searcher() as searcher:
         photos = searcher.photos(image_ids)
     if request.url.path.endswith(".txt"):

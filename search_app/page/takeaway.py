@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -30,9 +30,7 @@ def archive(photos: Iterable[Photo], find: Callable[[Photo], str]) -> Iterator[b
     """
     pieces = _Pieces()
     taken: set[str] = set()
-    table = io.StringIO()
-    rows = csv.DictWriter(table, COLUMNS)
-    rows.writeheader()
+    rows: list[dict[str, str]] = []
     with zipfile.ZipFile(cast(BinaryIO, pieces), "w") as zipped:
         for photo in photos:
             row = _row(photo)
@@ -48,20 +46,24 @@ def archive(photos: Iterable[Photo], find: Callable[[Photo], str]) -> Iterator[b
                 for companion in _companions(photo, path):
                     zipped.write(companion, _free_name(companion, photo["image_id"], taken))
                     yield pieces.take()
-            rows.writerow({name: no_formula(value) for name, value in row.items()})
-        zipped.writestr("photos.csv", "\ufeff" + table.getvalue(), zipfile.ZIP_DEFLATED)
+            rows.append(row)
+        zipped.writestr("photos.csv", _as_csv(COLUMNS, rows), zipfile.ZIP_DEFLATED)
     yield pieces.take()
 
 
 def table(photos: Iterable[Photo]) -> str:
     """What is known of photos as CSV, as it lies in a zip of them, without their files."""
-    written_to = io.StringIO()
     columns = [name for name in COLUMNS if name not in {"file", "missing"}]
-    rows = csv.DictWriter(written_to, columns)
-    rows.writeheader()
-    for photo in photos:
-        rows.writerow({name: no_formula(value) for name, value in _row(photo).items()})
-    return "\ufeff" + written_to.getvalue()
+    return _as_csv(columns, map(_row, photos))
+
+
+def _as_csv(columns: Collection[str], rows: Iterable[Mapping[str, str]]) -> str:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, columns)
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: no_formula(value) for name, value in row.items()})
+    return "\ufeff" + table.getvalue()
 
 
 def _companions(photo: Photo, path: Path) -> list[Path]:

@@ -48,16 +48,28 @@ def photographer(photo: Mapping[str, Any]) -> str | None:
     return creator or photo.get("owner")
 
 
+def tags_of(photo: Mapping[str, Any]) -> list[str]:
+    """The tags of a photo of ``Searcher.details``, each once, with its captioner's last."""
+    return list(dict.fromkeys([*(photo["tags"] or ()), *(photo["caption"].get("tags") or ())]))
+
+
+def people_of(photo: Mapping[str, Any]) -> list[str]:
+    """Who is on a photo of ``Searcher.details``, as it says itself and as faces do."""
+    return list(dict.fromkeys([*(photo["exif"].get("people") or ()), *photo["seen"]]))
+
+
+def events_of(albums: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The events of albums, rows of table ``albums``, each once."""
+    return list(dict.fromkeys(album["event_name"] for album in albums if album["event_name"]))
+
+
 def about(photo: Mapping[str, Any]) -> dict[str, str]:
     """Put what is known of a photo, of ``Searcher.details``, into words."""
-    caption = photo["caption"]
-    tags = dict.fromkeys([*(photo["tags"] or ()), *(caption.get("tags") or ())])
-    people = dict.fromkeys([*(photo["exif"].get("people") or ()), *photo["seen"]])
     facts = {
         t("Description"): photo["description"],
         t("Text in it"): _visible_text(photo),
-        t("Tags"): ", ".join(tags),
-        t("People"): ", ".join(people),
+        t("Tags"): ", ".join(tags_of(photo)),
+        t("People"): ", ".join(people_of(photo)),
         t("Rating"): _stars(photo["exif"]),
     }
     facts |= exif_facts(photo["exif"], photo["place"]) | album_facts(photo["albums"])
@@ -82,9 +94,9 @@ def exif_facts(exif: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, s
 def album_facts(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Put the albums that a photo is in, rows of table ``albums``, into words."""
     titles = [album["title"] for album in albums]
-    events = dict.fromkeys(album["event_name"] for album in albums if album["event_name"])
+    events = events_of(albums)
     facts = {t("Album") if len(titles) == 1 else t("Albums"): ", ".join(titles)}
-    if list(events) != titles:
+    if events != titles:
         facts[t("Event")] = ", ".join(events)
     return {name: fact for name, fact in facts.items() if fact}
 
