@@ -1,6 +1,6 @@
 // A picture on which a rectangle can be drawn, and what can be done with the part inside.
 
-import {button, element} from './elements.js';
+import {button, element, keepFromPhoto} from './elements.js';
 
 const STEP = 2; // percent, by which a key moves an edge
 const SMALLEST = 8; // CSS pixels: less is a click that slipped
@@ -25,9 +25,7 @@ export class Cropper {
     const actions = element('div', 'wall-actions');
     actions.append(this.search, this.copy, button(labels.cancel, '', () => this.end()));
     this.root.append(this.stage, this.status, actions);
-    for (const name of ['wheel', 'pointerdown', 'touchstart', 'click', 'dblclick']) {
-      this.root.addEventListener(name, event => event.stopPropagation(), {passive: true});
-    }
+    keepFromPhoto(this.root);
     this.stage.addEventListener('pointerdown', event => this.begin(event));
     this.stage.addEventListener('pointermove', event => this.drag(event));
     for (const name of ['pointerup', 'pointercancel']) {

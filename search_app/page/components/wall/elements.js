@@ -17,6 +17,13 @@ export function button(text, className, onClick, label) {
   return made;
 }
 
+// What happens on an element over the viewer is not about its picture: PhotoSwipe hears nothing of it.
+export function keepFromPhoto(root) {
+  for (const name of ['wheel', 'pointerdown', 'touchstart', 'click', 'dblclick']) {
+    root.addEventListener(name, event => event.stopPropagation(), {passive: true});
+  }
+}
+
 // A word that goes by itself, perhaps with what can be done about it.
 export function say(text, action, act) {
   document.querySelector('.wall-said')?.remove();

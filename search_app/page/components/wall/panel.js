@@ -1,20 +1,18 @@
 // What is known of the photo in the viewer, each fact a way to others like it.
 
-import {element, button} from './elements.js';
+import {button, element, keepFromPhoto} from './elements.js';
+import {keep, kept} from './kept.js';
 import {askForTag} from './tagging.js';
 
-const OPEN = 'albumscope.panel', WIDE = 900;
+const WIDE = 900; // CSS pixels
 
 export class Panel {
   constructor(viewer) {
     this.viewer = viewer;
     this.labels = viewer.wall.labels;
     this.root = element('aside', 'wall-panel', {'aria-label': this.labels.about});
-    // What happens here is not about the picture: PhotoSwipe does not hear of it.
-    for (const name of ['wheel', 'pointerdown', 'touchstart', 'click', 'dblclick']) {
-      this.root.addEventListener(name, event => event.stopPropagation(), {passive: true});
-    }
-    this.isOpen = read() ?? window.innerWidth >= WIDE;
+    keepFromPhoto(this.root);
+    this.isOpen = kept('panel') ? kept('panel') === 'true' : window.innerWidth >= WIDE;
   }
 
   // Into the viewer, which has room for it from the beginning.
@@ -26,11 +24,7 @@ export class Panel {
   toggle() {
     this.set(!this.isOpen);
     this.viewer.pswp.updateSize(true);
-    try {
-      localStorage.setItem(OPEN, this.isOpen);
-    } catch {
-      // a browser that keeps nothing
-    }
+    keep('panel', this.isOpen);
   }
 
   set(isOpen) {
@@ -162,12 +156,4 @@ function list(contents) {
   const made = element('ul', 'wall-links');
   made.append(...contents.map(item));
   return made;
-}
-
-function read() {
-  try {
-    return JSON.parse(localStorage.getItem(OPEN));
-  } catch {
-    return null;
-  }
 }

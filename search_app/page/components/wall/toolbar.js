@@ -1,8 +1,8 @@
 // Above the wall: what is shown and how many, in which order, on the wall or a map, how large.
 
 import {button, element} from './elements.js';
+import {keep, kept} from './kept.js';
 
-const DENSITY = 'albumscope.density';
 const DENSITIES = ['small', 'medium', 'large'];
 
 export class Toolbar {
@@ -14,7 +14,7 @@ export class Toolbar {
     this.sort.addEventListener('change', () => wall.trigger('order', this.sort.value));
     this.views = this.root.appendChild(element('div', 'wall-choice', {role: 'group'}));
     this.sizes = this.root.appendChild(element('div', 'wall-choice is-sizes', {role: 'group'}));
-    this.density = read();
+    this.density = DENSITIES.find(each => each === kept('density')) ?? 'medium';
   }
 
   show({heading, sort, sorts, view, views, labels}) {
@@ -44,23 +44,10 @@ export class Toolbar {
 
   resize(density) {
     this.density = density;
-    try {
-      localStorage.setItem(DENSITY, density);
-    } catch {
-      // a browser that keeps nothing
-    }
+    keep('density', density);
     const place = this.wall.placeAtTop();
     this.show(this.wall.data);
     this.wall.layOut();
     if (place > 0) this.wall.scrollTo(place);
-  }
-}
-
-function read() {
-  try {
-    const density = localStorage.getItem(DENSITY);
-    return DENSITIES.includes(density) ? density : 'medium';
-  } catch {
-    return 'medium';
   }
 }
