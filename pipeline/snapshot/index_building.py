@@ -5,6 +5,7 @@ How many lists are opened and how many candidates are taken is tuned by measured
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import faiss
 import numpy as np
@@ -123,10 +124,12 @@ def _queries(blocks: Blocks) -> NDArray[np.float32]:
 def _exact_neighbours(queries: NDArray[np.float32], blocks: Blocks) -> NDArray[np.int64]:
     """The true nearest rows at full precision, shape (queries, 20), -1 where there are fewer."""
     heap = faiss.ResultHeap(len(queries), RECALL_AT, keep_max=True)
+    has_gpu = faiss.get_num_gpus() > 0
+    knn = partial(faiss.knn_gpu, faiss.StandardGpuResources()) if has_gpu else faiss.knn
     start = 0
     for block in blocks():
         k = min(RECALL_AT, len(block))
-        cosines, rows = faiss.knn(
+        cosines, rows = knn(
             queries, np.ascontiguousarray(block), k, metric=faiss.METRIC_INNER_PRODUCT
         )
         heap.add_result(D=cosines, I=rows + start)
