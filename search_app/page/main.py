@@ -10,11 +10,14 @@ from search_app.page.session import current_snapshot, errors_shown, sign_in_secr
 from search_app.page.views import library, options, people, search
 from search_app.page.views.by_picture import take_pasted
 
-# The wall's scrubber lies at the right. Captions in Streamlit's own grey are too faint for many.
+# Captions in Streamlit's own grey are too faint for many, and so is its ring around what has the focus.
 _STYLE = """
 <style>
-.stMainBlockContainer { padding: 3.5rem 3.75rem 2rem 1.5rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 3.5rem 1.75rem 1rem 0.75rem; } }
+.stMainBlockContainer { padding: 3.5rem 1.5rem 2rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3.5rem 0.75rem 1rem; } }
+[data-testid="stApp"] :is(a, button, summary, [role="tab"]):focus-visible {
+    outline: 3px solid var(--st-primary-color, currentColor) !important; outline-offset: 1px;
+}
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
     color: inherit !important; opacity: 1;
 }

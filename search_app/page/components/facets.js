@@ -70,7 +70,9 @@ function drawState() {
     element.querySelector('b').textContent = many ? number(many) : '';
   }
   const opener = find('.opener');
-  opener.textContent = count ? `${given.labels.filters} (${number(count)})` : given.labels.filters;
+  opener.title = count ? `${given.labels.filters} (${number(count)})` : given.labels.filters;
+  opener.setAttribute('aria-label', opener.title);
+  opener.textContent = count ? number(count) : '';
   opener.classList.toggle('on', count > 0);
   for (const clear of root.querySelectorAll('.clear')) clear.hidden = !count;
   for (const box of root.querySelectorAll('.panel input[data-key]')) {
@@ -141,6 +143,7 @@ function show(facet) {
   close();
   const element = find(`[data-key="${facet.groups[0].key}"]`);
   open = {facet, element, asked: 0, shown: new Map()};
+  root.dataset.last = facet.groups[0].key;
   element.querySelector('button').setAttribute('aria-expanded', 'true');
   const panel = element.querySelector('.panel');
   panel.hidden = false;
@@ -254,6 +257,7 @@ function onChoose(group, box) {
     if (box.checked && box.value) query.append(group.key, box.value);
     else query.delete(group.key, box.value);
   });
+  find('.sheet').close();
 }
 
 function onType({target}) {
@@ -311,6 +315,13 @@ function fit() {
   if (!PHONE.matches) find('.sheet').close();
 }
 
+// Once a value is chosen the sheet closes; another of the same facet is near.
+function openSheet() {
+  find('.sheet').showModal();
+  const last = given.facets.find(facet => facet.groups[0].key === root.dataset.last);
+  if (last) show(last);
+}
+
 function build(parentElement) {
   const sheet = make('dialog', {class: 'sheet', on: {
     close: () => close(),
@@ -321,7 +332,7 @@ function build(parentElement) {
   make('footer', {}, make('button', {type: 'button', class: 'done', on: {click: () => sheet.close()}})));
   root = make('div', {class: 'facets', on: {keydown: onKey, focusin: onFocus, focusout: onLeave}},
     make('div', {class: 'row'},
-      make('button', {type: 'button', class: 'opener', 'aria-haspopup': 'dialog', on: {click: () => sheet.showModal()}}),
+      make('button', {type: 'button', class: 'opener', 'aria-haspopup': 'dialog', on: {click: openSheet}}),
       make('div', {class: 'all', role: 'group'})),
     make('ul', {class: 'chips', hidden: true}), make('ul', {class: 'examples', hidden: true}), sheet);
   parentElement.append(root);

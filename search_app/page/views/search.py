@@ -22,7 +22,12 @@ from search_app.search.sorting import Sort
 _STYLE = """
 <style>
 .st-key-q input { font-size: 1rem; }
-@media (max-width: 640px) { .st-key-name { position: absolute; clip-path: inset(50%); } }
+/* On a phone the photos come right below the box: what is beside it are icons. */
+@media (max-width: 640px) {
+    .st-key-name { position: absolute; clip-path: inset(50%); }
+    .st-key-bar { flex-wrap: nowrap !important; gap: 0.5rem; padding-right: 3rem; }
+    .st-key-bar [data-testid="stPopover"] button p { position: absolute; clip-path: inset(50%); }
+}
 </style>
 """
 
@@ -135,7 +140,7 @@ def _headings(sort: Sort, *, is_search: bool) -> Literal["album", "time"] | None
 
 
 def _search_bar() -> Upload | None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="bar"):
         st.text_input(
             t("Search"),
             st.session_state.q,

@@ -113,7 +113,11 @@ def test_a_phone_has_the_filters_in_a_sheet(
         sheet = page.get_by_role("dialog", name="Filters")
         facet(page, "Year").tap()
         page.get_by_role("checkbox", name="2018 9").tap()
+        expect(sheet).to_be_hidden()  # it closes by itself
+        photos_found(page, 9)
+        page.get_by_role("button", name="Filters (1)").tap()
         page.get_by_role("checkbox", name="2015 8").tap()
+        page.get_by_role("button", name="Filters (2)").tap()
         facet(page, "Tag").tap()  # a long list
         expect(page.get_by_role("searchbox", name="Search: Tag")).not_to_be_focused()
         expect(values(page).last).to_be_attached()

@@ -3,7 +3,7 @@
 import justifiedLayout from '../vendor/justified-layout/index.js';
 
 const SLICE = 500; // photos laid out at once: the library's work grows with their square
-const HEADING = 56, GAP = 4; // CSS pixels
+const HEADING = 52, GAP = 4; // CSS pixels
 
 // `ratios` are widths in percent of heights; `sections` are [place of the first photo, heading,
 // short heading]. Gives arrays by place, in CSS pixels, and where the headings are.
@@ -21,6 +21,7 @@ export function layOut(ratios, sections, width, rowHeight) {
       boxes.height += HEADING;
     }
     place(boxes, ratios, at, end, width, rowHeight);
+    if (label) boxes.headings.at(-1).bottom = boxes.height;
   });
   return boxes;
 }

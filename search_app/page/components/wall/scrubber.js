@@ -3,7 +3,12 @@
 import {element} from './elements.js';
 
 const LABEL = 22; // CSS pixels that a label needs
-const REST = 1200; // ms after scrolling in which it says where one is
+const APART = 90; // CSS pixels between labels, or more, where they are numbers
+const LONG = 4; // windows' heights from which on a wall has it
+const SQUARE = 1.4; // as wide as high is a photo in the middle
+const GUTTER = 36; // CSS pixels beside the photos; on a phone it lies over them
+const NARROW = 640;
+const REST = 1500; // ms after scrolling in which it says where one is
 
 export class Scrubber {
   constructor(wall) {
@@ -12,6 +17,7 @@ export class Scrubber {
     this.root.setAttribute('aria-orientation', 'vertical');
     this.labels = this.root.appendChild(element('div', 'wall-years', {ariaHidden: true}));
     this.mark = this.root.appendChild(element('div', 'wall-mark', {ariaHidden: true}));
+    this.text = this.mark.appendChild(element('span'));
     this.root.addEventListener('pointerdown', event => {
       this.root.setPointerCapture(event.pointerId);
       this.isDragged = true;
@@ -27,9 +33,16 @@ export class Scrubber {
     this.root.addEventListener('keydown', event => this.key(event));
   }
 
+  // How much of the wall's room it takes, which is known before the photos are laid out.
+  takes(room, rowHeight) {
+    const {scroller, data: {count}} = this.wall;
+    this.isLong = count * SQUARE * rowHeight ** 2 / room > LONG * scroller.clientHeight;
+    return this.isLong && window.innerWidth > NARROW ? GUTTER : 0;
+  }
+
   draw() {
-    const {boxes, scroller, labels, data} = this.wall;
-    this.root.hidden = this.wall.body.hidden || boxes.height < 4 * scroller.clientHeight || data.count < 2;
+    const {body, boxes, labels} = this.wall;
+    this.root.hidden = body.hidden || !this.isLong;
     this.root.setAttribute('aria-label', labels.scrubber);
     this.root.setAttribute('aria-valuemin', 1);
     this.root.setAttribute('aria-valuemax', boxes.count);
@@ -37,16 +50,27 @@ export class Scrubber {
     const height = this.root.clientHeight;
     let before = -LABEL, last = null;
     const shown = [];
-    for (const {short, top} of boxes.headings) {
+    for (const [text, top] of this.steps(height)) {
       const y = top / boxes.height * height;
-      if (!short || short === last || y - before < LABEL) continue;
-      [before, last] = [y, short];
-      const label = element('span', '', {textContent: short, title: short});
+      if (!text || text === last || y - before < LABEL) continue;
+      [before, last] = [y, text];
+      const label = element('span', '', {textContent: text, title: text});
       label.style.top = `${y}px`;
       shown.push(label);
     }
     this.labels.replaceChildren(...shown);
     this.follow();
+  }
+
+  // What it is labelled with, each with a height of the wall: years, else round numbers of photos.
+  steps(height) {
+    const {boxes, data: {count, language}} = this.wall;
+    if (boxes.headings.some(({short}) => short)) return boxes.headings.map(({short, top}) => [short, top]);
+    if (boxes.count < count) return []; // where they lie is still to come
+    const least = count * APART / height, power = 10 ** Math.floor(Math.log10(least));
+    const step = Math.ceil([1, 2, 5, 10].find(each => each * power >= least) * power);
+    return Array.from({length: Math.floor(count / step) + 1}, (_, number) => Math.max(1, number * step)).map(
+      place => [place.toLocaleString(language, {notation: 'compact'}), boxes.top[place - 1]]);
   }
 
   follow() {
@@ -55,9 +79,11 @@ export class Scrubber {
     const place = Math.min(this.wall.placeAtTop(), boxes.count - 1);
     const share = (scroller.scrollTop - this.wall.offset())
       / Math.max(1, boxes.height - scroller.clientHeight);
-    this.mark.style.top = `${100 * Math.min(Math.max(share, 0), 1)}%`;
+    const percent = 100 * Math.min(Math.max(share, 0), 1);
+    this.mark.style.top = `${percent}%`;
+    this.mark.style.transform = `translateY(-${percent}%)`; // whole at both ends
     const text = this.textOf(place);
-    this.mark.textContent = text;
+    this.text.textContent = text;
     this.root.classList.toggle('is-moving', ![undefined, scroller.scrollTop].includes(this.before));
     this.before = scroller.scrollTop;
     clearTimeout(this.rest);

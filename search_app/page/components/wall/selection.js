@@ -1,6 +1,7 @@
 // Photos that were selected, of this and of other searches, and what can be done with them.
 
 import {element, button} from './elements.js';
+import {icon} from './icons.js';
 import {askForTag} from './tagging.js';
 
 // They stay selected while one looks at other pages.
@@ -100,22 +101,28 @@ export class Selection {
   }
 
   build(labels, data) {
-    const act = (text, className, action) => button(text, `wall-act ${className}`, action);
+    const act = (name, text, action) => {
+      const made = button('', 'wall-act', action);
+      made.append(icon(name), element('span', '', {textContent: text}));
+      return made;
+    };
+    const close = button('', 'wall-close', () => this.clear(), labels.selectNone);
+    close.append(icon('close'));
     this.bar.replaceChildren(
-      button('', 'wall-close', () => this.clear(), labels.selectNone),
+      close,
       this.count,
-      act(labels.selectAll, 'is-all', () => this.all()),
-      act(labels.download, 'is-zip', () => this.send('photos.zip')),
-      act(labels.table, 'is-csv', () => this.send('photos.csv')),
-      act(labels.links, 'is-links', () => this.copyLinks()),
-      act(labels.favourite, 'is-favourite', () => this.wall.favourite([...this.ids])),
+      act('all', labels.selectAll, () => this.all()),
+      act('download', labels.download, () => this.send('photos.zip')),
+      act('table', labels.table, () => this.send('photos.csv')),
+      act('links', labels.links, () => this.copyLinks()),
+      act('favourite', labels.favourite, () => this.wall.favourite([...this.ids])),
     );
     if (!data.mayChange) return;
     this.bar.append(
-      act(labels.addTag, 'is-tag', () => askForTag(labels, tag => this.wall.mark('add_tag', [...this.ids], tag))),
+      act('tag', labels.addTag, () => askForTag(labels, tag => this.wall.mark('add_tag', [...this.ids], tag))),
       data.isOfHidden
-        ? act(labels.unhide, 'is-show', () => this.markAll('show'))
-        : act(labels.hide, 'is-hide', () => this.markAll('hide')),
+        ? act('show', labels.unhide, () => this.markAll('show'))
+        : act('hide', labels.hide, () => this.markAll('hide')),
     );
   }
 

@@ -1,6 +1,7 @@
 // Above the wall: what is shown and how many, in which order, on the wall or a map, how large.
 
 import {button, element} from './elements.js';
+import {icon} from './icons.js';
 import {keep, kept} from './kept.js';
 
 const DENSITIES = ['small', 'medium', 'large'];
@@ -33,8 +34,11 @@ export class Toolbar {
     const told = JSON.stringify(choices);
     if (group.dataset.told !== told) { // else what has the focus keeps it
       group.dataset.told = told;
-      group.replaceChildren(...choices.map(([value, text]) =>
-        Object.assign(button(text, `is-${value}`), {title: text, value})));
+      group.replaceChildren(...choices.map(([value, text]) => {
+        const made = Object.assign(button('', '', null, text), {title: text, value});
+        made.append(icon(value), element('span', '', {textContent: text}));
+        return made;
+      }));
     }
     for (const each of group.children) {
       each.setAttribute('aria-pressed', each.value === now);

@@ -5,6 +5,7 @@ import {Cropper} from './cropper.js';
 import {parameter, withParameter} from './address.js';
 import {Panel} from './panel.js';
 import {element, say} from './elements.js';
+import {strokes} from './icons.js';
 import {showKeys} from './keys.js';
 
 const LARGE = [1600, 1200]; // pixels, within which a large picture is made
@@ -112,17 +113,19 @@ export class Viewer {
 
   buttons(labels) {
     const {ui} = this.pswp;
-    const add = (name, title, order, icon, onClick) => ui.registerElement({
-      name, title, order, isButton: true, ariaLabel: title,
-      html: {isCustomSVG: true, inner: icon, outlineID: ''}, onClick,
+    const add = (name, title, order, onClick) => ui.registerElement({
+      name, title, order, isButton: true, ariaLabel: title, onClick,
+      html: {
+        isCustomSVG: true, outlineID: '',
+        inner: `<path class="wall-stroke" d="${strokes(name)}" transform="translate(4 4)"/>`,
+      },
     });
-    const path = d => `<path class="wall-icon" d="${d}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" transform="translate(4 4)"/>`;
-    add('favourite', labels.favourite, 6, path('M12 20S4 14.5 4 9a4 4 0 0 1 8-1 4 4 0 0 1 8 1c0 5.500-8 11-8 11z'), () => this.favourite());
-    add('similar', labels.similar, 7, path('M10 17a7 7 0 1 1 0-14 7 7 0 0 1 0 14zM15.5 15.5 21 21'), () => this.similar());
-    add('crop', labels.part, 8, path('M6 2v16h16M2 6h16v16'), () => this.crop());
-    add('play', labels.slideshow, 9, path('M7 4l12 8-12 8z'), () => this.play());
-    add('download', labels.original, 9, path('M12 4v11m-5-4 5 5 5-5M5 20h14'), () => this.download());
-    add('info', labels.about, 12, path('M12 11v6m0-10v.5M12 2a10 10 0 1 1 0 20 10 10 0 0 1 0-20z'), () => this.panel.toggle());
+    add('favourite', labels.favourite, 6, () => this.favourite());
+    add('similar', labels.similar, 7, () => this.similar());
+    add('crop', labels.part, 8, () => this.crop());
+    add('play', labels.slideshow, 9, () => this.play());
+    add('download', labels.original, 9, () => this.download());
+    add('info', labels.about, 12, () => this.panel.toggle());
   }
 
   // What the panel leaves of the window for the photo.

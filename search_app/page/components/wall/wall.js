@@ -1,11 +1,13 @@
 // The wall: rows of photos through which one scrolls, of which only those near the window exist.
 
 import {isOf, parameter, withParameter} from './address.js';
+import {Headings} from './headings.js';
 import {layOut, between, headingAt} from './rows.js';
 import {Photos} from './photos.js';
 import {Scrubber} from './scrubber.js';
 import {Selection} from './selection.js';
 import {Shelves} from './shelves.js';
+import {dress, markFavourite, putAt} from './tiles.js';
 import {Toolbar} from './toolbar.js';
 import {listen} from './input.js';
 import {Viewer} from './viewer.js';
@@ -14,6 +16,7 @@ import {element, button, say} from './elements.js';
 const HEIGHTS = {small: 130, medium: 210, large: 320}; // of rows, in CSS pixels
 const NARROW = 640; // CSS pixels: on a phone rows are lower
 const AROUND = 1; // windows' heights above and below the window in which photos exist
+const BAR = 112; // CSS pixels at the top of the window that the page's bar and a heading lie over
 const PAUSE = 60; // ms without scrolling, after which what is there is asked for
 
 for (const path of ['../vendor/photoswipe/photoswipe.css', './viewer.css']) {
@@ -27,7 +30,7 @@ class Wall {
     this.toolbar = new Toolbar(this);
     this.body = this.root.appendChild(element('div', 'wall-body'));
     this.list = this.body.appendChild(element('div', 'wall-photos', {role: 'list'}));
-    this.headings = this.body.appendChild(element('div', 'wall-headings'));
+    this.headings = new Headings(this);
     this.more = this.body.appendChild(button('', 'wall-more', () => this.showLess()));
     this.tiles = new Map();
     this.selection = new Selection(this);
@@ -68,7 +71,7 @@ class Wall {
     this.list.setAttribute('aria-label', this.labels.photos);
     if (isOther) this.start(isSearch);
     else if (isOtherView) this.layOut();
-    for (const tile of this.tiles.values()) this.markFavourite(tile);
+    for (const tile of this.tiles.values()) markFavourite(this, tile);
     this.selection.draw();
     this.viewer.marked();
     this.tell(data.news);
@@ -120,11 +123,12 @@ class Wall {
   }
 
   layOut() {
-    const width = this.root.clientWidth;
-    if (!this.ratios || width <= 0) return;
+    const room = this.root.clientWidth;
+    if (!this.ratios || room <= 0) return;
     const {labels, data: {less, lessRatios, count}} = this;
-    const rowHeight = Math.min(HEIGHTS[this.toolbar.density], width < NARROW ? width / 2.6 : Infinity);
-    this.laidWidth = width;
+    const rowHeight = Math.min(HEIGHTS[this.toolbar.density], room < NARROW ? room / 2.6 : Infinity);
+    const width = room - this.scrubber.takes(room, rowHeight);
+    this.laidRoom = room;
     const known = this.ratios.length, isWhole = known === count;
     const hasLess = isWhole && this.lessShown && less.length > 0;
     const ratios = hasLess ? [...this.ratios, ...lessRatios] : this.ratios;
@@ -141,7 +145,7 @@ class Wall {
     this.more.hidden = !isWhole || !less.length;
     this.more.textContent = this.lessShown ? labels.showLess : labels.less;
     this.more.setAttribute('aria-expanded', Boolean(this.lessShown));
-    this.drawHeadings();
+    this.headings.forget();
     this.draw(true);
     this.scrubber.draw();
     if (isWhole && this.returnTo) {
@@ -165,8 +169,7 @@ class Wall {
   }
 
   resized() {
-    const width = this.root.clientWidth;
-    if (Math.abs(width - this.laidWidth) < 1) return;
+    if (Math.abs(this.root.clientWidth - this.laidRoom) < 1) return;
     const place = this.boxes && this.placeAtTop();
     this.layOut();
     if (place > 0) this.scrollTo(place);
@@ -179,7 +182,7 @@ class Wall {
   }
 
   placeAtTop() {
-    return between(this.boxes, this.scroller.scrollTop - this.offset(), Infinity)[0];
+    return between(this.boxes, this.scroller.scrollTop + BAR - this.offset(), Infinity)[0];
   }
 
   scrolled() {
@@ -197,14 +200,16 @@ class Wall {
     const {boxes, scroller} = this;
     const offset = this.offset(), window = scroller.clientHeight;
     const top = scroller.scrollTop - offset;
-    const [from, to] = between(boxes, top - AROUND * window, top + (1 + AROUND) * window);
+    const start = top - AROUND * window, end = top + (1 + AROUND) * window;
+    const [from, to] = between(boxes, start, end);
+    this.headings.draw(start, end);
     for (const [place, tile] of this.tiles) {
       const isAway = place < from || place >= to;
       if (isAway && (place >= boxes.count || !tile.contains(document.activeElement))) {
         tile.querySelector('img')?.removeAttribute('src'); // what is still on its way is not needed
         tile.remove();
         this.tiles.delete(place);
-      } else if (anew) this.putAt(tile, place);
+      } else if (anew) putAt(boxes, tile, place);
     }
     for (let place = from; place < to; place++) {
       if (!this.tiles.has(place)) this.add(place);
@@ -225,7 +230,7 @@ class Wall {
     tile.setAttribute('aria-posinset', place + 1);
     tile.setAttribute('aria-setsize', this.data.count + (this.lessShown ? this.data.less.length : 0));
     tile.classList.toggle('is-less', place >= this.data.count);
-    this.putAt(tile, place);
+    putAt(this.boxes, tile, place);
     // Whoever goes through the wall with a keyboard or a screen reader goes in its order.
     let next = null;
     for (const [other, there] of this.tiles) {
@@ -234,66 +239,15 @@ class Wall {
     this.list.insertBefore(tile, next);
     this.tiles.set(place, tile);
     const photo = this.photos?.at(place);
-    if (photo) this.dress(tile, photo);
-  }
-
-  putAt(tile, place) {
-    const {left, top, wide, high} = this.boxes;
-    tile.style.transform = `translate(${left[place]}px, ${top[place]}px)`;
-    tile.style.width = `${wide[place]}px`;
-    tile.style.height = `${high[place]}px`;
+    if (photo) dress(this, tile, photo);
   }
 
   fill(from, to) {
     for (let place = from; place < to; place++) {
       const tile = this.tiles.get(place);
-      if (tile && !tile.photo) this.dress(tile, this.photos.at(place));
+      if (tile && !tile.photo) dress(this, tile, this.photos.at(place));
     }
     this.viewer.loaded(from, to);
-  }
-
-  dress(tile, photo) {
-    const {labels} = this;
-    tile.photo = photo;
-    const title = photo.title || labels.untitled;
-    const open = element('a', 'wall-open', {href: withParameter('photo', photo.id)});
-    open.tabIndex = tile.place === this.focused ? 0 : -1;
-    open.setAttribute('aria-label', [title, photo.note, photo.album].filter(Boolean).join(' · '));
-    const picture = element('img', '', {alt: '', decoding: 'async', draggable: false});
-    picture.addEventListener('load', () => tile.classList.add('is-there'));
-    picture.src = photo.src;
-    const about = element('span', 'wall-about', {ariaHidden: true});
-    about.append(element('b', '', {textContent: title}),
-      element('small', '', {textContent: [photo.note, photo.album].filter(Boolean).join(' · ')}));
-    open.append(picture, about);
-    const check = button('', 'wall-check', null, `${labels.select}: ${title}`);
-    check.tabIndex = -1;
-    const similar = button('', 'wall-similar', null, `${labels.similar}: ${title}`);
-    similar.title = labels.similar;
-    similar.tabIndex = -1;
-    tile.append(open, check, similar);
-    if (photo.folded || photo.unfolded) {
-      const text = photo.folded ? `+${photo.folded}` : '−';
-      const label = photo.folded ? labels.unfold.replace('{count}', photo.folded) : labels.fold;
-      tile.append(button(text, 'wall-fold', null, label));
-    }
-    this.selection.mark(tile);
-    this.markFavourite(tile);
-  }
-
-  markFavourite(tile) {
-    tile.classList.toggle('is-favourite', this.favourites.has(tile.photo?.id));
-  }
-
-  drawHeadings() {
-    this.headings.replaceChildren(...this.boxes.headings.map(heading => {
-      const row = element('div', 'wall-heading');
-      row.style.transform = `translateY(${heading.top}px)`;
-      const check = button('', 'wall-check', () => this.selection.toggleAll(heading.at, heading.end),
-        `${this.labels.selectAllOf}: ${heading.label}`);
-      row.append(check, element('h3', '', {textContent: heading.label}));
-      return row;
-    }));
   }
 
   setFocused(place) {
@@ -308,11 +262,10 @@ class Wall {
     if (!this.boxes || this.body.hidden || place >= this.boxes.count) return;
     const top = this.offset() + this.boxes.top[place];
     const bottom = top + this.boxes.high[place], {scroller} = this;
-    const bar = 96; // what lies over the photos above and below
-    if (block === 'start') scroller.scrollTop = top - bar;
-    else if (top < scroller.scrollTop + bar) scroller.scrollTop = top - bar;
-    else if (bottom > scroller.scrollTop + scroller.clientHeight - bar) {
-      scroller.scrollTop = bottom - scroller.clientHeight + bar;
+    if (block === 'start') scroller.scrollTop = top - BAR;
+    else if (top < scroller.scrollTop + BAR) scroller.scrollTop = top - BAR;
+    else if (bottom > scroller.scrollTop + scroller.clientHeight - BAR) {
+      scroller.scrollTop = bottom - scroller.clientHeight + BAR;
     }
     this.draw();
   }
