@@ -57,14 +57,18 @@ class VectorIndex:
         The row of a photo without a vector is zero.
         """
         places = self._places[rows]
-        dimension = self._files[0].vectors.shape[1]
-        vectors = np.zeros((len(rows), dimension), np.float32)
+        vectors = np.zeros((len(rows), self.dimension), np.float32)
         start = 0
         for file in self._files:
             is_here = (places >= start) & (places < start + len(file))
             vectors[is_here] = file.vectors[places[is_here] - start]
             start += len(file)
         return vectors
+
+    @property
+    def dimension(self) -> int:
+        """Of each vector."""
+        return int(self._files[0].vectors.shape[1])
 
     @property
     def kind(self) -> str:

@@ -4,6 +4,7 @@ from itertools import islice
 
 import streamlit as st
 
+from pipeline.errors import AlbumscopeError
 from pipeline.settings import load_settings
 from search_app.page.language import language
 from search_app.search.queries import Query
@@ -27,7 +28,10 @@ _QUERIES = {
 
 
 def examples(searcher: Searcher) -> list[str]:
-    """A few queries in the page's language that find photos as likely as they should be."""
+    """A few queries in the page's language that find photos as likely as they should be.
+
+    There are none if the library cannot be searched by words, which the page says of a search.
+    """
     return _found(searcher.snapshot.name, language(), searcher)
 
 
@@ -39,4 +43,7 @@ def _found(snapshot: str, language: str, _searcher: Searcher) -> list[str]:
         for text in _QUERIES[language]
         if _searcher.search(Query(text, k=1, min_probability=least))
     )
-    return list(islice(finding, _SHOWN))
+    try:
+        return list(islice(finding, _SHOWN))
+    except AlbumscopeError:
+        return []

@@ -7,11 +7,12 @@ others are in ``translations/*.po``, which any editor of translations opens.
 import gettext
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 from babel import Locale, dates, numbers
@@ -88,6 +89,14 @@ def moment(value: datetime) -> str:
     return f"{day(value)}, {value:%H:%M}"
 
 
+def local_moment(written: str) -> str:
+    """A time in ISO 8601, in UTC, as the clock of whoever looks shows it."""
+    zone: tzinfo = UTC
+    with suppress(ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo(st.context.timezone or "UTC")
+    return moment(datetime.fromisoformat(written).astimezone(zone))
+
+
 def partial_moment(value: datetime, precision: str | None) -> str:
     """Like ``moment``, with no more than is known: "9 April 2014", "April 2014", "circa 1924"."""
     match precision:
@@ -100,6 +109,21 @@ def partial_moment(value: datetime, precision: str | None) -> str:
             return t("circa {year}", year=year) if precision == "circa" else year
         case _:
             return moment(value)
+
+
+def period(
+    first: datetime, first_precision: str | None, last: datetime, last_precision: str | None
+) -> str:
+    """From a day to another, such as "9–12 Apr 2014", with no more than is known of them."""
+    if {first_precision, last_precision} <= {None, "exact", "day"}:
+        if first.date() == last.date():
+            return day(first)
+        return dates.format_interval(first.date(), last.date(), "yMMMd", locale=_locale())
+    ends = [
+        partial_moment(at, "day" if precision in {None, "exact"} else precision)
+        for at, precision in ((first, first_precision), (last, last_precision))
+    ]
+    return " – ".join(dict.fromkeys(ends))
 
 
 def locale() -> str:

@@ -85,7 +85,7 @@ def _leading(photo: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, lis
         t("Tags"): [_leads(tag, tag=tag) for tag in tags_of(photo)],
         t("People"): [_leads(name, person=name) for name in people_of(photo)],
         t("Album") if len(albums) == 1 else t("Albums"): in_albums,
-        t("Event"): [_leads(event, event=event) for event in events_of(albums)],
+        t("Event"): [_leads(event, **where) for event, where in events_of(albums).items()],
     }
     for name, parameter in ((t("Camera"), "camera"), (t("Lens"), "lens")):
         if name in told:

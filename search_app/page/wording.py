@@ -58,9 +58,19 @@ def people_of(photo: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*(photo["exif"].get("people") or ()), *photo["seen"]]))
 
 
-def events_of(albums: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The events of albums, rows of table ``albums``, each once."""
-    return list(dict.fromkeys(album["event_name"] for album in albums if album["event_name"]))
+def events_of(albums: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """The events of albums, rows of table ``albums``, each with the parameters of its page."""
+    found = {}
+    for name, year in ((album["event_name"], album["event_year"]) for album in albums):
+        if name:
+            where = {"event": name} | ({} if year is None else {"year": str(year)})
+            found[event_title(name, year)] = where
+    return found
+
+
+def event_title(name: str, year: int | None) -> str:
+    """What an event is called among those of other years."""
+    return name if year is None or str(year) in name else f"{name} {year}"
 
 
 def about(photo: Mapping[str, Any]) -> dict[str, str]:
@@ -94,7 +104,7 @@ def exif_facts(exif: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, s
 def album_facts(albums: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Put the albums that a photo is in, rows of table ``albums``, into words."""
     titles = [album["title"] for album in albums]
-    events = events_of(albums)
+    events = [*events_of(albums)]
     facts = {t("Album") if len(titles) == 1 else t("Albums"): ", ".join(titles)}
     if events != titles:
         facts[t("Event")] = ", ".join(events)

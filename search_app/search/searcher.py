@@ -18,7 +18,17 @@ from pipeline.settings import Settings
 from pipeline.snapshot.reading import Snapshot
 from pipeline.snapshot.who_is_who import KnownFace, Person
 from pipeline.storage.opening import open_storage
-from search_app.search import evidence, hits, people, photos, ranking, sorting, starting
+from search_app.search import (
+    album_pages,
+    evidence,
+    hits,
+    people,
+    photos,
+    ranking,
+    sorting,
+    starting,
+)
+from search_app.search.album_pages import AlbumPage
 from search_app.search.evidence import Evidence
 from search_app.search.facets import FacetIndex, FacetName
 from search_app.search.filters import (
@@ -42,7 +52,7 @@ from search_app.search.query import parse
 from search_app.search.ranking import Mode, Ranking, Term
 from search_app.search.sorting import Sort
 from search_app.search.spaces import VectorSpaces
-from search_app.search.starting import Way
+from search_app.search.starting import Ways
 from search_app.search.understanding import understand
 
 LESS_LIKELY = 20
@@ -272,13 +282,15 @@ class Searcher:
         rows = photos.rows_of(self.snapshot, image_ids)
         return np.array([rows[each] for each in image_ids if each in rows], np.int64)
 
-    def newest_albums(self) -> list[Way]:
-        """The newest albums, each with its first photo."""
-        return starting.albums(self.snapshot, self.marks.now().hidden_ids)
+    def ways(self, today: date) -> Ways:
+        """Albums, events and the like to begin with, where nothing is searched for yet."""
+        hidden, towns = self.marks.now().hidden, self.counts("towns")
+        return starting.ways(self.snapshot, self.facets, towns, hidden, today)
 
-    def on_this_day(self, today: date) -> Way | None:
-        """What was taken on this day of earlier years, if anything was."""
-        return starting.on_this_day(self.snapshot, today, self.marks.now().hidden_ids)
+    def album_page(self, filters: Filters, rows: NDArray[np.int64]) -> AlbumPage:
+        """What photos of an album or an event, those in ``rows``, have in common."""
+        albums = allowed_albums(self.snapshot, filters, Fields())
+        return album_pages.album_page(self.snapshot, rows, albums)
 
     def everybody(self) -> Sequence[Person]:
         """Who is on the photos, those with most photos first, by all that was said until now.

@@ -7,6 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import AlbumscopeError
 from pipeline.models.encoders import Encoder, TextEncoder, Vectors
 from pipeline.models.encoders.loading import load_encoder
 from pipeline.models.encoders.text_loading import load_text_encoder
@@ -29,8 +30,15 @@ class VectorSpace(Generic[AnyEncoder]):
 
     @property
     def encoder(self) -> AnyEncoder:
-        """The model. Raises AlbumscopeError if it cannot be had."""
-        return self._load()
+        """The model. Raises AlbumscopeError if it cannot be had, or is not that of the vectors."""
+        encoder = self._load()
+        if self.index.present.any() and encoder.dimension != self.index.dimension:
+            raise AlbumscopeError(
+                f"The library's vectors have {self.index.dimension} numbers each, those of its"
+                f" model {encoder.name} have {encoder.dimension}: put the model back that they"
+                " were made with, or run `albumscope sync`, which makes them anew"
+            )
+        return encoder
 
     @property
     def chance(self) -> Chance:

@@ -1,53 +1,114 @@
-"""Ways into a library for who searches for nothing yet: albums, and this day of other years."""
+"""Ways into a library for who searches for nothing yet: albums, events, towns, this day.
 
-from collections.abc import Collection
+Photos that are hidden neither count nor are a cover.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from pipeline.snapshot.reading import Snapshot
+from search_app.search import photos
+from search_app.search.facets import FacetIndex
+from search_app.search.filters import Filters, Mask
 
-_ALBUMS = 24
+_MOST = 24  # albums, towns
+COVER = "{'image_id': image_id, 'image_url': image_url, 'sha256': sha256}"
+"""SQL for the columns of table ``images`` by which a photo's picture is found."""
+_SHOWN = """
+    albums JOIN album_images USING (album_id) JOIN images USING (image_id)
+    WHERE NOT list_contains(?::BIGINT[], image_id)
+"""
 
 
 class Way(NamedTuple):
-    """Photos to look at: an album by its id, or None; a cover, of table ``images``."""
+    """Photos that have something in common: the id of an album, an event, a town, this day.
 
-    album_id: str | None
+    ``year`` is an event's. The ``cover`` has the columns of table ``images`` that an address of
+    its picture is made of.
+    """
+
+    value: str
     title: str
+    year: int | None
     photos: int
-    image_id: int
-    image_url: str | None
-    sha256: str | None
+    cover: Mapping[str, Any]
 
 
-def albums(snapshot: Snapshot, hidden: Collection[int] = ()) -> list[Way]:
-    """The newest albums, each with its first photo; photos that are hidden do not count."""
+class Ways(NamedTuple):
+    """The newest albums; all events, those of the latest year first; the towns of most photos; and
+    what was taken on this day of earlier years, if anything was."""
+
+    albums: Sequence[Way]
+    events: Sequence[Way]
+    towns: Sequence[Way]
+    this_day: Way | None
+
+
+def ways(
+    snapshot: Snapshot, facets: FacetIndex, towns: Mapping[str, int], hidden: Mask, today: date
+) -> Ways:
+    """All of them; ``towns`` have their number of photos, ``hidden`` is of shape (photos,)."""
+    hidden_ids = photos.ids_of(snapshot, np.flatnonzero(hidden))
+    return Ways(
+        _albums(snapshot, hidden_ids),
+        _events(snapshot, hidden_ids),
+        _towns(snapshot, facets, towns, hidden),
+        _on_this_day(snapshot, today, hidden_ids),
+    )
+
+
+def _albums(snapshot: Snapshot, hidden: Collection[int]) -> list[Way]:
     found = snapshot.cursor().execute(
         f"""
-        SELECT album_id, any_value(albums.title), count(*), arg_min(image_id, position),
-               arg_min(image_url, position), arg_min(sha256, position)
-        FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
-        WHERE NOT list_contains(?::BIGINT[], image_id)
+        SELECT album_id, any_value(albums.title), NULL, count(*), arg_min({COVER}, position)
+        FROM {_SHOWN}
         GROUP BY album_id ORDER BY any_value(albums.created_at) DESC, min(albums.rowid)
-        LIMIT {_ALBUMS}
+        LIMIT {_MOST}
         """,
-        [list(hidden)],
+        [hidden],
     )
     return [Way(*row) for row in found.fetchall()]
 
 
-def on_this_day(snapshot: Snapshot, today: date, hidden: Collection[int] = ()) -> Way | None:
-    """What was taken on this day of earlier years, if anything was; the newest is its cover."""
+def _events(snapshot: Snapshot, hidden: Collection[int]) -> list[Way]:
     found = snapshot.cursor().execute(
-        """
-        SELECT NULL, '', count(*), arg_max(image_id, taken_at),
-               arg_max(image_url, taken_at), arg_max(sha256, taken_at)
+        f"""
+        SELECT event_name, event_name, event_year, count(DISTINCT image_id),
+               arg_min({COVER}, albums.rowid * 1000000000 + position)
+        FROM {_SHOWN} AND event_name IS NOT NULL
+        GROUP BY event_name, event_year ORDER BY event_year DESC NULLS LAST, event_name
+        """,
+        [hidden],
+    )
+    return [Way(*row) for row in found.fetchall()]
+
+
+def _towns(
+    snapshot: Snapshot, facets: FacetIndex, counts: Mapping[str, int], hidden: Mask
+) -> list[Way]:
+    busiest = sorted(counts, key=lambda town: (-counts[town], town))[:_MOST]
+    masks = [facets.allowed(Filters(towns=(town,))) for town in busiest]
+    first = np.array([np.argmax(mask & ~hidden) for mask in masks if mask is not None], np.int64)
+    covers = [photos.photo(snapshot, image_id) for image_id in photos.ids_of(snapshot, first)]
+    return [
+        Way(town, town, None, counts[town], cover)
+        for town, cover in zip(busiest, covers, strict=True)
+    ]
+
+
+def _on_this_day(snapshot: Snapshot, today: date, hidden: Collection[int]) -> Way | None:
+    found = snapshot.cursor().execute(
+        f"""
+        SELECT '', '', NULL, count(*), arg_max({COVER}, taken_at)
         FROM images JOIN exif USING (image_id)
         WHERE month(taken_at) = ? AND day(taken_at) = ? AND year(taken_at) < ?
-              AND coalesce(taken_precision, 'exact') IN ('exact', 'day')
+              AND taken_precision NOT IN ('month', 'year', 'circa')
               AND NOT list_contains(?::BIGINT[], image_id)
         """,
-        [today.month, today.day, today.year, list(hidden)],
+        [today.month, today.day, today.year, hidden],
     )
     way = Way(*found.fetchone())  # type: ignore[misc]  # an aggregate has a row
     return way if way.photos else None

@@ -40,7 +40,7 @@ def _source(name: str) -> str:
 _browser = st.components.v2.component("albumscope_browser", js=_source("browser.js"))
 _wall = st.components.v2.component(
     "albumscope_wall",
-    css=_source("wall/wall.css"),
+    css=_source("wall/wall.css") + _source("wall/pages.css"),
     js=_source("wall/load.js").replace("VERSION", _version()),
     isolate_styles=False,
 )

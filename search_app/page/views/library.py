@@ -1,10 +1,7 @@
 """The Library page: what is in the library, and how it came there."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -15,7 +12,7 @@ from pipeline.snapshot.inputs import fingerprint, input_files
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.snapshot.reading import Snapshot
 from search_app.page import addresses, library_report
-from search_app.page.language import moment, number, t, tn
+from search_app.page.language import local_moment, number, t, tn
 from search_app.page.library_report import AlbumReport, Changes, KeptSnapshot
 from search_app.page.session import current_snapshot, errors_shown, may_change
 from search_app.page.views import library_charts, library_tables
@@ -113,7 +110,7 @@ def _not_taken(files: Mapping[str, int]) -> None:
 def _last_night(searcher: Searcher, kept: Sequence[KeptSnapshot], settings: Settings) -> None:
     snapshot = searcher.snapshot
     st.subheader(t("What the last night brought"), anchor=False)
-    published = t("Published on {when}", when=_when(snapshot.manifest["created_at"]))
+    published = t("Published on {when}", when=local_moment(snapshot.manifest["created_at"]))
     run = run_url(settings.dagster_url, snapshot.manifest["run_id"])
     link = f" · [{t('its run in Dagster')}]({run})" if run else ""
     st.markdown(literal(published) + link)
@@ -217,12 +214,4 @@ def _contents(one: KeptSnapshot) -> str:
 
 
 def _title(one: KeptSnapshot) -> str:
-    return _when(one.manifest["created_at"]) if one.manifest else one.name
-
-
-def _when(created_at: str) -> str:
-    """A time of a manifest as the clock of whoever looks shows it."""
-    zone: tzinfo = UTC
-    with suppress(ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo(st.context.timezone or "UTC")
-    return moment(datetime.fromisoformat(created_at).astimezone(zone))
+    return local_moment(one.manifest["created_at"]) if one.manifest else one.name

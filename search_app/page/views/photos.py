@@ -8,7 +8,7 @@ from pipeline.settings import load_settings
 from search_app.page import address, addresses, components, wall
 from search_app.page.language import language, t, tn
 from search_app.page.session import errors_shown, may_change
-from search_app.page.views import by_picture, marking, starting
+from search_app.page.views import album_page, by_picture, marking, starting
 from search_app.page.wall import Held
 from search_app.search.filters import Filters
 from search_app.search.parsed import ParsedQuery
@@ -50,7 +50,8 @@ def show(
             "mayChange": may_change(),
             "isOfHidden": "hidden" in parsed.only.marked,
             "news": marking.news(),
-            "shelves": starting.shelves(searcher) if is_start else [],
+            "start": starting.start(searcher, held) if is_start else None,
+            "album": album_page.head(searcher, held, state.view),
             "mapStyle": load_settings().map_style_url,
             "labels": _labels(len(less)) | {"map": _labels_of_map()},
         },

@@ -10,7 +10,14 @@ from search_app.page import address, components, wall
 from search_app.page.language import t, tn
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector, user
-from search_app.page.views import by_picture, filters, options, photos, suggestions
+from search_app.page.views import (
+    album_page,
+    by_picture,
+    filters,
+    options,
+    photos,
+    suggestions,
+)
 from search_app.page.wall import Held
 from search_app.page.wording import literal
 from search_app.search.hits import Found
@@ -146,10 +153,20 @@ def _search_bar() -> Upload | None:
             st.session_state.q,
             key="q",
             type="search",
-            placeholder=t("What is in the photo?"),
+            placeholder=_asked_for(),
             label_visibility="collapsed",
         )
         return by_picture.uploader()
+
+
+def _asked_for() -> str:
+    """What the box asks for: on the page of an album the search is among its photos."""
+    match album_page.kind(address.filters()):
+        case "album":
+            return t("Search in this album")
+        case "event":
+            return t("Search in this event")
+    return t("What is in the photo?")
 
 
 def _fold_if_other(search: object) -> None:

@@ -411,8 +411,34 @@ def test_one_searcher_serves_many_threads(searcher: Searcher) -> None:
 
 
 def test_what_was_taken_on_this_day_of_earlier_years(searcher: Searcher) -> None:
-    way = searcher.on_this_day(date(2030, 10, 29))
-    assert way and (way.photos, way.image_id) == (1, id_of(searcher, "maple leaves"))
-    assert searcher.on_this_day(date(2015, 10, 29)) is None  # it is that day itself
-    assert searcher.on_this_day(date(2030, 1, 5)) is None
-    assert [album.photos for album in searcher.newest_albums()] == [8, 3, 8, 9]
+    way = searcher.ways(date(2030, 10, 29)).this_day
+    assert way and (way.photos, way.cover["image_id"]) == (1, id_of(searcher, "maple leaves"))
+    assert searcher.ways(date(2015, 10, 29)).this_day is None  # it is that day itself
+    assert searcher.ways(date(2030, 1, 5)).this_day is None
+
+
+def test_ways_into_the_library(searcher: Searcher) -> None:
+    ways = searcher.ways(date(2030, 1, 5))
+    assert [album.photos for album in ways.albums] == [8, 3, 8, 9]
+    assert [(event.title, event.year, event.photos) for event in ways.events] == [
+        ("Nature Walks 2018", 2018, 9),
+        ("Northern Light 2015", 2015, 8),
+        ("Space and Flight", None, 3),
+        ("Things and Places", None, 8),
+    ]
+    assert {town.value: town.photos for town in ways.towns} == searcher.counts("towns")
+    for town in ways.towns:
+        taken_there = searcher.browse(Filters(towns=(town.value,)))
+        assert town.cover["image_id"] in {hit.image_id for hit in taken_there}
+
+
+def test_what_photos_of_an_event_have_in_common(searcher: Searcher) -> None:
+    filters = Filters(events=("Northern Light 2015",), years=(2015,))
+    page = searcher.album_page(filters, searcher.browse(filters, k=None).rows)
+    assert [(album["title"], album["photos"]) for album in page.albums] == [
+        ("Northern Light 2015", 8)
+    ]
+    taken = [hit.taken_at for hit in searcher.browse(filters, "oldest", None) if hit.taken_at]
+    assert page.first and page.last and (page.first.at, page.last.at) == (taken[0], taken[-1])
+    placed = searcher.counts("has_place", Query(filters=filters))
+    assert bool(page.spots) == (True in placed)

@@ -17,6 +17,17 @@ export function button(text, className, onClick, label) {
   return made;
 }
 
+// What leads to another search, in another tab if somebody wants it so.
+export function linkTo(query, text, go) {
+  const link = element('a', '', {href: `${location.pathname}?${query}`, textContent: text});
+  link.addEventListener('click', event => {
+    if (event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    go(query);
+  });
+  return link;
+}
+
 // What happens on an element over the viewer is not about its picture: PhotoSwipe hears nothing of it.
 export function keepFromPhoto(root) {
   for (const name of ['wheel', 'pointerdown', 'touchstart', 'click', 'dblclick']) {

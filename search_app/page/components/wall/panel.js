@@ -1,6 +1,6 @@
 // What is known of the photo in the viewer, each fact a way to others like it.
 
-import {button, element, keepFromPhoto} from './elements.js';
+import {button, element, keepFromPhoto, linkTo} from './elements.js';
 import {keep, kept} from './kept.js';
 import {askForTag} from './tagging.js';
 
@@ -67,15 +67,7 @@ export class Panel {
   }
 
   part({text, query, href}) {
-    if (query) {
-      const link = element('a', '', {href: `${location.pathname}?${query}`, textContent: text});
-      link.addEventListener('click', event => {
-        if (event.ctrlKey || event.metaKey) return; // another tab
-        event.preventDefault();
-        this.viewer.wall.go(query);
-      });
-      return link;
-    }
+    if (query) return linkTo(query, text, () => this.viewer.wall.go(query));
     if (!href || !/^https?:/.test(href)) return element('span', '', {textContent: text});
     return element('a', '', {href, textContent: text, target: '_blank', rel: 'noreferrer'});
   }

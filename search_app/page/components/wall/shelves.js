@@ -1,38 +1,56 @@
-// Before anything is searched for: rows of pictures that each lead to a search.
+// Before anything is searched for: how the library is, and rows of pictures and words that each lead
+// to a search.
 
-import {element} from './elements.js';
+import {element, linkTo} from './elements.js';
 
 export class Shelves {
   constructor(wall) {
     this.wall = wall;
-    this.root = wall.root.appendChild(element('div', 'wall-shelves'));
   }
 
-  show(shelves) {
-    const told = JSON.stringify(shelves);
-    if (told === this.told) return;
-    this.told = told;
-    this.root.replaceChildren(...shelves.map(({title, items}) => {
-      const section = element('section', 'wall-shelf');
-      const list = element('ul');
-      list.append(...items.map(item => this.item(item)));
-      section.append(element('h2', '', {textContent: title}), list);
-      return section;
+  draw({library, shelves}) {
+    const line = element('p', 'wall-library');
+    line.append(element('a', '', {href: new URL(library.href, document.baseURI), textContent: library.text}));
+    return [line, ...shelves.map(shelf => this.shelf(shelf))];
+  }
+
+  shelf({title, items, rows}) {
+    const section = element('section', 'wall-shelf');
+    section.append(element('h2', '', {textContent: title}));
+    if (items) section.append(this.list(items, item => this.picture(item)));
+    for (const row of rows ?? []) {
+      const line = section.appendChild(element('div', 'wall-words'));
+      line.append(element('h3', '', {textContent: row.label}), this.list(row.items, item => this.word(item)));
+    }
+    return section;
+  }
+
+  list(items, draw) {
+    const list = element('ul');
+    list.append(...items.map(item => {
+      const made = element('li', item.isRound ? 'is-round' : '');
+      made.append(draw(item));
+      return made;
     }));
+    return list;
   }
 
-  item({text, note, src, query, isRound}) {
-    const item = element('li', isRound ? 'is-round' : '');
-    const link = element('a', '', {href: `${location.pathname}?${query}`});
-    link.append(element('img', '', {alt: '', loading: 'lazy', src: new URL(src, document.baseURI)}),
-      element('b', '', {textContent: text}));
+  picture({text, note, src, query}) {
+    const link = this.link(query);
+    link.append(src ? element('img', '', {alt: '', loading: 'lazy', src: new URL(src, document.baseURI)})
+      : element('span', 'wall-letter', {textContent: [...text][0], ariaHidden: true}),
+    element('b', '', {textContent: text}));
     if (note) link.append(element('small', '', {textContent: note}));
-    link.addEventListener('click', event => {
-      if (event.ctrlKey || event.metaKey) return; // another tab
-      event.preventDefault();
-      this.wall.go(query);
-    });
-    item.append(link);
-    return item;
+    return link;
+  }
+
+  word({text, note, query}) {
+    const link = this.link(query, text);
+    if (note) link.append(' ', element('small', '', {textContent: note}));
+    return link;
+  }
+
+  link(query, text = '') {
+    return linkTo(query, text, () => this.wall.go(query));
   }
 }

@@ -2,11 +2,11 @@
 
 import {isOf, parameter, withParameter} from './address.js';
 import {Headings} from './headings.js';
+import {Intro} from './intro.js';
 import {layOut, between, headingAt} from './rows.js';
 import {Photos} from './photos.js';
 import {Scrubber} from './scrubber.js';
 import {Selection} from './selection.js';
-import {Shelves} from './shelves.js';
 import {dress, markFavourite, putAt} from './tiles.js';
 import {Toolbar} from './toolbar.js';
 import {listen} from './input.js';
@@ -26,7 +26,7 @@ for (const path of ['../vendor/photoswipe/photoswipe.css', './viewer.css']) {
 class Wall {
   constructor(parent) {
     this.root = parent.appendChild(element('div', 'wall'));
-    this.shelves = new Shelves(this);
+    this.intro = new Intro(this);
     this.toolbar = new Toolbar(this);
     this.body = this.root.appendChild(element('div', 'wall-body'));
     this.list = this.body.appendChild(element('div', 'wall-photos', {role: 'list'}));
@@ -64,7 +64,7 @@ class Wall {
     this.data = data;
     this.labels = data.labels;
     this.favourites = new Set(data.favourites);
-    this.shelves.show(data.shelves);
+    this.intro.show(data);
     this.toolbar.show(data);
     this.body.hidden = data.view !== 'grid';
     if (data.view === 'map') this.map ??= import('./map.js').then(({PhotoMap}) => new PhotoMap(this));
@@ -98,11 +98,9 @@ class Wall {
     for (const tile of this.tiles.values()) tile.remove();
     this.tiles.clear();
     const isWhole = data.ratios.length === data.count && data.sections;
-    this.layOut();
-    if (isSearch && this.hasShown && this.scroller.scrollTop > this.offset()) {
-      this.scroller.scrollTo({top: 0});
-    }
+    if (isSearch && this.hasShown) this.scroller.scrollTop = 0;
     this.hasShown = true;
+    this.layOut();
     if (!isWhole) this.askLayout();
   }
 
