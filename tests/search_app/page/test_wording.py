@@ -142,13 +142,15 @@ def test_a_photo_without_exif_has_no_facts() -> None:
 
 
 def test_albums_and_their_events() -> None:
-    walks = {"title": "Walks 2018, day 1", "event_name": "Walks 2018"}
-    best = {"title": "Best of", "event_name": None}
+    walks = {"title": "Walks 2018, day 1", "event_name": "Walks", "event_year": 2018}
+    best = {"title": "Best of", "event_name": None, "event_year": None}
     assert album_facts([walks, best]) == {
         "Albums": "Walks 2018, day 1, Best of",
         "Event": "Walks 2018",
     }
-    assert album_facts([{"title": "Walks", "event_name": "Walks"}]) == {"Album": "Walks"}
+    assert album_facts([{"title": "Walks", "event_name": "Walks", "event_year": None}]) == {
+        "Album": "Walks"
+    }
 
 
 @pytest.mark.parametrize(
