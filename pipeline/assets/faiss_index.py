@@ -27,7 +27,8 @@ def faiss_index(
     If nothing changed since the newest snapshot, nothing is written.
     """
     try:
-        published = publishing.publish(library, duckdb.get_connection, context.run.run_id)
+        with library.under_way.working(on="faiss_index"):
+            published = publishing.publish(library, duckdb.get_connection, context.run.run_id)
     except AlbumscopeError as error:
         raise dg.Failure(str(error)) from error
     manifest = published.manifest

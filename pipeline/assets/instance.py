@@ -9,7 +9,6 @@ from datetime import UTC
 from pathlib import Path
 
 import dagster as dg
-import psutil
 
 # There is no public way to tell whether the instance is of one machine.
 from dagster._core.storage.runs import SqliteRunStorage
@@ -17,6 +16,7 @@ from filelock import FileLock
 
 from pipeline.assets.database import set_aside_damaged
 from pipeline.errors import AlbumscopeError
+from pipeline.library.under_way import is_alive
 from pipeline.settings import Settings
 from pipeline.shipped import shipped
 from pipeline.storage.disk import disk_advice, explain_disk_errors, replace_file
@@ -208,7 +208,7 @@ def end_killed_runs(instance: dg.DagsterInstance) -> None:
     for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         run = record.dagster_run
         process = _process(instance, record)
-        if process and not _is_alive(*process):
+        if process and not is_alive(*process):
             instance.report_run_failed(run, f"Its process {process[0]} was killed")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
@@ -228,10 +228,3 @@ def _process(instance: dg.DagsterInstance, record: dg.RunRecord) -> tuple[int, f
         if pid is not None:
             process = int(str(pid.value)), entry.timestamp
     return process
-
-
-def _is_alive(pid: int, since: float) -> bool:
-    try:
-        return psutil.Process(pid).create_time() < since + 1  # not another one of the same number
-    except psutil.Error:
-        return False

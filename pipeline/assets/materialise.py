@@ -23,6 +23,7 @@ from pipeline.assets.versions import CATALOGUE_VERSION, version_tags
 from pipeline.errors import AlbumError, AlbumscopeError, CaptionerError, SourceError
 from pipeline.library.incremental import Counts
 from pipeline.library.library import Library
+from pipeline.library.under_way import FINDING
 from pipeline.sources import Album, AlbumListing
 
 OWNERS = ["team:albumscope"]
@@ -36,7 +37,8 @@ def materialise_catalogue(
 ) -> dg.MaterializeResult[None]:
     """Write the albums that a source has, and make them the partitions."""
     try:
-        listing = find()
+        with library.under_way.working(on=FINDING):
+            listing = find()
         library.catalogue(listing)
     except AlbumscopeError as error:
         raise dg.Failure(str(error)) from error
@@ -103,13 +105,28 @@ def materialise_albums(
     stages, or at once if no album is left. Any other AlbumscopeError ends the step.
     ``describe`` adds metadata for an album, given its row of table ``albums``.
     """
+    with library.under_way.working(on=table):
+        yield from _materialise_albums(context, library, failed, table, describe)
+
+
+def _materialise_albums(
+    context: dg.AssetExecutionContext,
+    library: Library,
+    failed: FailedAlbums,
+    table: str,
+    describe: Describe,
+) -> AlbumEvents:
     stage = library.stages[table]
     catalogue = {album["album_id"]: album for album in library.albums()}
     tag_run(context.instance, context.run, catalogue)
     unreachable: dict[str, str] = {}  # sources, with the reason
     unavailable: CaptionerError | None = None
     until = time.perf_counter() + float(context.run.tags.get(SECONDS_TAG, "inf"))
-    for album_id in context.partition_keys:
+    keys = context.partition_keys
+    if stage.active:
+        known = {key: catalogue[key] for key in keys if key in catalogue}
+        library.under_way.expect(table, known)
+    for album_id in keys:
         if album_id in failed:
             continue
         try:
@@ -118,7 +135,7 @@ def materialise_albums(
                 raise AlbumError(f"Album {album_id} is gone from the catalogue")
             if album["source"] in unreachable:
                 raise AlbumError(unreachable[album["source"]])
-            progress = partial(library.on_progress, table, album)
+            progress = partial(library.tell, table, album)
             counts = stage.refresh(album, progress, context.run.run_id, unavailable, until)
             unavailable = counts.unavailable
             metadata = _metadata(counts) | dict(describe(album))

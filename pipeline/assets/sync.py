@@ -18,6 +18,7 @@ from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError, AwayError, SourceError
 from pipeline.library import files
 from pipeline.library.library import Library
+from pipeline.library.under_way import FINDING
 from pipeline.snapshot import inputs, reading
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.sources import Album
@@ -62,6 +63,8 @@ def sync(
     album_ids: Sequence[str] = (),
     on_start: Callable[[int], object] = lambda photos: None,
     search: Search | None = None,
+    *,
+    again: bool = False,
 ) -> SyncReport:
     """Materialise what is new in these albums (or all), and publish.
 
@@ -72,15 +75,29 @@ def sync(
     Without anything new, no run is started and no model is loaded. The source of albums that are
     named is asked afresh, whatever the catalogue says. An album or a source that fails does not
     stop the others. ``on_start`` is told how many photos the albums with work have.
-    ``search`` is what the check of judged queries asks. Raises AlbumscopeError for what concerns
-    all albums.
+    ``search`` is what the check of judged queries asks. What failed before, however often, is tried
+    ``again``. Raises AlbumscopeError for what concerns all albums.
     """
+    with library.under_way.working():
+        return _sync(library, instance, album_ids, on_start, search, again=again)
+
+
+def _sync(
+    library: Library,
+    instance: dg.DagsterInstance,
+    album_ids: Sequence[str],
+    on_start: Callable[[int], object],
+    search: Search | None,
+    *,
+    again: bool,
+) -> SyncReport:
     end_killed_runs(instance)
     if remote := remote_snapshots(library.settings):
         remote.mirror()
     files.sweep(library.settings.library_dir, ["folders", "tables"])
     before = _newest_snapshot(library)
-    discovered = find_albums(library, instance)
+    with library.under_way.working(on=FINDING):
+        discovered = find_albums(library, instance)
     report = SyncReport(failed=discovered.failed, warnings=discovered.warnings)
     albums = {album["album_id"]: album for album in library.albums()}
     for album_id in album_ids:
@@ -88,6 +105,8 @@ def sync(
     pending = []
     for album_id in album_ids or albums:
         try:
+            if again:
+                library.try_again(albums[album_id])
             if album_ids:
                 library.raw_images.update_listing(albums[album_id])
             work = library.work_left(albums[album_id])
@@ -142,11 +161,15 @@ def _bring_in(
 
     quick, slow = library.tables_of(slow=False), library.tables_of(slow=True)
     and_publish = ["faiss_index"] if len(pending) == 1 else []
-    for group in groups(partitions, _with_work(library, albums, pending, ["listing", *quick])):
+    with_quick = _with_work(library, albums, pending, ["listing", *quick])
+    _expect(library, albums, with_quick, quick)
+    for group in groups(partitions, with_quick):
         run([*quick, *and_publish], group)
     _publish(library, instance, search)
     published = time.monotonic()
-    slow_groups = list(groups(partitions, _with_work(library, albums, pending, slow)))
+    with_slow = _with_work(library, albums, pending, slow)
+    _expect(library, albums, with_slow, slow)
+    slow_groups = list(groups(partitions, with_slow))
     for group in slow_groups:
         goes_on = True
         while goes_on:
@@ -160,6 +183,15 @@ def _bring_in(
     if slow_groups:
         _publish(library, instance, search)
     return through
+
+
+def _expect(
+    library: Library, albums: Mapping[str, Album], chosen: Sequence[str], tables: Sequence[str]
+) -> None:
+    """Tell whoever looks which albums the tables have before them, all runs together."""
+    for table in tables:
+        if library.stages[table].active:
+            library.under_way.expect(table, {each: albums[each] for each in chosen})
 
 
 def _with_work(

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 def sync(
     album_ids: Annotated[list[str] | None, typer.Argument(help="Albums to sync; else all.")] = None,
     all_albums: Annotated[bool, typer.Option("--all", help="All albums (as without ids).")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Try once more what failed, however often.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is to do.")] = False,
     user_id: UserOption = None,
     size: SizeOption = None,
@@ -76,7 +79,7 @@ def sync(
             remember(library.storage, Override(album=album_id, **given))
     gc.freeze()
     gc.enable()  # a sync may take hours
-    report = _sync(library, album_ids or [], moved=moved)
+    report = _sync(library, album_ids or [], again=again, moved=moved)
     warn(report.warnings)
     if as_json:
         print_json(asdict(report))
@@ -92,7 +95,7 @@ def sync(
     exit_if(report.failed)
 
 
-def _sync(library: "Library", album_ids: list[str], *, moved: bool) -> "SyncReport":
+def _sync(library: "Library", album_ids: list[str], *, again: bool, moved: bool) -> "SyncReport":
     """Sync, and once more if that failed because a database of Dagster's was damaged."""
     from pipeline.assets.instance import open_instance, set_aside_damaged_databases
     from pipeline.assets.sync import sync as run_sync
@@ -104,7 +107,7 @@ def _sync(library: "Library", album_ids: list[str], *, moved: bool) -> "SyncRepo
             redirect_stderr(cast("TextIO", WithoutDagstersWords(sys.stderr))),
             open_instance(library.settings, moved=moved) as instance,
         ):
-            return run_sync(library, instance, album_ids, on_start, found_by_words)
+            return run_sync(library, instance, album_ids, on_start, found_by_words, again=again)
 
     try:
         return run()

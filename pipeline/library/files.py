@@ -9,6 +9,7 @@
     flickr/albums/<album id>.json                  the photos of an album as Flickr listed them
     photos/<album id>/<photo id>.jpg               those from Flickr
     snapshots/                                     see snapshot/reading.py
+    running/<host>-<process>.json                  what is being worked on now: under_way.py
 
 These lie in DATA_DIR, or below LIBRARY_URL with copies in DATA_DIR. What a machine keeps for itself
 lies in its DATA_DIR::

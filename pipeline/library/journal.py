@@ -45,7 +45,8 @@ class Journal(Generic[Entry]):
             return [self._kind.model_validate(entry) for entry in found]
         except (ValueError, KeyError, ValidationError) as error:
             raise DamagedFileError(
-                f"{storage.where(key)} is damaged: run `albumscope sync`, which sets it aside"
+                "{file} is damaged: run `albumscope sync`, which sets it aside",
+                file=storage.where(key),
             ) from error
 
     def entries(self, storage: Storage) -> list[Entry]:

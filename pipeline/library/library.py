@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.errors import AlbumError, AlbumscopeError, SourceError
+from pipeline.errors import AlbumError, AlbumscopeError, Message, SourceError
 from pipeline.library import files
 from pipeline.library.corrections import PEOPLE
 from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
@@ -22,6 +23,7 @@ from pipeline.library.stages.stage import Stage
 from pipeline.library.stages.visible_text import VisibleText
 from pipeline.library.status import StageStatus, Statuses
 from pipeline.library.tables import FLAWS, Tables
+from pipeline.library.under_way import UnderWay
 from pipeline.models.encoders.loading import embed_producer
 from pipeline.models.encoders.text_loading import text_producer
 from pipeline.rows import Row
@@ -34,10 +36,7 @@ Progress = Callable[[str, Album, int], object]
 """Told of photos as they are done: of which table and album, and how many of it by now."""
 
 
-_CUT = "a part of the picture is missing: the file is not whole (the rest is shown)"
-_UNREAD = "{names} beside it cannot be read: damaged, or no permission (the photo is shown)"
-
-
+_CUT = Message("a part of the picture is missing: the file is not whole (the rest is shown)")
 _NOT_TAKEN = {"film": "video_count", "document": "document_count", "other file": "other_count"}
 """The kinds of files that are no photos, by the column of table ``albums`` that counts them."""
 
@@ -64,6 +63,7 @@ class Library:
             CaptionEmbeddings.table: text_producer(settings.text_model),
         }
         self.storage = open_storage(settings)
+        self.under_way = UnderWay(self.storage)
         self.tables = Tables(self.storage, producers, settings.library_dir / "files.json")
 
     @property
@@ -106,8 +106,10 @@ class Library:
         album = self.album(album_id)
         if not album.get("is_away"):
             raise AlbumscopeError(
-                f"{album['title']} ({album_id}) is not away: delete it where it is, leave it out by"
-                " a file .albumignore, or `albumscope remove-folder`"
+                "{album} ({album_id}) is not away: delete it where it is, leave it out by a file"
+                " .albumignore, or `albumscope remove-folder`",
+                album=album["title"],
+                album_id=album_id,
             )
         for partition in self.tables.partitions("albums"):
             rows: list[Album] = self.tables.read("albums", partition).to_pylist()
@@ -171,7 +173,9 @@ class Library:
         for row in self.albums():
             if row["album_id"] == album_id:
                 return row
-        raise AlbumscopeError(f"No album {album_id!r}: `albumscope albums` lists the ids")
+        raise AlbumscopeError(
+            "No album {album_id!r}: `albumscope albums` lists the ids", album_id=album_id
+        )
 
     def set_aside_damaged(self) -> list[str]:
         """Set aside what is not as it was written; returns a warning for each file.
@@ -219,6 +223,19 @@ class Library:
         work |= {table: status.changes for table, status in self._statuses.of(album).items()}
         return {what: rows for what, rows in work.items() if rows}
 
+    def tell(self, table: str, album: Album, photos: int) -> None:
+        """Tell whoever looks that so many photos of an album have their rows in a table by now."""
+        self.under_way.done(table, album, photos)
+        self.on_progress(table, album, photos)
+
+    def try_again(self, album: Album) -> None:
+        """Make the photos of an album that failed work once more, however often they did."""
+        album_id = album["album_id"]
+        for table in self.stages:
+            if self.tables.contents(table, album_id).failed:
+                rows = self.tables.read(table, album_id)
+                self.tables.write(table, album_id, rows.filter(pc.is_null(rows["error"])))
+
     def remember(self) -> None:
         """Keep for other processes what was found: how far albums are, what files hold.
 
@@ -264,10 +281,11 @@ class Library:
             for row in self.tables.read("raw_images", album_id, columns).to_pylist()
         }
 
-        def name(image_id: int) -> dict[str, str | None]:
+        def name(image_id: int) -> dict[str, Any]:
             photo = photos.get(image_id, {})
             where = photo.get("relative_path") or photo.get("page_url") or str(image_id)
-            return {"photo": where, "title": photo.get("title") or photo.get("file_title")}
+            title = photo.get("title") or photo.get("file_title")
+            return {"image_id": image_id, "photo": where, "title": title}
 
         return [
             {**name(row["image_id"]), "stage": table, "reason": _reason(row[column]), "attempts": 1}
@@ -346,7 +364,12 @@ class Library:
 
 
 def _reason(flaw: bool | list[str]) -> str:
-    return _UNREAD.format(names=", ".join(flaw)) if isinstance(flaw, list) else _CUT
+    if isinstance(flaw, list):
+        return Message(
+            "{names} beside it cannot be read: damaged, or no permission (the photo is shown)",
+            names=", ".join(flaw),
+        )
+    return _CUT
 
 
 def _album_table(listing: AlbumListing) -> pa.Table:

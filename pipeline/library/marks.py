@@ -48,7 +48,9 @@ def checked_tag(typed: str) -> str:
     """A tag as it is kept. Raises AlbumscopeError if it is none."""
     tag = " ".join(unicodedata.normalize("NFC", typed).split())
     if not plain_tag(tag) or not tag.isprintable() or len(tag) > LONGEST_TAG:
-        raise AlbumscopeError(f"A tag is a word or a few, of up to {LONGEST_TAG} characters")
+        raise AlbumscopeError(
+            "A tag is a word or a few, of up to {most} characters", most=LONGEST_TAG
+        )
     return tag
 
 

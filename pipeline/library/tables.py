@@ -185,8 +185,10 @@ class Tables:
         """What to raise for a file; all of them are looked at by the next sync."""
         self.forget_contents()
         return DamagedFileError(
-            f"{self.storage.where(key)} is damaged ({reason}): run `albumscope sync`, which sets it"
-            " aside and makes what was in it anew"
+            "{file} is damaged ({reason}): run `albumscope sync`, which sets it aside and"
+            " makes what was in it anew",
+            file=self.storage.where(key),
+            reason=reason,
         )
 
     def _counts(self, key: str) -> tuple[int, int]:
@@ -288,7 +290,9 @@ class Tables:
             raise
         except PermissionError as error:
             where = self.storage.where(key)
-            raise AlbumscopeError(f"No permission to read {where}: {YOURS}") from error
+            raise AlbumscopeError(
+                "No permission to read {where}: {advice}", where=where, advice=YOURS
+            ) from error
         except (pa.ArrowException, KeyError, OSError, ValueError) as error:
             raise self._damaged(key, first_line(error)) from error
 

@@ -65,7 +65,9 @@ def torch_device(device: str) -> str:
     import torch
 
     if device not in {"auto", "cuda", "cpu"}:
-        raise AlbumscopeError(f"DEVICE must be 'auto', 'cuda' or 'cpu', not {device!r}")
+        raise AlbumscopeError(
+            "DEVICE must be 'auto', 'cuda' or 'cpu', not {device!r}", device=device
+        )
     if device != "cpu" and torch.cuda.is_available():
         return "cuda"
     if device == "cuda":
@@ -97,8 +99,12 @@ def sentence_transformer(source: str, device: str, setting: str) -> "SentenceTra
         else:
             problem = "there is no such folder, and no such model could be loaded from the hub"
         raise AlbumscopeError(
-            f"{setting} is {source!r}, but {problem} ({_first_line(error)}): set {setting} to"
-            " 'embedded', the folder of a model, or the name of a model on huggingface.co"
+            "{setting} is {source!r}, but {problem} ({reason}): set {setting} to 'embedded',"
+            " the folder of a model, or the name of a model on huggingface.co",
+            setting=setting,
+            source=source,
+            problem=problem,
+            reason=_first_line(error),
         ) from error
     # Checkpoints in half precision would be slow and inexact on a CPU.
     return model.float().eval()

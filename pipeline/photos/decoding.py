@@ -209,8 +209,12 @@ def _check_memory(image: Image.Image, memory: int) -> None:
     most = psutil.virtual_memory().total // 2
     if memory > max(most, MEMORY):
         raise PhotoError(
-            f"{image.width} × {image.height} pixels take {memory / 1e9:.1f} GB of memory to decode;"
-            f" this machine can give {most / 1e9:.1f} GB"
+            "{width} × {height} pixels take {needed:.1f} GB of memory to decode; this machine"
+            " can give {most:.1f} GB",
+            width=image.width,
+            height=image.height,
+            needed=memory / 1e9,
+            most=most / 1e9,
         )
 
 

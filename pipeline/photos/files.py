@@ -90,9 +90,11 @@ def unreadable(error: Exception) -> PhotoError:
         case UnidentifiedImageError():
             return PhotoError("not a photo in a format that can be read")
         case OSError() if error.errno is not None:
-            return PhotoError(f"the file cannot be read: {error.strerror}", transient=True)
+            return PhotoError(
+                "the file cannot be read: {reason}", reason=error.strerror, transient=True
+            )
         case _:
             what = " ".join(str(error).split()).partition(". ")[
                 0
             ]  # decoders say more to programmers
-            return PhotoError(f"the file is damaged: {what}")
+            return PhotoError("the file is damaged: {what}", what=what)

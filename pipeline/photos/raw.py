@@ -69,7 +69,8 @@ def _opened(path: str) -> Iterator[rawpy.RawPy]:
     except rawpy.LibRawError as error:
         words = error.args[0] if error.args else ""
         raise PhotoError(
-            f"the RAW file cannot be read: {words.decode() if isinstance(words, bytes) else words}"
+            "the RAW file cannot be read: {reason}",
+            reason=words.decode() if isinstance(words, bytes) else words,
         ) from error
     except OSError as error:
         raise unreadable(error) from error

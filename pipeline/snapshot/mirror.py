@@ -123,8 +123,11 @@ class RemoteSnapshots:
                 with (folder / file).open("rb") as content:
                     if hashlib.file_digest(content, "sha256").hexdigest() != expected["sha256"]:
                         raise AlbumscopeError(
-                            f"{self._bucket.url}/snapshots/{name}/{file} is not what was written:"
-                            " `albumscope snapshots --publish NAME` goes back to an older one"
+                            "{url}/snapshots/{name}/{file} is not what was written:"
+                            " `albumscope snapshots --publish NAME` goes back to an older one",
+                            url=self._bucket.url,
+                            name=name,
+                            file=file,
                         )
         except NoSuchObjectError:
             raise self._unknown(name) from None
@@ -161,7 +164,12 @@ class RemoteSnapshots:
 
     def _unknown(self, name: str) -> AlbumscopeError:
         known = ", ".join(self.names()) or "none"
-        return AlbumscopeError(f"No snapshot {name!r} in {self._bucket.url}; there are: {known}")
+        return AlbumscopeError(
+            "No snapshot {name!r} in {url}; there are: {known}",
+            name=name,
+            url=self._bucket.url,
+            known=known,
+        )
 
     def _drop(self, name: str) -> None:
         keys = list(self._bucket.list(f"snapshots/{name}/"))
@@ -198,4 +206,6 @@ def _manifest(content: bytes, name: str) -> dict[str, Any]:
     try:
         return sealed.from_json(content)
     except ValueError as error:
-        raise AlbumscopeError(f"Snapshot {name} is damaged ({_MANIFEST}: {error})") from error
+        raise AlbumscopeError(
+            "Snapshot {name} is damaged ({file}: {reason})", name=name, file=_MANIFEST, reason=error
+        ) from error

@@ -61,8 +61,10 @@ class Snapshot:
         except (duckdb.Error, RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise AlbumscopeError(
-                f"Snapshot {self.name} is damaged ({reason}): run `albumscope sync` to publish it"
-                " anew, or `albumscope snapshots --publish NAME` to go back to an older one"
+                "Snapshot {name} is damaged ({reason}): run `albumscope sync` to publish it anew,"
+                " or `albumscope snapshots --publish NAME` to go back to an older one",
+                name=self.name,
+                reason=reason,
             ) from error
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -86,13 +88,16 @@ class Snapshot:
         """
         photos: int = self.manifest["tables"]["images"]
         if not len(self.images) == len(self.captions) == photos:
-            raise AlbumscopeError(f"Snapshot {self.name}: its indexes do not fit its tables")
+            raise AlbumscopeError(
+                "Snapshot {name}: its indexes do not fit its tables", name=self.name
+            )
         first = self.cursor().execute("SELECT embedding FROM image_embeddings LIMIT 1")
         for (embedding,) in first.fetchall():
             _, cosines = self.images.search(np.asarray(embedding, np.float32), 1)
             if not len(cosines) or cosines[0] < 0.99:
                 raise AlbumscopeError(
-                    f"Snapshot {self.name}: its index does not find a photo by its own vector"
+                    "Snapshot {name}: its index does not find a photo by its own vector",
+                    name=self.name,
                 )
         return photos
 
@@ -142,8 +147,9 @@ def open_current(data_dir: Path, place: str | None = None) -> Snapshot:
     name = current_name(data_dir)
     if name is None:
         raise AlbumscopeError(
-            f"Nothing is published in {place or data_dir} yet: add photos with"
-            " `albumscope add-folder DIR` and run `albumscope sync`"
+            "Nothing is published in {place} yet: add photos with `albumscope add-folder DIR`"
+            " and run `albumscope sync`",
+            place=place or data_dir,
         )
     return Snapshot(snapshots_folder(data_dir) / name)
 
@@ -167,11 +173,13 @@ def read_manifest(data_dir: Path, name: str) -> dict[str, Any]:
     folder = snapshots_folder(data_dir) / name
     if name not in names(data_dir):
         known = ", ".join(names(data_dir)) or "none"
-        raise AlbumscopeError(f"No snapshot {name!r}; there are: {known}")
+        raise AlbumscopeError("No snapshot {name!r}; there are: {known}", name=name, known=known)
     try:
         return checked_manifest(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AlbumscopeError(f"Snapshot {name} is damaged ({error})") from error
+        raise AlbumscopeError(
+            "Snapshot {name} is damaged ({reason})", name=name, reason=error
+        ) from error
 
 
 def checked_manifest(folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import AlbumscopeError, Message
 from pipeline.storage import DAMAGED
 
 TEMPORARY = ".tmp"
@@ -28,7 +28,7 @@ _FULL_DISK = ("no space left on device", "disk is full", "disk quota exceeded", 
 _READ_ONLY = ("readonly database", "unable to open database file")
 
 
-YOURS = "set DATA_DIR to a folder that is yours, or mend its permissions"
+YOURS = Message("set DATA_DIR to a folder that is yours, or mend its permissions")
 
 
 class DiskStorage:
@@ -172,7 +172,9 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
         advice = disk_advice(error)
         if advice is None and not isinstance(error, OSError):
             raise
-        raise AlbumscopeError(f"Writing {path} failed: {advice or first_line(error)}") from error
+        raise AlbumscopeError(
+            "Writing {path} failed: {reason}", path=path, reason=advice or first_line(error)
+        ) from error
 
 
 def disk_advice(error: BaseException) -> str | None:
@@ -183,10 +185,10 @@ def disk_advice(error: BaseException) -> str | None:
     number = error.errno if isinstance(error, OSError) else None
     text = str(error).lower()
     if number in {errno.ENOSPC, errno.EDQUOT} or any(words in text for words in _FULL_DISK):
-        return "the disk is full: make room and run the command again, nothing is lost"
+        return Message("the disk is full: make room and run the command again, nothing is lost")
     denied = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
     if number in denied or any(words in text for words in _READ_ONLY):
-        return f"it cannot be written to: {YOURS}"
+        return Message("it cannot be written to: {advice}", advice=YOURS)
     return None
 
 

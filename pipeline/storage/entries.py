@@ -29,8 +29,12 @@ def read_entries(storage: Storage, key: str, name: str, kind: type[Entry]) -> li
         *others, last = kind.model_fields if len(wrong["loc"]) > 1 else [f"[[{name}]]"]
         may_stand = f"{', '.join(others)} and {last}" if others else last
         why = f"no such entry; there are {may_stand}" if unknown else wrong["msg"]
-        raise AlbumscopeError(f"{storage.where(key)} is wrong at {where}: {why}") from None
+        raise AlbumscopeError(
+            "{file} is wrong at {where}: {why}", file=storage.where(key), where=where, why=why
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise AlbumscopeError(f"{storage.where(key)} cannot be read: {error}") from None
+        raise AlbumscopeError(
+            "{file} cannot be read: {reason}", file=storage.where(key), reason=error
+        ) from None
     entries: list[Entry] = getattr(read, name)
     return entries

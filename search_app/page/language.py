@@ -6,6 +6,7 @@ others are in ``translations/*.po``, which any editor of translations opens.
 
 import gettext
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -16,13 +17,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 from babel import Locale, dates, numbers
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pipeline.errors import Message
+
 LANGUAGES = {"en": "English", "ja": "日本語", "ru": "Русский"}
 TRANSLATIONS = Path(__file__).with_name("translations")
 
+
+KEPT = "kept in tables"
+"""The comment in ``translations/*.po`` of what the tables keep, in English."""
+_NAME = re.compile(r"{(\w+)[^}]*}")
 
 _of_request: ContextVar[str | None] = ContextVar("language", default=None)
 
@@ -56,6 +64,48 @@ def t(message: str, **values: object) -> str:
     """The message in the session's language, with the values put in where it has {names}."""
     text = _translations(language()).gettext(message)
     return text.format(**values) if values else text
+
+
+def told(sentence: str) -> str:
+    """What the engine says, in the session's language.
+
+    A text that a table keeps, such as why a photo failed, is known again by its words.
+    """
+    if isinstance(sentence, Message):
+        values = {
+            name: told(value) if isinstance(value, Message) else value
+            for name, value in sentence.values.items()
+        }
+        return t(sentence.template, **values)
+    return _told_again(sentence, language())
+
+
+@lru_cache(maxsize=4096)
+def _told_again(sentence: str, code: str) -> str:
+    for template, pattern in _kept_templates(code):
+        if match := pattern.fullmatch(sentence):
+            values = {name: _told_again(value, code) for name, value in match.groupdict().items()}
+            translated = _translations(code).gettext(template)
+            return _NAME.sub(r"{\1}", translated).format(**values)
+    return sentence
+
+
+@lru_cache
+def _kept_templates(code: str) -> list[tuple[str, re.Pattern[str]]]:
+    """The sentences that tables keep, each with what it looks like; the most words come first."""
+    if code == "en":
+        return []
+    templates = [each.id for each in _catalog(code) if KEPT in each.auto_comments]
+    templates.sort(key=lambda template: -len(_NAME.sub("", template)))
+    return [(template, _pattern(template)) for template in templates]
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    texts_and_names = _NAME.split(template)
+    parts = [
+        f"(?P<{part}>.*)" if at % 2 else re.escape(part) for at, part in enumerate(texts_and_names)
+    ]
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def tn(singular: str, plural: str, count: int, **values: object) -> str:
@@ -145,9 +195,12 @@ def _locale() -> Locale:
 def _translations(code: str) -> gettext.NullTranslations:
     if code == "en":
         return gettext.NullTranslations()
-    with (TRANSLATIONS / f"{code}.po").open("rb") as file:
-        catalog = read_po(file, locale=code)
     compiled = io.BytesIO()
-    write_mo(compiled, catalog)
+    write_mo(compiled, _catalog(code))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
+
+
+def _catalog(code: str) -> Catalog:
+    with (TRANSLATIONS / f"{code}.po").open("rb") as file:
+        return read_po(file, locale=code)

@@ -16,6 +16,33 @@ from pipeline.snapshot.reading import Snapshot
 from pipeline.sources import Album
 
 _NAMED = 12  # new photos
+_CHANGED = """
+    CREATE TEMP TABLE changed AS
+    SELECT 'new' AS what, album_id, image_id, album_images.rowid AS place
+    FROM after.album_images ANTI JOIN before.images USING (image_id)
+    UNION ALL
+    SELECT 'gone', album_id, image_id, 0
+    FROM before.album_images ANTI JOIN after.images USING (image_id)
+    UNION ALL
+    SELECT 'described', album_id, image_id, 0
+    FROM after.album_images SEMI JOIN (
+        SELECT image_id FROM after.captions AS now JOIN before.images USING (image_id)
+        LEFT JOIN before.captions AS earlier USING (image_id)
+        WHERE now.caption IS DISTINCT FROM earlier.caption
+    ) USING (image_id)
+"""
+_CHANGED_ALBUMS = """
+    SELECT coalesce(now.title, earlier.title),
+           count(*) FILTER (what = 'new'),
+           count(*) FILTER (what = 'gone'),
+           count(*) FILTER (what = 'described'),
+           CASE WHEN earlier.album_id IS NULL THEN 'new' WHEN now.album_id IS NULL THEN 'gone' END
+    FROM after.albums AS now FULL JOIN before.albums AS earlier USING (album_id)
+    LEFT JOIN changed USING (album_id)
+    GROUP BY album_id, now.title, earlier.title, now.album_id, earlier.album_id
+    HAVING count(what) > 0 OR now.album_id IS NULL OR earlier.album_id IS NULL
+    ORDER BY min(now.rowid) NULLS LAST, 1
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +53,7 @@ class AlbumReport:
     folder cannot be read, for which ``reason`` says why and what to do.
     """
 
+    album_id: str
     title: str
     event: str | None
     year: int | None
@@ -40,10 +68,15 @@ class AlbumReport:
 
 @dataclass(frozen=True)
 class AlbumChange:
-    """What changed in an album: how many photos are new, and whether it is "new" or "gone"."""
+    """What changed in an album: how many of its photos are new, gone and described anew.
+
+    ``state`` says whether the album itself is "new" or "gone".
+    """
 
     title: str
-    photos: int
+    new: int
+    gone: int
+    described: int
     state: str | None
 
 
@@ -51,12 +84,14 @@ class AlbumChange:
 class Changes:
     """What changed from the snapshot ``before`` to the one after it.
 
-    ``new`` and ``gone`` count photos; ``new_photos`` are the ids of some new ones.
+    ``new``, ``gone`` and ``described`` count photos; the last have another description than
+    before, or one for the first time. ``new_photos`` are the ids of some new ones.
     """
 
     before: str
     new: int
     gone: int
+    described: int
     albums: Sequence[AlbumChange]
     new_photos: Sequence[int]
 
@@ -90,6 +125,7 @@ def _album(library: Library, album: Album) -> AlbumReport:
     stages = library.status(album)
     state, reason = _state(library, album, stages)
     return AlbumReport(
+        album_id=album["album_id"],
         title=album["title"],
         event=album["event_name"],
         year=album["event_year"],
@@ -109,7 +145,7 @@ def _state(
     try:
         library.raw_images.wanted(album)
     except AlbumError as error:
-        return "away", str(error)
+        return "away", error.message
     if not any(counts["done"] or counts["failed"] for counts in stages.values()):
         return "new", None
     if library.raw_images.needs_listing(album):
@@ -133,53 +169,45 @@ def share_done(stages: Mapping[str, Mapping[str, int]], stage: str) -> float | N
     return stages[stage]["done"] / readable if readable else None
 
 
-def changes(library_dir: Path, snapshot: Snapshot) -> Changes | None:
+def changes(library_dir: Path, name: str) -> Changes | None:
     """Compare a snapshot with the one before it; None if none is kept.
 
-    Raises AlbumscopeError if that one cannot be read.
+    Raises AlbumscopeError if one of them cannot be read.
     """
-    earlier = [name for name in reading.names(library_dir) if name < snapshot.name]
+    earlier = [each for each in reading.names(library_dir) if each < name]
     if not earlier:
         return None
     before = earlier[-1]
-    catalog = reading.snapshots_folder(library_dir) / before / "catalog.duckdb"
-    try:
-        with duckdb.connect(str(catalog), read_only=True) as connection:
-            photos = connection.execute("SELECT image_id FROM images").to_arrow_table()
-            albums = connection.execute("SELECT album_id, title FROM albums").to_arrow_table()
-    except duckdb.Error as error:
-        reason = str(error).partition("\n")[0]
-        raise AlbumscopeError(f"Snapshot {before} is damaged ({reason})") from error
-    cursor = snapshot.cursor()
-    cursor.register("photos_before", photos)
-    cursor.register("albums_before", albums)
-    changed = cursor.execute(
-        """
-        SELECT title, coalesce(photos, 0),
-               if(album_id NOT IN (SELECT album_id FROM albums_before), 'new', NULL) AS state
-        FROM albums LEFT JOIN (
-            SELECT album_id, count(*) AS photos
-            FROM album_images ANTI JOIN photos_before USING (image_id) GROUP BY album_id
-        ) USING (album_id)
-        WHERE photos IS NOT NULL OR state IS NOT NULL
-        ORDER BY albums.rowid
-        """
-    ).fetchall()
-    gone_albums = cursor.execute(
-        "SELECT title, 0, 'gone' FROM albums_before ANTI JOIN albums USING (album_id) ORDER BY 1"
-    ).fetchall()
-    new = cursor.execute(
-        "SELECT image_id FROM images ANTI JOIN photos_before USING (image_id) ORDER BY images.rowid"
-    ).fetchall()
-    (gone,) = cursor.execute(
-        "SELECT count(*) FROM photos_before ANTI JOIN images USING (image_id)"
-    ).fetchall()[0]
+    with duckdb.connect() as connection:
+        for alias, each in {"before": before, "after": name}.items():
+            catalog = reading.snapshots_folder(library_dir) / each / "catalog.duckdb"
+            try:
+                path = str(catalog).replace("'", "''")
+                connection.execute(f"ATTACH '{path}' AS {alias} (READ_ONLY)")
+            except duckdb.Error as error:
+                reason = str(error).partition("\n")[0]
+                raise AlbumscopeError(
+                    "Snapshot {name} is damaged ({reason})", name=each, reason=reason
+                ) from error
+        connection.execute(_CHANGED)
+        counts = dict(
+            connection.execute(
+                "SELECT what, count(DISTINCT image_id) FROM changed GROUP BY what"
+            ).fetchall()
+        )
+        albums = connection.execute(_CHANGED_ALBUMS).fetchall()
+        new = connection.execute(
+            "SELECT image_id FROM changed WHERE what = 'new'"
+            " GROUP BY image_id ORDER BY min(place) LIMIT ?",
+            [_NAMED],
+        ).fetchall()
     return Changes(
         before=before,
-        new=len(new),
-        gone=gone,
-        albums=[AlbumChange(*row) for row in (*changed, *gone_albums)],
-        new_photos=[image_id for (image_id,) in new[:_NAMED]],
+        new=counts.get("new", 0),
+        gone=counts.get("gone", 0),
+        described=counts.get("described", 0),
+        albums=[AlbumChange(*row) for row in albums],
+        new_photos=[image_id for (image_id,) in new],
     )
 
 
@@ -210,7 +238,7 @@ def _kept(settings: Settings, name: str) -> KeptSnapshot:
     try:
         return KeptSnapshot(name, reading.manifest_of(settings, name))
     except AlbumscopeError as error:
-        return KeptSnapshot(name, None, str(error))
+        return KeptSnapshot(name, None, error.message)
 
 
 def indexes(manifest: Mapping[str, Any]) -> list[IndexFacts]:

@@ -34,7 +34,7 @@ from search_app.page import (
     wall,
 )
 from search_app.page.addresses import ROOT, is_allowed
-from search_app.page.language import in_language, language
+from search_app.page.language import in_language, language, told
 from search_app.page.session import current_snapshot
 from search_app.search.parsed import Part
 from search_app.search.parts import cut_out
@@ -77,11 +77,18 @@ def _photo(request: Request) -> Response:
                 raise AlbumscopeError("No such size")
     except (AlbumscopeError, PhotoError) as error:
         return Response(
-            _placeholder(str(error)), 404, {"Cache-Control": "no-store"}, "image/svg+xml"
+            _placeholder(_told(request, error)), 404, {"Cache-Control": "no-store"}, "image/svg+xml"
         )
     is_current = request.query_params.get("v") == addresses.version(photo)["v"]
     caching = _UNCHANGING if is_current else "private, no-cache"
     return Response(content, headers={"Cache-Control": caching}, media_type=kind)
+
+
+def _told(request: Request, error: AlbumscopeError | PhotoError) -> str:
+    """What went wrong, in the language that is asked for, or else the browser's first."""
+    browser = request.headers.get("Accept-Language", "").lower()[:2]
+    with in_language(request.query_params.get("language", browser)):
+        return told(error.message)
 
 
 def confined(searcher: Searcher, photo: Mapping[str, Any]) -> str:
@@ -92,7 +99,7 @@ def confined(searcher: Searcher, photo: Mapping[str, Any]) -> str:
     try:
         path = Path(searcher.file(photo))
     except AlbumscopeError as error:
-        raise PhotoError(str(error), transient=True) from error
+        raise PhotoError(error.message, transient=True) from error
     root = path.parents[len(PurePosixPath(photo["relative_path"]).parts) - 1]
     try:
         is_inside = path.resolve(strict=True).is_relative_to(root.resolve())
@@ -158,7 +165,7 @@ def _of_form(
         try:
             image_ids = _ids(str((await request.form()).get("ids", "")))
         except AlbumscopeError as error:
-            return Response(str(error), 404)
+            return Response(_told(request, error), 404)
         return await run_in_threadpool(answer, request, image_ids)
 
     return route
@@ -209,7 +216,9 @@ def _for_page(
                 current_snapshot().searcher() as searcher,
             ):
                 content, caching = answer(request, searcher)
-        except (AlbumscopeError, PhotoError, ValueError) as error:
+        except (AlbumscopeError, PhotoError) as error:
+            return Response(_told(request, error), 404)
+        except ValueError as error:
             return Response(str(error), 404)
         return JSONResponse(content, headers={"Cache-Control": caching})
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.settings import load_settings
-from search_app.page.language import t
+from search_app.page.language import t, told
 from search_app.page.wording import with_code
 from search_app.search.current import CurrentSnapshot
 
@@ -77,7 +77,7 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except (AlbumscopeError, PhotoError) as error:
-        st.error(with_code(str(error)), icon=":material/error:")
+        st.error(with_code(told(error.message)), icon=":material/error:")
     except Exception:
         reference = secrets.token_hex(4)
         _log.exception("Error %s", reference)

@@ -21,6 +21,6 @@ def found_by_words(settings: Settings, texts: Sequence[str]) -> list[list[int]]:
             try:
                 hits = searcher.search(Query(text, min_probability=settings.min_probability))
             except AlbumscopeError as error:
-                raise AlbumscopeError(f"{text!r}: {error}") from error
+                raise AlbumscopeError("{text!r}: {reason}", text=text, reason=error) from error
             found.append([hit.image_id for hit in hits])
     return found

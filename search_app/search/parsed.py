@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from pipeline.errors import Message
+
 MarkName = Literal["favourite", "hidden"]
 Kind = Literal["date", "event", "album", "place", "camera", "person", "file"]
 
@@ -135,7 +137,7 @@ class ParsedQuery:
     only: Fields = Fields()
     never: Fields = Fields()
     readings: tuple[Reading, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -41,7 +41,8 @@ def vector(snapshot: Snapshot, image_id: int) -> Vectors:
     row = rows_of(snapshot, [image_id]).get(image_id)
     if row is None or not snapshot.images.present[row]:
         raise AlbumscopeError(
-            f"Photo {image_id} is not in the library or has no vector: `albumscope status` says why"
+            "Photo {photo} is not in the library or has no vector: `albumscope status` says why",
+            photo=image_id,
         )
     stored: Vectors = snapshot.images.vectors(np.array([row]))[0]
     return stored
@@ -183,7 +184,7 @@ def rows_of(snapshot: Snapshot, image_ids: Sequence[int]) -> dict[int, int]:
 
 
 def _unknown(image_id: int) -> AlbumscopeError:
-    return AlbumscopeError(f"No photo {image_id} in the library")
+    return AlbumscopeError("No photo {photo} in the library", photo=image_id)
 
 
 def _located(snapshot: Snapshot, row: Mapping[str, Any]) -> Columns:

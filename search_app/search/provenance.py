@@ -59,7 +59,7 @@ def provenance(snapshot: Snapshot, image_id: int, dagster_url: str) -> Provenanc
     cursor = snapshot.cursor()
     photo = cursor.execute("SELECT page_url FROM images WHERE image_id = ?", [image_id]).fetchone()
     if photo is None:
-        raise AlbumscopeError(f"No photo {image_id} in the library")
+        raise AlbumscopeError("No photo {photo} in the library", photo=image_id)
     albums = cursor.execute(
         """
         SELECT album_id, title, url

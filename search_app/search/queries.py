@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import AlbumscopeError, Message
 from search_app.search.filters import Filters
 from search_app.search.parsed import ParsedQuery
 from search_app.search.ranking import Mode
@@ -47,15 +47,16 @@ def checked_mode(query: Query, parsed: ParsedQuery, has_picture: bool) -> Mode:
     """The mode to search in. Raises AlbumscopeError that says what is wrong with the query."""
     if len(query.text.strip()) > MAX_QUERY:
         raise AlbumscopeError(
-            f"The query has {len(query.text.strip()):,} characters; shorten it to"
-            f" {MAX_QUERY:,} or fewer"
+            "The query has {count:,} characters; shorten it to {most:,} or fewer",
+            count=len(query.text.strip()),
+            most=MAX_QUERY,
         )
     if parsed.is_empty and not has_picture and query.face is None:
-        why = "; ".join(parsed.problems) or "give a text or a picture"
-        raise AlbumscopeError(f"Nothing to search for: {why}")
+        why = parsed.problems[0] if parsed.problems else Message("give a text or a picture")
+        raise AlbumscopeError("Nothing to search for: {why}", why=why)
     if query.k is not None and query.k < 1:
-        raise AlbumscopeError(f"Cannot return {query.k} photos: ask for one or more")
+        raise AlbumscopeError("Cannot return {count} photos: ask for one or more", count=query.k)
     mode: Mode = query.mode or ("visual" if has_picture else "hybrid")
     if mode in {"caption", "text"} and has_picture and not parsed.texts:
-        raise AlbumscopeError(f"Mode {mode!r} searches with words: give a text")
+        raise AlbumscopeError("Mode {mode!r} searches with words: give a text", mode=mode)
     return mode

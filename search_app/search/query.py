@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pipeline import emoji
+from pipeline.errors import Message
 from search_app.search.parsed import (
     Area,
     Fields,
@@ -93,7 +94,7 @@ class _Reader:
         self.phrases: list[str] = []
         self.only: dict[str, list[Any]] = defaultdict(list)
         self.never: dict[str, list[Any]] = defaultdict(list)
-        self.problems: list[str] = []
+        self.problems: list[Message] = []
         self._text = ""  # as far as it has been read
 
     def read(self, token: re.Match[str]) -> None:
@@ -133,7 +134,9 @@ class _Reader:
         if _has(text, "L", "N", "So"):  # punctuation says nothing, a symbol does
             self.wanted.append(Text(text, weight or 1.0))
         elif weight is not None:
-            self.problems.append("A weight belongs behind a text or a photo, such as a dog ^2")
+            self.problems.append(
+                Message("A weight belongs behind a text or a photo, such as a dog ^2")
+            )
 
     def _weight(self, typed: str | None) -> float | None:
         if typed is None:
@@ -145,8 +148,11 @@ class _Reader:
         if 0 < weight <= _MAX_WEIGHT:
             return weight
         self.problems.append(
-            f"{_shown(typed)} is no weight: write a number above 0 and up to {_MAX_WEIGHT}, such"
-            " as ^2 or ^0.5"
+            Message(
+                "{typed} is no weight: write a number above 0 and up to {most}, such as ^2 or ^0.5",
+                typed=_shown(typed),
+                most=_MAX_WEIGHT,
+            )
         )
         return 1.0
 
@@ -156,7 +162,10 @@ class _Reader:
             return _FIELDS[name].read(_folded(self._unquoted(token["value"])).rstrip(",;"))
         except (ValueError, KeyError, OverflowError):
             typed = _shown(f"{token['name']}:{token['value']}")
-            self.problems.append(f"{typed} was left out: write {_FIELDS[name].form}")
+            form = _FIELDS[name].form
+            self.problems.append(
+                Message("{typed} was left out: write {form}", typed=typed, form=form)
+            )
             return None
 
     def _words(self, token: re.Match[str]) -> str:
@@ -173,8 +182,18 @@ class _Reader:
         ):  # https://…, std::vector, an emoticon
             return f"{name}:{value}"
         similar = difflib.get_close_matches(_folded(name).lower(), _FIELDS, n=1)
-        advice = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(_FIELDS)}"
-        self.problems.append(f"No field {_shown(name)}, so its words are searched for: {advice}")
+        advice = (
+            Message("did you mean {field}?", field=similar[0])
+            if similar
+            else Message("there are {fields}", fields=", ".join(_FIELDS))
+        )
+        self.problems.append(
+            Message(
+                "No field {name}, so its words are searched for: {advice}",
+                name=_shown(name),
+                advice=advice,
+            )
+        )
         return " ".join(f"{name} {self._unquoted(value)}".split())
 
     def _unquoted(self, typed: str) -> str:
@@ -182,7 +201,9 @@ class _Reader:
             return typed
         if len(typed) > 1 and typed[-1] in _CLOSING[typed[0]]:
             return typed[1:-1]
-        self.problems.append(f"{_shown(typed)} has no closing quote, so it runs to the end")
+        self.problems.append(
+            Message("{typed} has no closing quote, so it runs to the end", typed=_shown(typed))
+        )
         return typed[1:]
 
 
@@ -332,42 +353,56 @@ class _Field(NamedTuple):
 
     attribute: str
     read: Callable[[str], Any]
-    form: str
+    form: Message
 
 
 _FIELDS = {
     "photo": _Field(
         "",
         _photo,
-        "the number of a photo (and for a part of it, left,top,right,bottom in percent), such as"
-        " photo:123",
+        Message(
+            "the number of a photo (and for a part of it, left,top,right,bottom in percent), such"
+            " as photo:123"
+        ),
     ),
-    "camera": _Field("cameras", _name, "a make or a model, such as camera:canon"),
-    "lens": _Field("lenses", _name, "a part of its name, such as lens:50mm"),
+    "camera": _Field("cameras", _name, Message("a make or a model, such as camera:canon")),
+    "lens": _Field("lenses", _name, Message("a part of its name, such as lens:50mm")),
     "taken": _Field(
-        "taken", _taken, "a day, month or year, or from..to, such as taken:2015-06..2015-09"
+        "taken",
+        _taken,
+        Message("a day, month or year, or from..to, such as taken:2015-06..2015-09"),
     ),
     "near": _Field(
-        "near", _place, "latitude,longitude,radius without spaces, such as near:56.1,12.3,5km"
+        "near",
+        _place,
+        Message("latitude,longitude,radius without spaces, such as near:56.1,12.3,5km"),
     ),
     "area": _Field(
         "areas",
         _area,
-        "south,west,north,east without spaces, such as area:56.1,10.1,56.2,10.3",
+        Message("south,west,north,east without spaces, such as area:56.1,10.1,56.2,10.3"),
     ),
-    "album": _Field("albums", _name, 'a part of its title, such as album:"PyCon JP 2024"'),
-    "event": _Field("events", _name, 'a part of its name, such as event:"PyCon JP"'),
-    "year": _Field("years", _years, "a year, or from..to, such as year:2015 or year:2013..2016"),
-    "tag": _Field("tags", _name, "a word, such as tag:harbour"),
-    "person": _Field("people", _name, 'a part of a name, such as person:"Ada Lovelace"'),
+    "album": _Field("albums", _name, Message('a part of its title, such as album:"PyCon JP 2024"')),
+    "event": _Field("events", _name, Message('a part of its name, such as event:"PyCon JP"')),
+    "year": _Field(
+        "years", _years, Message("a year, or from..to, such as year:2015 or year:2013..2016")
+    ),
+    "tag": _Field("tags", _name, Message("a word, such as tag:harbour")),
+    "person": _Field("people", _name, Message('a part of a name, such as person:"Ada Lovelace"')),
     "face": _Field(
-        "faces", _face, "the number of a photo and which of its faces, such as face:123,1"
+        "faces", _face, Message("the number of a photo and which of its faces, such as face:123,1")
     ),
     "people": _Field(
-        "counts", _count, "how many faces, or from..to, such as people:0, people:3 or people:2..5"
+        "counts",
+        _count,
+        Message("how many faces, or from..to, such as people:0, people:3 or people:2..5"),
     ),
-    "creator": _Field("creators", _name, 'a part of a name, such as creator:"Ansel Adams"'),
-    "place": _Field("places", _name, "a part of a place's name, such as place:Aarhus"),
-    "rating": _Field("ratings", _stars, "stars, or from..to, such as rating:4 or rating:3..5"),
-    "is": _Field("marked", _mark, "is:hidden or is:favourite"),
+    "creator": _Field(
+        "creators", _name, Message('a part of a name, such as creator:"Ansel Adams"')
+    ),
+    "place": _Field("places", _name, Message("a part of a place's name, such as place:Aarhus")),
+    "rating": _Field(
+        "ratings", _stars, Message("stars, or from..to, such as rating:4 or rating:3..5")
+    ),
+    "is": _Field("marked", _mark, Message("is:hidden or is:favourite")),
 }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import Message
 from pipeline.library.corrections import PEOPLE
 from pipeline.models.encoders import LEAST_SENSE, Vectors
 from pipeline.photos.files import photo_file
@@ -233,7 +234,9 @@ class Searcher:
         has_vector = self.snapshot.images.present
         known = {image_id for image_id, row in rows.items() if has_vector[row]}
         unknown = [
-            f"photo:{photo.image_id} was left out: the library has no such photo"
+            Message(
+                "photo:{photo} was left out: the library has no such photo", photo=photo.image_id
+            )
             for photo in parsed.photos
             if photo.image_id not in known
         ]

@@ -64,8 +64,11 @@ class RawImages(Stage[SourcePhoto]):
             return self.sources[album["source"]]
         except KeyError:
             raise AlbumError(
-                f"Album {album['title']!r} comes from {album['source']!r}, which is not among the"
-                f" sources of photos: {', '.join(self.sources)}"
+                "Album {album!r} comes from {source!r}, which is not among the sources of photos:"
+                " {sources}",
+                album=album["title"],
+                source=album["source"],
+                sources=", ".join(self.sources),
             ) from None
 
     def needs_listing(self, album: Album) -> bool:

@@ -117,10 +117,15 @@ class OllamaCaptioner:
             excerpt = f"the last one began {text[:60]!r}" if text else "the last was empty"
         self._photos_in_vain += 1
         if self._photos_in_vain < PHOTOS_IN_VAIN:
-            return PhotoError(f"{self.name} gave no caption; {excerpt}", transient=True)
+            return PhotoError(
+                "{name} gave no caption; {excerpt}", name=self.name, excerpt=excerpt, transient=True
+            )
         return CaptionerError(
-            f"{self.name} gave no caption of {self._photos_in_vain} photos in a row; {excerpt}."
-            " Set CAPTION_MODEL to another vision model (`ollama list` names those that are there)"
+            "{name} gave no caption of {count} photos in a row; {excerpt}. Set CAPTION_MODEL"
+            " to another vision model (`ollama list` names those that are there)",
+            name=self.name,
+            count=self._photos_in_vain,
+            excerpt=excerpt,
         )
 
 

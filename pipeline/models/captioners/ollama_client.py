@@ -72,8 +72,9 @@ class OllamaClient:
                     capabilities = _capabilities(self._host, self._model)
                 if "vision" not in capabilities:
                     raise CaptionerError(
-                        f"{self._model} has no eyes: choose a vision model such as gemma3:4b"
-                        " (`ollama pull gemma3:4b`, and CAPTION_MODEL=gemma3:4b)"
+                        "{model} has no eyes: choose a vision model such as gemma3:4b (`ollama pull"
+                        " gemma3:4b`, and CAPTION_MODEL=gemma3:4b)",
+                        model=self._model,
                     )
             except _AttemptError as failed:
                 self._check_error = CaptionerError(str(failed))
@@ -104,8 +105,10 @@ class OllamaClient:
                 if self._photos_failed < PHOTOS_FAILED:
                     raise failed.error from failed
                 raise CaptionerError(
-                    f"{failed} ({self._photos_failed} photos in a row): the log of Ollama says why;"
-                    " a smaller model may fit"
+                    "{reason} ({count} photos in a row): the log of Ollama says why; a smaller"
+                    " model may fit",
+                    reason=failed,
+                    count=self._photos_failed,
                 ) from failed
             _capabilities.cache_clear()  # whoever comes next finds out at once
             raise failed.error from failed
@@ -153,8 +156,10 @@ class OllamaClient:
             case 404 if "model" in words:
                 return _AttemptError(
                     CaptionerError(
-                        f"Ollama at {self._address} has no model {self._model!r}: run"
-                        f" `ollama pull {self._model}`, or set CAPTION_MODEL to another"
+                        "Ollama at {address} has no model {model!r}: run `ollama pull {model}`, or"
+                        " set CAPTION_MODEL to another",
+                        address=self._address,
+                        model=self._model,
                     )
                 )
             case 404 | 405:
@@ -166,7 +171,7 @@ class OllamaClient:
             case 502 | 504:  # what stands before it
                 return _AttemptError(self._unreachable(), ATTEMPTS)
             case status:  # -1: it had begun to answer
-                failed = PhotoError(f"Ollama failed: {words}", transient=True)
+                failed = PhotoError("Ollama failed: {reason}", reason=words, transient=True)
                 return _AttemptError(failed, 1 if 400 <= status < 500 else ATTEMPTS_DIED)
 
     def _unreachable(self) -> CaptionerError:
@@ -178,7 +183,7 @@ class OllamaClient:
         return self._unavailable("does not answer as Ollama does: set OLLAMA_HOST to where it is")
 
     def _unavailable(self, why: str) -> CaptionerError:
-        return CaptionerError(f"Ollama at {self._address} {why}")
+        return CaptionerError("Ollama at {address} {why}", address=self._address, why=why)
 
 
 @lru_cache(maxsize=4)

@@ -171,6 +171,8 @@ def _scale_and_bias(transformer: "PreTrainedModel") -> tuple[float, float] | Non
 
 def _unsuitable(name: str, why: str) -> AlbumscopeError:
     return AlbumscopeError(
-        f"EMBED_MODEL is {name!r}, but that model {why}: set EMBED_MODEL to 'embedded', or to a"
-        " SigLIP or CLIP model such as google/siglip2-base-patch16-224"
+        "EMBED_MODEL is {name!r}, but that model {why}: set EMBED_MODEL to 'embedded', or"
+        " to a SigLIP or CLIP model such as google/siglip2-base-patch16-224",
+        name=name,
+        why=why,
     )

@@ -59,7 +59,9 @@ class PictureServer:
                     f"{httpx.URL(url).host} cannot be reached ({fault}): check the network and try"
                     " again"
                 ) from None
-            raise PhotoError(f"the download failed: {fault}", transient=True) from None
+            raise PhotoError(
+                "the download failed: {reason}", reason=fault, transient=True
+            ) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,14 +98,17 @@ class PictureServer:
         try:
             address = base.join(url)
         except (httpx.InvalidURL, ValueError):
-            raise PhotoError(f"Flickr gives {url!r} as the address of the picture") from None
+            raise PhotoError(
+                "Flickr gives {url!r} as the address of the picture", url=url
+            ) from None
         if "photo_unavailable" in address.path:
             raise PhotoError(_GONE)
         is_web = address.scheme in {"http", "https"}
         if not is_web or not self._settings.is_image_host(address.host):
             # Passing, since the setting may be changed.
             raise PhotoError(
-                f"the picture is at {address.host!r}, which is not among FLICKR_IMAGE_HOSTS",
+                "the picture is at {host!r}, which is not among FLICKR_IMAGE_HOSTS",
+                host=address.host,
                 transient=True,
             )
         return address
@@ -115,7 +120,9 @@ def _save(response: httpx.Response, file: Path) -> None:
     if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
         raise PhotoError(_GONE)
     if response.status_code != httpx.codes.OK:
-        raise PhotoError(f"Flickr refuses it: HTTP {response.status_code}", transient=True)
+        raise PhotoError(
+            "Flickr refuses it: HTTP {status}", status=response.status_code, transient=True
+        )
     kind = response.headers.get("Content-Type", "nothing").lower()
     if not kind.startswith("image/"):
         raise PassingError(
@@ -126,7 +133,9 @@ def _save(response: httpx.Response, file: Path) -> None:
         for block in response.iter_bytes():
             size += len(block)
             if size > MOST_BYTES:
-                raise PhotoError(f"the picture is larger than {MOST_BYTES // 1_000_000} MB")
+                raise PhotoError(
+                    "the picture is larger than {most} MB", most=MOST_BYTES // 1_000_000
+                )
             target.write(block)
     try:
         open_photo(file, short_side=64)

@@ -87,9 +87,11 @@ class Folder(Source[PhotoFile]):
         root = Path(os.fsdecode(album["root"]))
         if album.get("is_away"):
             raise AwayError(
-                f"The photos of album {album['title']!r} ({printable(folder)}) are away; all that"
-                f" is known of them is kept. `albumscope forget {album['album_id']}` says that they"
-                " are gone"
+                "The photos of album {album!r} ({folder}) are away; all that is known of them is"
+                " kept. `albumscope forget {album_id}` says that they are gone",
+                album=album["title"],
+                folder=printable(folder),
+                album_id=album["album_id"],
             )
         try:
             entries = photos_in(folder, self._exclusions(root))
@@ -100,8 +102,11 @@ class Folder(Source[PhotoFile]):
             ]
         except OSError as error:
             raise AlbumError(
-                f"The folder {printable(folder)} of album {album['title']!r} cannot be read"
-                f" ({error.strerror}): is its disk mounted?"
+                "The folder {folder} of album {album!r} cannot be read ({reason}): is its disk"
+                " mounted?",
+                folder=printable(folder),
+                album=album["title"],
+                reason=error.strerror,
             ) from error
         sidecars = Sidecars()
         return [

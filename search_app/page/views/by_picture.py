@@ -193,7 +193,7 @@ def _read(upload: Upload) -> Image.Image:
         return _decoded(upload.key, upload.file)
     except PhotoError as error:
         st.text(upload.name)
-        raise AlbumscopeError(t("This picture cannot be read: {why}", why=error)) from error
+        raise AlbumscopeError("This picture cannot be read: {why}", why=error) from error
 
 
 def _row(*, border: bool = False) -> DeltaGenerator:

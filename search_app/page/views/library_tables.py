@@ -1,4 +1,4 @@
-"""What the Library page lists: albums, photos that failed, models; and how it writes numbers."""
+"""What the Library page lists: albums and models; and how it writes numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from search_app.page.language import number, t, tn
+from search_app.page.language import number, t, tn, told
 from search_app.page.library_report import AlbumReport
 from search_app.page.wording import WORD_JOINER, no_formula, with_code
 
@@ -38,27 +38,7 @@ def albums(albums: Sequence[AlbumReport]) -> None:
     table(t("Albums"), columns)
     for album in albums:
         if album.reason:
-            st.caption(with_code(album.reason))
-
-
-def failed_photos(albums: Sequence[AlbumReport]) -> None:
-    """List the photos of these albums that failed, with the reasons."""
-    st.subheader(t("Failed photos"), anchor=False)
-    failures = [(album, failure) for album in albums for failure in album.failures]
-    if not failures:
-        st.text(t("No photo has failed."))
-        return
-    names = stage_names()
-    table(
-        t("Failed photos"),
-        {
-            t("Album"): [album.title for album, _ in failures],
-            t("Photo"): [failure["photo"] for _, failure in failures],
-            t("Stage"): [names[failure["stage"]] for _, failure in failures],
-            t("Reason"): [failure["reason"] for _, failure in failures],
-            t("Attempts"): [failure["attempts"] for _, failure in failures],
-        },
-    )
+            st.caption(with_code(told(album.reason)))
 
 
 def models(manifest: Mapping[str, Any]) -> None:

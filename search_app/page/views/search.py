@@ -7,7 +7,7 @@ import streamlit as st
 from PIL import Image
 
 from search_app.page import address, components, wall
-from search_app.page.language import t, tn
+from search_app.page.language import t, tn, told
 from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector, user
 from search_app.page.views import (
@@ -75,7 +75,8 @@ def _search_page(searcher: Searcher) -> None:
     parsed = searcher.understand(state.q, tuple(state.off))
     beneath = st.container()
     if parsed.problems:
-        st.warning("  \n".join(map(literal, parsed.problems)), icon=":material/info:")
+        problems = "  \n".join(literal(told(each)) for each in parsed.problems)
+        st.warning(problems, icon=":material/info:")
     held = None
     try:
         picture = by_picture.searched_by(searcher, parsed, upload)
