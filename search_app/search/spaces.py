@@ -34,9 +34,12 @@ class VectorSpace(Generic[AnyEncoder]):
         encoder = self._load()
         if self.index.present.any() and encoder.dimension != self.index.dimension:
             raise AlbumscopeError(
-                f"The library's vectors have {self.index.dimension} numbers each, those of its"
-                f" model {encoder.name} have {encoder.dimension}: put the model back that they"
-                " were made with, or run `albumscope sync`, which makes them anew"
+                "The library's vectors have {dimension} numbers each, those of its model {model}"
+                " have {needed}: put the model back that they were made with, or run `albumscope"
+                " sync`, which makes them anew",
+                dimension=self.index.dimension,
+                model=encoder.name,
+                needed=encoder.dimension,
             )
         return encoder
 
