@@ -251,8 +251,17 @@ class Library:
 
     def status(self, album: Album) -> dict[str, dict[str, int]]:
         """By table, how many photos of an album are done, missing and failed."""
+        return self._status(album, self._statuses.of)
+
+    def last_status(self, album: Album) -> dict[str, dict[str, int]]:
+        """Like ``status``, as it was when an album was last looked at, or its tables changed."""
+        return self._status(album, self._statuses.last)
+
+    def _status(
+        self, album: Album, find: Callable[[Album], dict[str, StageStatus]]
+    ) -> dict[str, dict[str, int]]:
         try:
-            statuses = self._statuses.of(album)
+            statuses = find(album)
         except AlbumError:  # its folder is away: what is known is what was there
             found = {table: self.tables.contents(table, album["album_id"]) for table in self.stages}
             statuses = {

@@ -167,6 +167,9 @@ class Source(Protocol[PhotoT]):
         """Ask for its albums. ``known`` are the rows that it has in table ``albums`` so far."""
         ...
 
+    def require_there(self, album: Album) -> None:
+        """Raise AlbumError if the photos of an album cannot be seen now. Lists none of them."""
+
     def needs_listing(self, album: Album) -> bool:
         """Whether it has to be asked before anyone can say what an album holds."""
         return False

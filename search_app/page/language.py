@@ -95,7 +95,7 @@ def _kept_templates(code: str) -> list[tuple[str, re.Pattern[str]]]:
     """The sentences that tables keep, each with what it looks like; the most words come first."""
     if code == "en":
         return []
-    templates = [each.id for each in _catalog(code) if KEPT in each.auto_comments]
+    templates = [str(each.id) for each in _catalog(code) if KEPT in each.auto_comments]
     templates.sort(key=lambda template: -len(_NAME.sub("", template)))
     return [(template, _pattern(template)) for template in templates]
 

@@ -117,12 +117,15 @@ class IndexFacts:
 
 
 def albums(library: Library) -> list[AlbumReport]:
-    """How far each album is, in the order in which they were found. Opens no photo."""
+    """How far each album is, in the order in which they were found. Opens no photo.
+
+    What came to its folder since it was last looked at shows once a sync has found it.
+    """
     return [_album(library, row) for row in library.albums()]
 
 
 def _album(library: Library, album: Album) -> AlbumReport:
-    stages = library.status(album)
+    stages = library.last_status(album)
     state, reason = _state(library, album, stages)
     return AlbumReport(
         album_id=album["album_id"],
@@ -143,7 +146,7 @@ def _state(
 ) -> tuple[str, str | None]:
     """The state and the reason: like ``Library.state``, which would compare all tables again."""
     try:
-        library.raw_images.wanted(album)
+        library.raw_images.source_of(album).require_there(album)
     except AlbumError as error:
         return "away", error.message
     if not any(counts["done"] or counts["failed"] for counts in stages.values()):

@@ -54,7 +54,9 @@ class Server:
 
 
 @contextmanager
-def serving(data_dir: Path, log_file: Path, base_path: str = "") -> Iterator[Server]:
+def serving(
+    data_dir: Path, log_file: Path, base_path: str = "", *, starts_syncs: bool = False
+) -> Iterator[Server]:
     """Run `albumscope serve` for a library, in the folder of the log."""
     port = free_port()
     url = f"http://{LOCALHOST}:{port}{base_path}"
@@ -68,7 +70,8 @@ def serving(data_dir: Path, log_file: Path, base_path: str = "") -> Iterator[Ser
             stderr=subprocess.STDOUT,
         )
     # It is an error for it to write more than a megabyte to a file: uploads stay in memory.
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MEGABYTE, MEGABYTE))
+    if not starts_syncs:  # which write what they like
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MEGABYTE, MEGABYTE))
     try:
         _wait_until_healthy(f"{url}/_stcore/health", process)
         yield Server(url, log_file)

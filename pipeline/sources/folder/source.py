@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -81,10 +82,8 @@ class Folder(Source[PhotoFile]):
         return AlbumListing(self.name, in_order, warnings, left_out)
 
     @override
-    def photos(self, album: Album) -> list[PhotoFile]:
-        """List the photos of an album, by name. Raises AlbumError if the folder is gone."""
+    def require_there(self, album: Album) -> None:
         folder = Path(os.fsdecode(album["folder"]))
-        root = Path(os.fsdecode(album["root"]))
         if album.get("is_away"):
             raise AwayError(
                 "The photos of album {album!r} ({folder}) are away; all that is known of them is"
@@ -93,21 +92,22 @@ class Folder(Source[PhotoFile]):
                 folder=printable(folder),
                 album_id=album["album_id"],
             )
-        try:
+        with _told_of(album, folder):
+            folder.stat()
+
+    @override
+    def photos(self, album: Album) -> list[PhotoFile]:
+        """List the photos of an album, by name. Raises AlbumError if the folder is gone."""
+        self.require_there(album)
+        folder = Path(os.fsdecode(album["folder"]))
+        root = Path(os.fsdecode(album["root"]))
+        with _told_of(album, folder):
             entries = photos_in(folder, self._exclusions(root))
             photos = [
                 (entry, status, names)
                 for entry, names in entries
                 if (status := _stat_of_photo(entry))
             ]
-        except OSError as error:
-            raise AlbumError(
-                "The folder {folder} of album {album!r} cannot be read ({reason}): is its disk"
-                " mounted?",
-                folder=printable(folder),
-                album=album["title"],
-                reason=error.strerror,
-            ) from error
         sidecars = Sidecars()
         return [
             PhotoFile(
@@ -243,3 +243,18 @@ def _modified(path: str) -> float:
         return os.lstat(path).st_mtime
     except OSError:  # it vanished since it was listed
         return 0.0
+
+
+@contextmanager
+def _told_of(album: Album, folder: Path) -> Iterator[None]:
+    """Turn what the disk does not let us read of an album into an AlbumError."""
+    try:
+        yield
+    except OSError as error:
+        raise AlbumError(
+            "The folder {folder} of album {album!r} cannot be read ({reason}): is its disk"
+            " mounted?",
+            folder=printable(folder),
+            album=album["title"],
+            reason=error.strerror,
+        ) from error

@@ -68,7 +68,9 @@ def _library_page(searcher: Searcher, settings: Settings) -> None:
 
 @st.cache_data(max_entries=1, ttl=_FRESH_FOR, show_spinner=False)
 def _albums(fingerprint: str, _library: Library) -> list[AlbumReport]:
-    return library_report.albums(_library)
+    reports = library_report.albums(_library)
+    _library.remember()
+    return reports
 
 
 @st.cache_data(max_entries=1, show_spinner=False)

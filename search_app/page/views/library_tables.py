@@ -10,6 +10,8 @@ from search_app.page.language import number, t, tn, told
 from search_app.page.library_report import AlbumReport
 from search_app.page.wording import WORD_JOINER, no_formula, with_code
 
+_REASONS = 5  # that are told in full
+
 
 def albums(albums: Sequence[AlbumReport]) -> None:
     """List albums with how far each of them is."""
@@ -36,9 +38,14 @@ def albums(albums: Sequence[AlbumReport]) -> None:
     for stage, name in stage_names().items():
         columns[name] = [counted(album.stages[stage]) for album in albums]
     table(t("Albums"), columns)
-    for album in albums:
-        if album.reason:
-            st.caption(with_code(told(album.reason)))
+    reasons = [album.reason for album in albums if album.reason]
+    for reason in reasons[:_REASONS]:
+        st.caption(with_code(told(reason)))
+    if len(reasons) > _REASONS:
+        more = len(reasons) - _REASONS
+        st.caption(
+            tn("So it is with {count} more album.", "So it is with {count} more albums.", more)
+        )
 
 
 def models(manifest: Mapping[str, Any]) -> None:

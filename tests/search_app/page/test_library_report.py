@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -11,7 +12,6 @@ from pipeline.library.library import Library
 from pipeline.library.schemas import SCHEMAS
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
-from pipeline.snapshot.reading import Snapshot
 from search_app.page import library_report
 from search_app.page.library_report import AlbumChange
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
@@ -42,10 +42,6 @@ def grown_copy(grown_library: Path, data_dir: Path) -> Path:
     """A copy that the test may change."""
     shutil.copytree(grown_library, data_dir)
     return data_dir
-
-
-def opened(data_dir: Path, name: str) -> Snapshot:
-    return Snapshot(reading.snapshots_folder(data_dir) / name)
 
 
 def test_albums_tell_how_far_they_are_and_what_failed(grown_library: Path) -> None:
@@ -79,25 +75,44 @@ def test_work_that_is_left_and_a_folder_that_is_away_show_in_the_state(grown_cop
     assert albums[-1].reason and "is its disk mounted" in albums[-1].reason
 
 
+def test_what_failed_is_work_again_once_somebody_says_so(grown_copy: Path) -> None:
+    library = Library(Settings(data_dir=grown_copy))
+    *_, harbour = library.albums()
+    assert library.work_left(harbour) == {}
+    library.try_again(harbour)
+    assert library.work_left(harbour) == {"raw_images": 1}
+
+
 def test_a_snapshot_is_compared_with_the_one_before(grown_copy: Path) -> None:
     first, second = reading.names(grown_copy)
-    found = library_report.changes(grown_copy, opened(grown_copy, second))
+    found = library_report.changes(grown_copy, second)
     assert found
     assert (found.before, found.new, found.gone) == (first, 2, 0)
-    assert found.albums == [AlbumChange(HARBOUR, 2, "new")]
+    # new photos are described, too, but nothing else is described anew
+    assert (found.described, found.albums) == (0, [AlbumChange(HARBOUR, 2, 0, 0, "new")])
     assert len(found.new_photos) == 2
-    assert library_report.changes(grown_copy, opened(grown_copy, first)) is None
+    assert library_report.changes(grown_copy, first) is None
 
     folder = reading.snapshots_folder(grown_copy)
     shutil.copytree(folder / first, folder / "third")
-    found = library_report.changes(grown_copy, opened(grown_copy, "third"))
+    with duckdb.connect(str(folder / "third" / "catalog.duckdb")) as catalog:
+        ((title, image_id),) = catalog.execute(
+            "SELECT title, image_id FROM captions JOIN album_images USING (image_id)"
+            " JOIN albums USING (album_id) LIMIT 1"
+        ).fetchall()
+        catalog.execute("UPDATE captions SET caption = 'other' WHERE image_id = ?", [image_id])
+    found = library_report.changes(grown_copy, "third")
     assert found
     assert (found.before, found.new, found.gone, found.new_photos) == (second, 0, 2, [])
-    assert found.albums == [AlbumChange(HARBOUR, 0, "gone")]
+    assert found.described == 1
+    assert found.albums == [
+        AlbumChange(title, 0, 0, 1, None),
+        AlbumChange(HARBOUR, 0, 2, 0, "gone"),
+    ]
 
     (folder / second / "catalog.duckdb").write_bytes(b"damaged")
     with pytest.raises(AlbumscopeError, match=f"Snapshot {second} is damaged"):
-        library_report.changes(grown_copy, opened(grown_copy, "third"))
+        library_report.changes(grown_copy, "third")
     settings = Settings(data_dir=grown_copy)
     third, damaged, _ = library_report.snapshots(settings, reading.kept(settings))
     assert third.manifest
