@@ -103,8 +103,12 @@ def _kept_templates(code: str) -> list[tuple[str, re.Pattern[str]]]:
 def _pattern(template: str) -> re.Pattern[str]:
     texts_and_names = _NAME.split(template)
     parts = [
-        f"(?P<{part}>.*)" if at % 2 else re.escape(part) for at, part in enumerate(texts_and_names)
-    ]
+        re.escape(part) if at % 2 == 0
+        # a value that is told twice is taken where it is told first
+        else ".*" if part in texts_and_names[1:at:2]
+        else f"(?P<{part}>.*)"
+        for at, part in enumerate(texts_and_names)
+    ]  # fmt: skip
     return re.compile("".join(parts), re.DOTALL)
 
 
