@@ -16,9 +16,8 @@ from pipeline.assets.partitions import SECONDS_TAG, SLOW_STEP_SECONDS, groups, r
 from pipeline.assets.resources import Listings, Search
 from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, AlbumscopeError, AwayError, SourceError
-from pipeline.library import files
+from pipeline.library import files, under_way
 from pipeline.library.library import Library
-from pipeline.library.under_way import FINDING
 from pipeline.snapshot import inputs, reading
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.sources import Album
@@ -94,9 +93,9 @@ def _sync(
     end_killed_runs(instance)
     if remote := remote_snapshots(library.settings):
         remote.mirror()
-    files.sweep(library.settings.library_dir, ["folders", "tables"])
+    files.sweep(library.settings.library_dir, ["folders", "tables", under_way.FOLDER])
     before = _newest_snapshot(library)
-    with library.under_way.working(on=FINDING):
+    with library.under_way.working(on=under_way.FINDING):
         discovered = find_albums(library, instance)
     report = SyncReport(failed=discovered.failed, warnings=discovered.warnings)
     albums = {album["album_id"]: album for album in library.albums()}

@@ -110,6 +110,7 @@ def test_a_snapshot_is_compared_with_the_one_before(grown_copy: Path) -> None:
         AlbumChange(HARBOUR, 0, 2, 0, "gone"),
     ]
 
+    shutil.copy(folder / first / "catalog.duckdb", folder / "third")
     (folder / second / "catalog.duckdb").write_bytes(b"damaged")
     with pytest.raises(AlbumscopeError, match=f"Snapshot {second} is damaged"):
         library_report.changes(grown_copy, "third")
