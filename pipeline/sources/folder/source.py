@@ -93,7 +93,7 @@ class Folder(Source[PhotoFile]):
                 album_id=album["album_id"],
             )
         with _told_of(album, folder):
-            folder.stat()
+            os.scandir(folder).close()
 
     @override
     def photos(self, album: Album) -> list[PhotoFile]:
