@@ -81,8 +81,7 @@ def _photo(failure: Mapping[str, Any], photo: Mapping[str, Any] | None, place: i
         if photo:
             st.image(addresses.picture(photo, "grid"), width=96, alt=title)
         else:
-            with st.container(width=96, horizontal_alignment="center"):
-                st.markdown(":material/broken_image:")
+            st.markdown(":material/broken_image:", width=96, text_alignment="center")
         with st.container(gap="xxsmall"):
             st.markdown(literal(failure["photo"]))
             st.caption(with_code(f"{stage_names()[failure['stage']]}: {told(failure['reason'])}"))
