@@ -88,19 +88,21 @@ class IndexFile:
         )
 
     def _candidates(self, k: int) -> int:
-        """How many are re-ranked for ``k``: measured, they grow more slowly than that."""
-        return int(self._index.k_factor * RECALL_AT * max(1.0, k / RECALL_AT) ** 0.75)
+        """How many are re-ranked for ``k``: six more for each more, measured."""
+        return int(self._index.k_factor * RECALL_AT + 6 * max(0, k - RECALL_AT))
 
     def _compared_up_to(self, kept: int, k: int) -> int:
         """So many rows are compared one by one sooner than found by their codes."""
         if self._lists is None:
             return max(_COMPARED, 2 * k)
-        codes = len(self) * self._probes(self._lists, kept) / self._lists.nlist
+        codes = len(self) * self._probes(self._lists, k, kept) / self._lists.nlist
         return int(max(_COMPARED, 4 * self._candidates(k), codes / _CODES_A_ROW))
 
-    def _probes(self, lists: faiss.IndexIVF, kept: int) -> int:
-        """How many lists are opened: more if a filter empties them, as its nearest are farther."""
-        return int(min(lists.nlist, np.ceil(lists.nprobe * (len(self) / kept) ** 0.4)))
+    def _probes(self, lists: faiss.IndexIVF, k: int, kept: int) -> int:
+        """How many lists are opened: more for more, and more if a filter empties them, as then the
+        nearest are farther."""
+        farther = max(1.0, k / RECALL_AT) * len(self) / kept
+        return int(min(lists.nlist, np.ceil(lists.nprobe * farther**0.4)))
 
     def _search_lists(
         self,
@@ -118,7 +120,7 @@ class IndexFile:
         at 1,000,000 vectors in clusters takes 1.4 times as long then without a filter, and 1.7 to
         7.9 times with one (benchmarks/results.md).
         """
-        (cosines, numbers), probes = self._lists_to_open(lists, query, allowed, kept)
+        (cosines, numbers), probes = self._lists_to_open(lists, query, k, allowed, kept)
         while True:
             opened = cosines[:probes], numbers[:probes]
             neighbours = self._scan(lists, query, k, opened, allowed, kept)
@@ -130,6 +132,7 @@ class IndexFile:
         self,
         lists: faiss.IndexIVF,
         query: NDArray[np.float32],
+        k: int,
         allowed: NDArray[np.bool_] | None,
         kept: int,
     ) -> tuple[_Lists, int]:
@@ -138,7 +141,7 @@ class IndexFile:
         Enough are opened to hold their share of what it keeps.
         """
         cosines, numbers = (row[0] for row in lists.quantizer.search(query[None], lists.nlist))
-        probes = self._probes(lists, kept)
+        probes = self._probes(lists, k, kept)
         if allowed is None or probes == lists.nlist:
             return (cosines, numbers), probes
         held = self._held(lists, allowed, kept)[numbers]
@@ -281,5 +284,8 @@ def joined(several: Iterable[Neighbours]) -> Neighbours:
 
 def best(rows: NDArray[np.int64], cosines: NDArray[np.float32], k: int) -> Neighbours:
     """The best ``k`` of these, in order; of equal ones the first row."""
+    if k < len(rows):
+        is_near = cosines >= np.partition(cosines, -k)[-k]
+        rows, cosines = rows[is_near], cosines[is_near]
     order = np.lexsort((rows, -cosines))[:k]
     return rows[order], cosines[order]

@@ -13,7 +13,7 @@ queries turns the sum into a probability (Platt scaling: Platt, 1999). A test fi
 and benchmarks/search_quality.py compares this with other ways.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from pipeline.models.encoders import Encoder, TextEncoder, Vectors
 from pipeline.snapshot import fulltext
-from pipeline.snapshot.reading import Snapshot
 from pipeline.snapshot.vector_index import VectorIndex
-from search_app.search.filters import in_rows
+from search_app.search.full_text import WordCounts
 from search_app.search.unrelated_texts import unrelated_vectors
 
 Values = NDArray[np.float64]
@@ -112,10 +111,10 @@ def measure_chance(index: VectorIndex, encoder: TextEncoder) -> Chance:
 
 def visual_of_text(encoder: Encoder, chance: Chance, text: Vectors, photos: Vectors) -> Values:
     """The evidence of what photos show for a text; ``photos`` has shape (n, dimension)."""
-    learnt = encoder.match_probability(np.concatenate([photos, chance.sample]) @ text)
+    cosines, typical_cosines = photos @ text, chance.sample @ text
+    learnt = encoder.match_probability(np.concatenate([cosines, typical_cosines]))
     if learnt is None:
-        scores, typical = chance.of_text(text, photos), chance.of_text(text, chance.sample)
-        return np.asarray(scores - _median(typical))
+        return np.asarray((cosines - _median(typical_cosines)) / chance.deviation, np.float64)
     odds = np.clip(learnt.astype(np.float64), 1e-30, 1 - 1e-7)
     ratios = np.log(odds / (1 - odds)) + np.log(SIGLIP_NEGATIVES)
     photo_ratios, typical = ratios[: len(photos)], ratios[len(photos) :]
@@ -134,7 +133,7 @@ def _median(values: NDArray[Any]) -> float:
     return float(np.median(values)) if len(values) else 0.0
 
 
-def word_share(snapshot: Snapshot, text: str, photos: Sequence[Mapping[str, float]]) -> Values:
+def word_share(words: WordCounts, text: str) -> Values:
     """How much of a text's words each photo has among its own, 0 to 1, rare words counting more.
 
     A word counts by its inverse document frequency, as in BM25 (Robertson and Zaragoza, 2009), and
@@ -142,39 +141,11 @@ def word_share(snapshot: Snapshot, text: str, photos: Sequence[Mapping[str, floa
     """
     wanted = sorted(set(fulltext.query_words(text).split()))
     if not wanted:
-        return np.zeros(len(photos))
-    known = dict(
-        snapshot.cursor()
-        .execute(
-            f"SELECT term, df FROM {fulltext.INDEX}.dict WHERE list_contains(?, term)",
-            [wanted],
-        )
-        .fetchall()
-    )
-    count = snapshot.manifest["tables"]["images"]
-    weight = {
-        word: np.log1p((count - known.get(word, 0) + 0.5) / (known.get(word, 0) + 0.5))
-        for word in wanted
-    }
-    total = sum(weight.values())
-    return np.asarray(
-        [sum(weight[word] * has.get(word, 0.0) for word in wanted) / total for has in photos]
-    )
-
-
-def words_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> dict[int, dict[str, float]]:
-    """By row of ``images``, the words of its texts, and how much each counts, 0 to 1."""
-    texts = snapshot.cursor().execute(
-        f"""
-        SELECT row, concat_ws(' ', {", ".join(fulltext.BY_PEOPLE)}), coalesce(caption, '')
-        FROM {fulltext.TABLE} WHERE row {in_rows(rows)}
-        """
-    )
-    return {
-        row: dict.fromkeys(by_models.split(), fulltext.MODELS_WORD)
-        | dict.fromkeys(by_people.split(), 1.0)
-        for row, by_people, by_models in texts.fetchall()
-    }
+        return np.zeros(len(words.rows))
+    columns = [words.words.index(word) for word in wanted]
+    has = words.photos_with[columns]
+    weights = np.log1p((words.photos - has + 0.5) / (has + 0.5))
+    return np.asarray(words.counts[:, columns] @ weights / weights.sum())
 
 
 def log_odds(kinds: Evidence) -> Values:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
-from search_app.search import evidence, near_duplicates, photos, sections
+from search_app.search import photos, sections
 from search_app.search.filters import Scope
+from search_app.search.full_text import WordCounts
+from search_app.search.near_duplicates import NearDuplicates
 from search_app.search.ranking import Ranking
 from search_app.search.sections import Section
 from search_app.search.sorting import FIRST_ALBUM
@@ -77,20 +79,20 @@ class Results(Sequence[Hit]):
         scope: Scope,
         *,
         most: int | None = None,
-        fold: bool = False,
+        fold: NearDuplicates | None = None,
         text: str = "",
         by_part: Mapping[str, Ranking] | None = None,
-        words: Mapping[int, Mapping[str, float]] | None = None,
+        words: WordCounts | None = None,
         album_order: str = FIRST_ALBUM,
     ) -> None:
         """The first ``most`` of a ranking; with ``fold`` those nearly the same count as one.
 
         ``text`` is what was searched for, ``by_part`` what each part of the search found, ``words``
-        those of the rows' texts if they were looked up. Of its albums a photo is shown in the first
-        by ``album_order``.
+        which of the text's words the photos have. Of its albums a photo is shown in the first by
+        ``album_order``.
         """
         self.snapshot = snapshot
-        self._tiles = near_duplicates.fold(snapshot, ranking.rows)[slice(most)] if fold else None
+        self._tiles = fold.tiles(ranking.rows)[slice(most)] if fold else None
         self._ranking = ranking if fold else ranking[slice(most)]
         self._scope = scope
         self._text = text
@@ -173,9 +175,14 @@ class Results(Sequence[Hit]):
     def _hits(self, places: Sequence[int]) -> list[Hit]:
         tiles = [[place] if self._tiles is None else self._tiles[place] for place in places]
         shown = self._ranking[[place for tile in tiles for place in tile]]
-        words = self._words or evidence.words_of(self.snapshot, shown.rows)
         hits = _hits(
-            self.snapshot, shown, self._scope, self._text, self._by_part, words, self._album_order
+            self.snapshot,
+            shown,
+            self._scope,
+            self._text,
+            self._by_part,
+            self._words,
+            self._album_order,
         )
         folded = [[next(hits) for _ in tile] for tile in tiles]
         return [
@@ -206,7 +213,7 @@ def _hits(
     scope: Scope,
     text: str,
     by_part: Mapping[str, Ranking],
-    words: Mapping[int, Mapping[str, float]],
+    words: WordCounts | None,
     album_order: str,
 ) -> Iterator[Hit]:
     """A hit for each row of a ranking, in its order."""
@@ -224,19 +231,17 @@ def _hits(
     probabilities = (
         [None] * len(rows) if ranking.probabilities is None else ranking.probabilities.tolist()
     )
+    words_of = {word: set(fulltext.words(word).split()) for word in dict.fromkeys(text.split())}
     telling = set(fulltext.query_words(text).split())
     for rank, (row, score, probability) in enumerate(
         zip(rows, ranking.scores.tolist(), probabilities, strict=True), 1
     ):
+        has = telling & words.of(row) if words else set()
         yield Hit(
             rank=rank,
             score=score,
             probability=probability,
             found_by=[by_row[row] for by_row in ranked.values() if row in by_row],
-            words=[
-                word
-                for word in dict.fromkeys(text.split())
-                if telling & words[row].keys() & set(fulltext.words(word).split())
-            ],
+            words=[word for word, its_words in words_of.items() if its_words & has],
             **columns[row],
         )

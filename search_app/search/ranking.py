@@ -1,7 +1,7 @@
 """Which photos are nearest to what is searched for, and how likely each matches it."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,11 +14,11 @@ from pipeline.snapshot.reading import Snapshot
 from search_app.search import evidence
 from search_app.search.evidence import Evidence, Values
 from search_app.search.filters import allowed_rows, intersection
+from search_app.search.full_text import FullText, Occurrences, WordCounts
 from search_app.search.parsed import ParsedQuery, Reading, Text
 from search_app.search.spaces import VectorSpaces
 
 Mode = Literal["visual", "caption", "text", "hybrid"]
-_K1, _B = 1.2, 0.75  # BM25's usual parameters
 MODES: tuple[Mode, ...] = ("visual", "caption", "text", "hybrid")
 """The three parts of a search, and all of them together."""
 
@@ -83,22 +83,33 @@ def text_terms(spaces: VectorSpaces, wanted: Sequence[Text], mode: Mode) -> list
     ]
 
 
+def words_of(terms: Sequence[Term]) -> set[str]:
+    """The words of all texts, each as the full-text index has it."""
+    texts = [*(term.text or "" for term in terms), _wanted_text(terms)]
+    return {word for text in texts for word in fulltext.query_words(text).split()}
+
+
 def rankings(
-    snapshot: Snapshot,
     spaces: VectorSpaces,
+    full_text: FullText,
+    occurring: Occurrences,
     terms: Sequence[Term],
     mode: Mode,
     depth: int,
     allowed: NDArray[np.bool_] | None,
 ) -> dict[str, Ranking]:
-    """What each part of the mode finds by itself; ``depth`` photos at the most."""
+    """What each part of the mode finds by itself; ``depth`` photos at the most.
+
+    ``occurring`` are the words of the terms.
+    """
     found = {}
     for part, space in spaces._asdict().items():
         if mode in {part, "hybrid"} and (mixed := _mixed(terms, part)) is not None:
             found[part] = Ranking(*space.index.search(mixed, depth, allowed))
-    text = " ".join(term.text for term in terms if term.text and term.weight > 0)
+    text = _wanted_text(terms)
     if mode in {"text", "hybrid"} and (text or mode == "text"):
-        found["text"] = _full_text(snapshot, text, depth, allowed)
+        words = fulltext.query_words(text).split()
+        found["text"] = Ranking(*full_text.ranking(occurring, words, depth, allowed))
     return found
 
 
@@ -137,16 +148,15 @@ def log_odds(terms: Sequence[Term], kinds: Iterable[Evidence], photos: int) -> V
 
 
 def evidence_for(
-    snapshot: Snapshot,
     spaces: VectorSpaces,
     terms: Sequence[Term],
     mode: Mode,
     rows: NDArray[np.int64],
-    words: Mapping[int, Mapping[str, float]],
+    words: WordCounts,
 ) -> Iterator[Evidence]:
     """For each term, the evidence of the kinds that the mode looks at.
 
-    ``words`` are those of the rows' texts, if the mode looks at these.
+    ``words`` are those of the terms that the rows' texts have.
     """
     unknown, none = np.full(len(rows), np.nan), np.zeros(len(rows))
     photos = {
@@ -154,7 +164,7 @@ def evidence_for(
         for part, space in spaces._asdict().items()
         if mode in {part, "hybrid"}
     }
-    texts = [words[row] for row in rows.tolist()] if mode in {"text", "hybrid"} else None
+    looks_at_texts = mode in {"text", "hybrid"}
     for term in terms:
         visual = caption = unknown
         if term.visual is not None and spaces.visual.index.present.any():
@@ -166,8 +176,12 @@ def evidence_for(
             )
         if term.caption is not None and spaces.caption.index.present.any():
             caption = spaces.caption.chance.of_text(term.caption, photos["caption"])
-        share = none if texts is None else evidence.word_share(snapshot, term.text or "", texts)
+        share = evidence.word_share(words, term.text or "") if looks_at_texts else none
         yield Evidence(visual, caption, share, term.sense)
+
+
+def _wanted_text(terms: Sequence[Term]) -> str:
+    return " ".join(term.text for term in terms if term.text and term.weight > 0)
 
 
 def _mixed(terms: Sequence[Term], part: str) -> Vectors | None:
@@ -178,47 +192,3 @@ def _mixed(terms: Sequence[Term], part: str) -> Vectors | None:
         return None
     mixed: Vectors = np.sum(known, axis=0, dtype=np.float32)
     return mixed / max(float(np.linalg.norm(mixed)), 1e-12)
-
-
-def _full_text(
-    snapshot: Snapshot, text: str, depth: int, allowed: NDArray[np.bool_] | None
-) -> Ranking:
-    """Rank by BM25F over what people and models say, with the tables of DuckDB's index.
-
-    That is Okapi BM25 with an occurrence of a word counting by where it stands (Robertson, Zaragoza
-    and Taylor, 2004, doi 10.1145/1031171.1031181), which the extension does not know.
-    """
-    index = fulltext.INDEX
-    found = (
-        snapshot.cursor()
-        .execute(
-            f"""
-            WITH wanted AS (
-                SELECT termid, log10((num_docs - df + 0.5) / (df + 0.5) + 1) AS idf
-                FROM {index}.dict, {index}.stats WHERE list_contains(?, term)
-            ), occurring AS (
-                SELECT docid, termid, sum(if(field = 'caption', {fulltext.MODELS_WORD}, 1)) AS tf
-                FROM {index}.terms SEMI JOIN wanted USING (termid)
-                     JOIN {index}.fields USING (fieldid)
-                GROUP BY ALL
-            ), scored AS (
-                SELECT docid, sum(
-                    idf * tf * ({_K1} + 1) / (tf + {_K1} * (1 - {_B} + {_B} * len / avgdl))
-                ) AS score
-                FROM occurring JOIN wanted USING (termid) JOIN {index}.docs USING (docid),
-                     {index}.stats
-                GROUP BY docid
-            )
-            SELECT row, score
-            FROM scored JOIN {index}.docs USING (docid) JOIN {fulltext.TABLE} ON name = image_id
-            ORDER BY score DESC, row
-            """,
-            [fulltext.query_words(text).split()],
-        )
-        .fetchnumpy()
-    )
-    rows, scores = found["row"].astype(np.int64), found["score"].astype(np.float32)
-    if allowed is not None:
-        is_allowed = allowed[rows]
-        rows, scores = rows[is_allowed], scores[is_allowed]
-    return Ranking(rows[:depth], scores[:depth])

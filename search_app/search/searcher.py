@@ -42,9 +42,11 @@ from search_app.search.filters import (
     mask_of,
     rows_with_face,
 )
+from search_app.search.full_text import FullText
 from search_app.search.hits import Found, Hit, Results
 from search_app.search.marks import MarkBook
 from search_app.search.names import Names, Suggestion
+from search_app.search.near_duplicates import NearDuplicates
 from search_app.search.parsed import Fields, ParsedQuery, PhotoRef, Text
 from search_app.search.photos import Columns
 from search_app.search.provenance import Provenance, provenance
@@ -75,6 +77,8 @@ class Searcher:
         self._spaces = VectorSpaces.of(snapshot, settings.device)
         self._dagster_url = settings.dagster_url
         self._storage = open_storage(settings)
+        self._full_text = FullText(snapshot)
+        self._near_duplicates = NearDuplicates(snapshot)
         self.marks = MarkBook(snapshot, self._storage)
         self._settings = settings
         self._indexing = threading.Lock()
@@ -116,8 +120,9 @@ class Searcher:
         k = MOST_COMPARED if query.k is None else query.k
         most = hits.candidates(k, fold=query.fold)
         best = most if query.sort == "relevance" and query.k else max(MOST_COMPARED, k)
+        occurring = self._full_text.occurrences(ranking.words_of(terms))
         by_part = ranking.rankings(
-            self.snapshot, self._spaces, terms, mode, max(best, _DEPTH), scope.rows
+            self._spaces, self._full_text, occurring, terms, mode, max(best, _DEPTH), scope.rows
         )
         rows = (
             np.unique(np.concatenate([part.rows for part in by_part.values()]))
@@ -128,10 +133,8 @@ class Searcher:
         if mode == "hybrid":
             meant = ranking.meant_by(self.snapshot, parsed.readings, scope.rows)
             rows = np.union1d(rows, [*meant][: max(best, _DEPTH)]).astype(np.int64)
-        words = evidence.words_of(self.snapshot, rows) if mode in {"text", "hybrid"} else {}
-        for row in words.keys() & meant.keys():
-            words[row] |= dict.fromkeys(meant[row], 1.0)
-        kinds = ranking.evidence_for(self.snapshot, self._spaces, terms, mode, rows, words)
+        words = occurring.of(rows).with_meant(meant)
+        kinds = ranking.evidence_for(self._spaces, terms, mode, rows, words)
         odds = ranking.log_odds(terms, kinds, self._count)
         has_probability = is_wanted and not has_picture
         is_mixed = mode == "hybrid" or (has_probability and mode != "text" and len(terms) > 1)
@@ -150,7 +153,7 @@ class Searcher:
                 found[: hits.candidates(k, fold=query.fold)],
                 scope,
                 most=k,
-                fold=query.fold,
+                fold=self._near_duplicates if query.fold else None,
                 text=" ".join(text.text for text in parsed.texts if text.weight > 0),
                 by_part=by_part,
                 words=words,
@@ -250,8 +253,8 @@ class Searcher:
         """What speaks for a match of a text and each row of table ``images``, of each kind."""
         rows = np.arange(self._count)
         terms = self._terms(Query(text), ParsedQuery((Text(text, 1.0),)), "hybrid")
-        words = evidence.words_of(self.snapshot, rows)
-        (found,) = ranking.evidence_for(self.snapshot, self._spaces, terms, "hybrid", rows, words)
+        words = self._full_text.occurrences(ranking.words_of(terms)).of(rows)
+        (found,) = ranking.evidence_for(self._spaces, terms, "hybrid", rows, words)
         return found
 
     def provenance(self, image_id: int) -> Provenance:
@@ -377,7 +380,7 @@ class Searcher:
             rows = np.flatnonzero(scope.rows)[slice(most)]
         found = Ranking.unscored(rows)
         # All of a large library are not compared with each other.
-        fold = query.fold and query.k is not None
+        fold = self._near_duplicates if query.fold and query.k is not None else None
         return Results(self.snapshot, found, scope, most=query.k, fold=fold)
 
     def _terms(self, query: Query, parsed: ParsedQuery, mode: Mode) -> list[Term]:

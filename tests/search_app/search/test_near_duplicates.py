@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from pipeline.snapshot.vector_index import VectorIndex
-from search_app.search import near_duplicates
 from search_app.search.filters import Filters
+from search_app.search.near_duplicates import NearDuplicates
 from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
@@ -101,13 +101,13 @@ def test_without_vectors_only_copies_are_folded(
         title
         for (title,) in searcher.snapshot.cursor().execute("SELECT title FROM images").fetchall()
     ]
-    found = near_duplicates.fold(searcher.snapshot, np.arange(len(titles)))
+    found = NearDuplicates(searcher.snapshot).tiles(np.arange(len(titles)))
     assert [{titles[at] for at in tile} for tile in found if len(tile) > 1] == [{"dogs", "copy"}]
     assert sorted(at for tile in found for at in tile) == list(range(len(titles)))
 
 
 def test_nothing_folds_to_nothing(searcher: Searcher) -> None:
-    assert near_duplicates.fold(searcher.snapshot, np.arange(0)) == []
+    assert NearDuplicates(searcher.snapshot).tiles(np.arange(0)) == []
     assert not searcher.search(Query("tag:nowhere", fold=True))
 
 
