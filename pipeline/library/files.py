@@ -26,7 +26,7 @@ from pathlib import Path
 from pipeline.storage import Storage
 from pipeline.storage.disk import TEMPORARY, is_left_over
 
-SMALL = ("folders", "people", "marks")
+SMALL = ("folders", "people", "marks", "searches")
 """The folders of what people say, in small files."""
 
 

@@ -5,9 +5,13 @@ on several machines may write at a time. Publishing puts the files into one when
 a moment both are there, so that all must mean the same if it is said once more in its order.
 """
 
+import hashlib
+import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.errors import DamagedFileError
 from pipeline.storage import Storage, sealed
 
+_log = logging.getLogger("albumscope.library")
 Entry = TypeVar("Entry", bound=BaseModel)
 
 MANY = 100
@@ -73,3 +78,40 @@ class Journal(Generic[Entry]):
     def _write(self, storage: Storage, name: str, entries: Sequence[Entry]) -> None:
         said = {"entries": [entry.model_dump(mode="json") for entry in entries]}
         storage.write_text(f"{self.folder}/{name}", sealed.to_json(said))
+
+
+class Followed(Generic[Entry]):
+    """The entries of a journal, of which only new files are read."""
+
+    def __init__(self, journal: Journal[Entry]) -> None:
+        self._journal = journal
+        self._files: dict[str, list[Entry]] = {}
+        self.entries: list[Entry] = []
+
+    @property
+    def version(self) -> str:
+        """What is another whenever there is another file."""
+        return hashlib.sha256("".join(self._files).encode()).hexdigest()
+
+    def look(self, storage: Storage) -> bool:
+        """Take up what is new; whether there is anything.
+
+        Raises AlbumscopeError if the files cannot be listed.
+        """
+        while (names := self._journal.names(storage)) != [*self._files]:
+            with suppress(FileNotFoundError):  # put into one meanwhile: there are other names now
+                self._files = {
+                    name: self._files.get(name) or self._read(storage, name) for name in names
+                }
+                self.entries = [*chain.from_iterable(self._files.values())]
+                return True
+            storage.refresh()
+        return False
+
+    def _read(self, storage: Storage, name: str) -> list[Entry]:
+        """The entries of a file; what is damaged does not keep people from searching."""
+        try:
+            return self._journal.read(storage, name)
+        except DamagedFileError as error:
+            _log.warning("%s. Until then what it says does not count.", error)
+            return []

@@ -17,6 +17,7 @@ from filelock import FileLock
 from pipeline.library import files as library_files
 from pipeline.library.corrections import PEOPLE
 from pipeline.library.marks import JOURNALS
+from pipeline.library.searches import SEARCHES
 from pipeline.snapshot import catalogue, fulltext, index_building, vectors
 from pipeline.snapshot.inputs import (
     InputFile,
@@ -127,8 +128,7 @@ def publish(
             library_files.sweep(data_dir)
             library.drop_what_left()
             library.remember()
-            PEOPLE.condense(library.storage)
-            for journal in JOURNALS.values():
+            for journal in (PEOPLE, SEARCHES, *JOURNALS.values()):
                 journal.condense(library.storage)
             files = input_files(library)
             inputs = fingerprint(library, files)

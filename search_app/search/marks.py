@@ -1,21 +1,18 @@
 """Favourites, tags and hidden photos of a snapshot, with all that was marked until now."""
 
-import hashlib
 import logging
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.errors import AlbumscopeError, DamagedFileError
-from pipeline.library.journal import Journal
+from pipeline.errors import AlbumscopeError
+from pipeline.library.journal import Followed
 from pipeline.library.marks import JOURNALS, Kind, Mark, checked_tag, plain_tag
 from pipeline.snapshot.marks import Retagged, last_words, retagged
 from pipeline.snapshot.reading import Snapshot
@@ -109,7 +106,7 @@ class MarkBook:
         self._storage = storage
         self._looking = threading.Lock()
         self._is_away = False  # what was marked cannot be listed
-        self._said = {kind: _Said(journal) for kind, journal in JOURNALS.items()}
+        self._said = {kind: Followed(journal) for kind, journal in JOURNALS.items()}
         self._by_themselves = np.zeros(snapshot.manifest["tables"]["images"], bool)
         said = snapshot.cursor().execute(
             "SELECT images.rowid AS row FROM images JOIN exif USING (image_id)"
@@ -190,7 +187,7 @@ class MarkBook:
             for kind, said in self._said.items():
                 if said.look(self._storage):
                     self._of_user.clear()
-                    self._take_up(kind, said.marks)
+                    self._take_up(kind, said.entries)
         except AlbumscopeError as error:
             self._is_away = True
             _log.warning("%s. Until then what is marked does not count.", error)
@@ -207,10 +204,10 @@ class MarkBook:
 
     def _seen_by(self, user: str) -> Marks:
         favourites, hidden = self._by_themselves.copy(), np.zeros_like(self._by_themselves)
-        said = self._said["favourite"].marks
+        said = self._said["favourite"].entries
         words = self._favourites[np.array([mark.user == user for mark in said], bool)]
         favourites[words.rows] = np.array([mark.is_on for mark in said], bool)[words.marks]
-        words = self._hidden[np.array([mark.is_on for mark in self._said["hidden"].marks], bool)]
+        words = self._hidden[np.array([mark.is_on for mark in self._said["hidden"].entries], bool)]
         hidden[words.rows] = True
         return Marks(
             versions={kind: said.version for kind, said in self._said.items()},
@@ -219,37 +216,3 @@ class MarkBook:
             hidden_ids=frozenset(words.image_ids.tolist()),
             retagged=self._retagged,
         )
-
-
-class _Said:
-    """The marks of a journal, of which only new files are read."""
-
-    def __init__(self, journal: Journal[Mark]) -> None:
-        self._journal = journal
-        self.files: dict[str, list[Mark]] = {}
-        self.marks: list[Mark] = []
-
-    @property
-    def version(self) -> str:
-        """What is another whenever there is another file."""
-        return hashlib.sha256("".join(self.files).encode()).hexdigest()
-
-    def look(self, storage: Storage) -> bool:
-        """Take up what is new; whether there is anything."""
-        while (names := self._journal.names(storage)) != [*self.files]:
-            with suppress(FileNotFoundError):  # put into one meanwhile: there are other names now
-                self.files = {
-                    name: self.files.get(name) or self._read(storage, name) for name in names
-                }
-                self.marks = [*chain.from_iterable(self.files.values())]
-                return True
-            storage.refresh()
-        return False
-
-    def _read(self, storage: Storage, name: str) -> list[Mark]:
-        """The marks of a file; what is damaged does not keep people from searching."""
-        try:
-            return self._journal.read(storage, name)
-        except DamagedFileError as error:
-            _log.warning("%s. Until then its marks do not count.", error)
-            return []

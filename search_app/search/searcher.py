@@ -53,6 +53,7 @@ from search_app.search.provenance import Provenance, provenance
 from search_app.search.queries import Query, checked_mode
 from search_app.search.query import parse
 from search_app.search.ranking import Mode, Ranking, Term
+from search_app.search.saved import SavedSearches
 from search_app.search.sorting import Sort
 from search_app.search.spaces import VectorSpaces
 from search_app.search.starting import Ways
@@ -80,6 +81,7 @@ class Searcher:
         self._full_text = FullText(snapshot)
         self._near_duplicates = NearDuplicates(snapshot)
         self.marks = MarkBook(snapshot, self._storage)
+        self.saved = SavedSearches(self._storage)
         self._settings = settings
         self._indexing = threading.Lock()
         self._facet_index: FacetIndex | None = None

@@ -79,7 +79,7 @@ def wall(data: Mapping[str, Any], act: Mapping[str, Callable[[], None]]) -> None
     ``first`` photos with their ``ratios``, the ``less`` likely ones, ``labels`` and ``addresses``.
     What somebody does is in ``st.session_state.wall`` by the names of ``act``: a query to ``go``
     to, a term for what is ``similar``, an ``order``, a ``view``, a photo to ``unfold``, photos to
-    ``mark`` or the last marks to ``undo``, ``where`` to search
+    ``mark`` or the last marks to ``undo``, a name to ``save`` the search by or to ``forget``, ``where`` to search
     on the map, or that the page has to search ``again``.
     """
     callbacks: dict[str, Any] = {f"on_{name}_change": callback for name, callback in act.items()}
@@ -92,7 +92,7 @@ def remember(query: str, label: str) -> None:
 
 
 def memory(labels: Mapping[str, str], on_go: Callable[[], None]) -> None:
-    """The searches of this browser, which alone keeps them: the last ones and the saved ones.
+    """The last searches of this browser, which alone keeps them.
 
     The query of the one that was chosen is in ``st.session_state.memory.go``.
     """

@@ -8,7 +8,7 @@ from pipeline.settings import load_settings
 from search_app.page import address, addresses, components, wall
 from search_app.page.language import language, t, tn
 from search_app.page.session import errors_shown, may_change
-from search_app.page.views import album_page, by_picture, marking, starting
+from search_app.page.views import album_page, by_picture, marking, saving, starting
 from search_app.page.wall import Held
 from search_app.search.filters import Filters
 from search_app.search.parsed import ParsedQuery
@@ -51,6 +51,7 @@ def show(
             "isOfHidden": "hidden" in parsed.only.marked,
             "news": marking.news(),
             "start": starting.start(searcher, held) if is_start else None,
+            "saved": saving.present(searcher, held),
             "album": album_page.head(searcher, held, state.view),
             "mapStyle": load_settings().map_style_url,
             "labels": _labels(len(less)) | {"map": _labels_of_map()},
@@ -63,6 +64,8 @@ def show(
             "unfold": _unfold,
             "mark": marking.mark,
             "undo": marking.undo,
+            "save": saving.save,
+            "forget": saving.forget,
             "where": _where,
             "again": _nothing,
         },
@@ -176,6 +179,9 @@ def _labels(less: int) -> dict[str, Any]:
         "hide": t("Hide"),
         "unhide": t("Show again"),
         "undo": t("Undo"),
+        "save": t("Save search"),
+        "saved": t("Saved: {name}", name="{name}"),
+        "name": t("Name"),
         "keys": t("Keys"),
         "keyList": [
             ["/", t("to the search box")],

@@ -58,12 +58,8 @@ def of_options() -> None:
     options.how_to_search()
     components.memory(
         {
-            "saved": t("Saved in this browser"),
-            "nothingSaved": t("None yet. The star beside a search saves it."),
-            "last": t("The last ones"),
+            "last": t("The last searches in this browser"),
             "nothingYet": t("None yet."),
-            "save": t("Save"),
-            "forget": t("Forget"),
         },
         _go_to_search,
     )
@@ -181,7 +177,10 @@ def _heading(held: Held) -> str:
     count = len(held.shown.rows)  # with those that are folded away: facets count them, too
     if count == MOST_COMPARED and held.headings is None:
         return tn("The best photo", "The {count} best photos", count)
-    return tn("{count} photo", "{count} photos", count)
+    heading = tn("{count} photo", "{count} photos", count)
+    if folded := count - len(held.shown):
+        heading += " · " + tn("{count} nearly the same", "{count} nearly the same", folded)
+    return heading
 
 
 def _sort_names(*, is_search: bool) -> dict[Sort, str]:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from search_app.page import address, addresses
 from search_app.page.language import day_of_year, language, local_moment, number, t, tn
+from search_app.page.views import saving
 from search_app.page.wall import Held
 from search_app.search.searcher import Searcher
 from search_app.search.starting import Way, Ways
@@ -27,6 +28,7 @@ def start(searcher: Searcher, held: Held) -> Json:
     today = date.today()
     ways = _ways(searcher.snapshot.name, hidden, today, searcher)
     shelves: list[Json] = [
+        {"title": t("Saved searches"), "rows": saving.shelf(searcher)},
         {"title": t("On this day"), "items": _this_day(ways.this_day, today)},
         {
             "title": t("Albums"),

@@ -2,7 +2,7 @@
 
 import {button, element, keepFromPhoto, linkTo} from './elements.js';
 import {keep, kept} from './kept.js';
-import {askForTag} from './tagging.js';
+import {askForTag} from './asking.js';
 
 const WIDE = 900; // CSS pixels
 

@@ -2,7 +2,7 @@
 
 import {element, button} from './elements.js';
 import {icon} from './icons.js';
-import {askForTag} from './tagging.js';
+import {askForTag} from './asking.js';
 
 // They stay selected while one looks at other pages.
 const kept = new Set();

@@ -1,7 +1,7 @@
 // Before anything is searched for: how the library is, and rows of pictures and words that each lead
 // to a search.
 
-import {element, linkTo} from './elements.js';
+import {button, element, linkTo} from './elements.js';
 
 export class Shelves {
   constructor(wall) {
@@ -20,7 +20,8 @@ export class Shelves {
     if (items) section.append(this.list(items, item => this.picture(item)));
     for (const row of rows ?? []) {
       const line = section.appendChild(element('div', 'wall-words'));
-      line.append(element('h3', '', {textContent: row.label}), this.list(row.items, item => this.word(item)));
+      if (row.label) line.append(element('h3', '', {textContent: row.label}));
+      line.append(this.list(row.items, item => this.word(item)));
     }
     return section;
   }
@@ -30,6 +31,7 @@ export class Shelves {
     list.append(...items.map(item => {
       const made = element('li', item.isRound ? 'is-round' : '');
       made.append(draw(item));
+      if (item.forget) made.append(button('', 'wall-forget', () => this.wall.trigger('forget', item.forget), item.label));
       return made;
     }));
     return list;

@@ -1,5 +1,6 @@
 // Above the wall: what is shown and how many, in which order, on the wall or a map, how large.
 
+import {askFor} from './asking.js';
 import {button, element} from './elements.js';
 import {icon} from './icons.js';
 import {keep, kept} from './kept.js';
@@ -11,6 +12,7 @@ export class Toolbar {
     this.wall = wall;
     this.root = wall.root.appendChild(element('div', 'wall-toolbar'));
     this.heading = this.root.appendChild(element('h2', '', {role: 'heading'}));
+    this.save = this.root.appendChild(button('', 'wall-save', () => this.saveOrForget()));
     this.sort = this.root.appendChild(element('select'));
     this.sort.addEventListener('change', () => wall.trigger('order', this.sort.value));
     this.views = this.root.appendChild(element('div', 'wall-choice', {role: 'group'}));
@@ -18,8 +20,13 @@ export class Toolbar {
     this.density = DENSITIES.find(each => each === kept('density')) ?? 'medium';
   }
 
-  show({heading, sort, sorts, view, views, labels}) {
+  show({heading, saved, sort, sorts, view, views, labels}) {
     this.heading.textContent = heading;
+    this.save.hidden = !saved;
+    this.save.setAttribute('aria-pressed', Boolean(saved?.name));
+    this.save.replaceChildren(icon('save'), element('span', '', {
+      textContent: saved?.name ? labels.saved.replace('{name}', saved.name) : labels.save,
+    }));
     this.sort.setAttribute('aria-label', labels.sort);
     this.sort.replaceChildren(...sorts.map(([value, text]) =>
       element('option', '', {value, textContent: text, selected: value === sort})));
@@ -44,6 +51,14 @@ export class Toolbar {
       each.setAttribute('aria-pressed', each.value === now);
       each.onclick = () => each.value !== now && choose(each.value);
     }
+  }
+
+  // Saved by a name, the search is to be found on the start page.
+  saveOrForget() {
+    const {wall, wall: {labels, data: {saved}}} = this;
+    if (saved.name) return wall.trigger('forget', saved.name);
+    askFor({label: labels.name, action: labels.save, cancel: labels.cancel, value: saved.suggest},
+      name => wall.trigger('save', name));
   }
 
   resize(density) {
