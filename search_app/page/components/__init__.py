@@ -79,8 +79,8 @@ def wall(data: Mapping[str, Any], act: Mapping[str, Callable[[], None]]) -> None
     ``first`` photos with their ``ratios``, the ``less`` likely ones, ``labels`` and ``addresses``.
     What somebody does is in ``st.session_state.wall`` by the names of ``act``: a query to ``go``
     to, a term for what is ``similar``, an ``order``, a ``view``, a photo to ``unfold``, photos to
-    ``mark`` or the last marks to ``undo``, a name to ``save`` the search by or to ``forget``, ``where`` to search
-    on the map, or that the page has to search ``again``.
+    ``mark`` or the last marks to ``undo``, a name to ``save`` the search by or one to ``forget``,
+    ``where`` to search on the map, or that the page has to search ``again``.
     """
     callbacks: dict[str, Any] = {f"on_{name}_change": callback for name, callback in act.items()}
     _wall(key="wall", data=dict(data), **callbacks)
