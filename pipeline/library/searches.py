@@ -35,5 +35,7 @@ def checked_name(typed: str) -> str:
     """A name as it is kept. Raises AlbumscopeError if it is none."""
     name = " ".join(typed.split())
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise AlbumscopeError(f"A search is saved by a name of up to {LONGEST_NAME} characters")
+        raise AlbumscopeError(
+            "A search is saved by a name of up to {most} characters", most=LONGEST_NAME
+        )
     return name
