@@ -128,7 +128,9 @@ def publish(
             library_files.sweep(data_dir)
             library.drop_what_left()
             library.remember()
-            for journal in (PEOPLE, SEARCHES, *JOURNALS.values()):
+            PEOPLE.condense(library.storage)
+            SEARCHES.condense(library.storage)
+            for journal in JOURNALS.values():
                 journal.condense(library.storage)
             files = input_files(library)
             inputs = fingerprint(library, files)
