@@ -19,17 +19,8 @@ from pipeline.settings import Settings
 from pipeline.snapshot.reading import Snapshot
 from pipeline.snapshot.who_is_who import KnownFace, Person
 from pipeline.storage.opening import open_storage
-from search_app.search import (
-    album_pages,
-    evidence,
-    hits,
-    people,
-    photos,
-    ranking,
-    sorting,
-    starting,
-)
-from search_app.search.album_pages import AlbumPage
+from search_app.search import evidence, hits, people, photos, ranking, sorting, starting
+from search_app.search.album_pages import AlbumPage, album_page
 from search_app.search.evidence import Evidence
 from search_app.search.facets import FacetIndex, FacetName
 from search_app.search.filters import (
@@ -298,7 +289,7 @@ class Searcher:
     def album_page(self, filters: Filters, rows: NDArray[np.int64]) -> AlbumPage:
         """What photos of an album or an event, those in ``rows``, have in common."""
         albums = allowed_albums(self.snapshot, filters, Fields())
-        return album_pages.album_page(self.snapshot, rows, albums)
+        return album_page(self.snapshot, rows, albums)
 
     def everybody(self) -> Sequence[Person]:
         """Who is on the photos, those with most photos first, by all that was said until now.
