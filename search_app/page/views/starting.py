@@ -39,7 +39,7 @@ def start(searcher: Searcher, held: Held) -> Json:
         {"title": t("Places"), "items": _towns(searcher, ways.towns)},
     ]
     return {
-        "library": _library(searcher, held),
+        "library": _library(searcher, held, _albums(searcher.snapshot.name, hidden, searcher)),
         "shelves": [shelf for shelf in shelves if any(shelf.get("items") or shelf.get("rows", ()))],
     }
 
@@ -50,9 +50,14 @@ def _ways(snapshot: str, hidden: str, today: date, _searcher: Searcher) -> Ways:
     return _searcher.ways(today)
 
 
-def _library(searcher: Searcher, held: Held) -> Json:
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _albums(snapshot: str, hidden: str, _searcher: Searcher) -> int:
+    """How many have photos that are not hidden."""
+    return len(_searcher.counts("album_ids"))
+
+
+def _library(searcher: Searcher, held: Held, albums: int) -> Json:
     """How much there is, and since when; it leads to the page that tells more."""
-    albums = len(searcher.counts("album_ids"))
     hidden = len(searcher.marks.now().hidden_ids)
     told = [
         tn("{count} photo", "{count} photos", len(held.shown.rows)),
