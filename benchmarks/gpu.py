@@ -38,7 +38,6 @@ from embedding_speed import (
     FromDiskToParquet,
     best_seconds,
     forms,
-    plain_embedded,
     plain_siglip,
     save_model,
     save_photos,
@@ -96,10 +95,9 @@ def machine() -> str:
 
 
 def photos_to_parquet(root: Path, siglip: Path, sizes: Sizes, device: str) -> None:
-    """Whole stages, against the models alone and against scripts; and memory at its highest."""
-    some, many = root / "some", root / "many"
+    """The whole stage, against the model alone and against scripts; and memory at its highest."""
+    many = root / "many"
     save_photos(many, sizes.photos)
-    save_photos(some, max(1, sizes.photos // 4))
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     large = FromDiskToParquet(
@@ -109,8 +107,6 @@ def photos_to_parquet(root: Path, siglip: Path, sizes: Sizes, device: str) -> No
     if device == "cuda":
         used = torch.cuda.max_memory_allocated() / 2**30
         lines.append(Line("SigLIP-base, the GPU's memory at its highest", f"{used:.1f} GiB"))
-    small = FromDiskToParquet(some, root / "embedded", "embedded", plain_embedded(device), device)
-    lines += small.lines("embedded model", None)
     print_table(
         "From JPEG files of 1,024 pixels to Parquet",
         lines,

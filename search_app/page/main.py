@@ -10,7 +10,7 @@ from search_app.page.session import current_snapshot, errors_shown, sign_in_secr
 from search_app.page.views import library, options, people, search
 from search_app.page.views.by_picture import take_pasted
 
-# Captions in Streamlit's own grey are too faint for many, and so is its ring around what has the focus.
+# Captions in Streamlit's own grey are too faint for many, and so is its ring of the focus.
 _STYLE = """
 <style>
 .stMainBlockContainer { padding: 3.5rem 1.5rem 2rem; }

@@ -13,7 +13,7 @@ from pipeline.models.encoders import Labels
 from pipeline.photos.camera_name import camera_name
 from pipeline.photos.dates import in_english
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 """To be raised by any change that changes what is said of a photo."""
 
 PROBABLE = 0.5

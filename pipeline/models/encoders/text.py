@@ -22,14 +22,13 @@ _TEXTS_OF_A_QUERY, _QUERIES = 4, 128  # what is remembered: so many texts, of so
 class BatchedTextEncoder(ABC):
     """Embeds texts in batches, and remembers those of the last queries."""
 
-    def __init__(self, name: str, producer: str) -> None:
+    def __init__(self, name: str, producer: str, dimension: int) -> None:
         """Ready for use: the model has to be loaded already."""
         self.name = name
         self.producer = producer
+        self.dimension = dimension
         self._encoding = threading.Lock()
-        self._texts = Batches(self._embed_batch, _TEXTS_AT_ONCE)
-        self._query = lru_cache(_QUERIES)(self._texts.encode)
-        self.dimension: int = self._texts.encode([""]).shape[1]
+        self._query = lru_cache(_QUERIES)(self._embed_all)
 
     @abstractmethod
     def _embed_texts(self, texts: Sequence[str]) -> Vectors:
@@ -40,13 +39,16 @@ class BatchedTextEncoder(ABC):
         if not texts:
             return np.empty((0, self.dimension), np.float32)
         if len(texts) > _TEXTS_OF_A_QUERY:
-            return self._texts.encode(texts)
+            return self._embed_all(texts)
         # The captions and, with the embedded models, the photos are searched by the same vectors.
         return self._query(tuple(texts)).copy()
 
-    def _embed_batch(self, texts: Sequence[str]) -> Vectors:
-        with self._encoding:  # the tokenizers of transformers serve one thread at a time
-            return self._embed_texts(texts).astype(np.float32, copy=False)
+    def _embed_all(self, texts: Sequence[str]) -> Vectors:
+        rows = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            with self._encoding:  # the tokenizers of transformers serve one thread at a time
+                rows.append(self._embed_texts(texts[start : start + _TEXTS_AT_ONCE]))
+        return np.concatenate(rows, dtype=np.float32)
 
 
 class SentenceTransformerTextEncoder(BatchedTextEncoder):
@@ -67,9 +69,13 @@ class SentenceTransformerTextEncoder(BatchedTextEncoder):
         self._options = (
             {"processing_kwargs": {"text": tokenizer_options}} if tokenizer_options else {}
         )
-        super().__init__(name, producer)
+        self._on_device = Batches(self._embed_batch)
+        super().__init__(name, producer, self._on_device.encode([""]).shape[1])
 
     def _embed_texts(self, texts: Sequence[str]) -> Vectors:
+        return self._on_device.encode(texts)
+
+    def _embed_batch(self, texts: Sequence[str]) -> Vectors:
         vectors: Vectors = self._model.encode(
             [text.lower() if self._lower_case else text for text in texts],
             batch_size=len(texts),

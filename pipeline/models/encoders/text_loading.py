@@ -4,7 +4,8 @@ from functools import lru_cache
 
 from pipeline.models.encoders import TextEncoder
 from pipeline.models.encoders.text import SentenceTransformerTextEncoder
-from pipeline.models.torch_models import one_at_a_time, sentence_transformer, torch_device
+from pipeline.models.loading import one_at_a_time
+from pipeline.models.torch_models import sentence_transformer, torch_device
 
 CODE_VERSION = 3
 """To be raised by any change that changes the vectors of a text."""
@@ -15,6 +16,8 @@ def text_producer(name: str) -> str:
     return f"{name}:{CODE_VERSION}"
 
 
+@one_at_a_time
+@lru_cache(maxsize=2)  # TEXT_MODEL, and the one that the embedded encoder needs
 def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
     """Return the text encoder of that name, loaded once in a process.
 
@@ -22,15 +25,11 @@ def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
     the name on the Hugging Face hub or the folder of a sentence-transformers model. ``device`` is
     "auto", "cuda" or "cpu". Raises AlbumscopeError if the model or the device cannot be had.
     """
-    return _text_encoder(name, torch_device(device))
-
-
-@one_at_a_time
-@lru_cache(maxsize=2)  # TEXT_MODEL, and the one that the embedded encoder needs
-def _text_encoder(name: str, device: str) -> TextEncoder:
     if name == "embedded":
         from pipeline.models.encoders.multilingual import MultilingualMiniLM
 
-        return MultilingualMiniLM(name, text_producer(name), device)
-    model = sentence_transformer(name, device, "TEXT_MODEL")
+        if device == "cuda":
+            torch_device(device)  # which it does without, but who asks for one is told of none
+        return MultilingualMiniLM(name, text_producer(name))
+    model = sentence_transformer(name, torch_device(device), "TEXT_MODEL")
     return SentenceTransformerTextEncoder(name, text_producer(name), model)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from pipeline.models.loading import one_at_a_time
 from pipeline.models.readers import Line
-from pipeline.models.torch_models import one_at_a_time
 
 if TYPE_CHECKING:
     from rapidocr import RapidOCR

