@@ -26,6 +26,7 @@ ENV_FILE = os.environ.get("ENV_FILE", ".env")
 
 log = logging.getLogger(__name__)
 
+_AN_ADDRESS = "https://photos.example.org"
 _S3 = "s3://"
 _PATH = re.compile(r"([\w.~-]+(/[\w.~-]+)*)?", re.ASCII)
 _STREAMLITS_OWN = {"_stcore", "component", "media", "static"}
@@ -60,7 +61,9 @@ class Settings(BaseSettings):
     flickr_pictures: bool = True
     sync_schedule: str | None = None
     sync_timezone: str = "UTC"
+    notify_urls: SecretStr | None = None
     dagster_url: str = "http://127.0.0.1:3000"
+    page_url: str | None = None
     map_style_url: str | None = None
     base_path: str = ""
     admins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -101,23 +104,25 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("ollama_host", "dagster_url")
+    @field_validator("ollama_host", "dagster_url", "page_url")
     @classmethod
-    def _address(cls, value: str, info: ValidationInfo) -> str:
+    def _address(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
         try:
             parts = urlsplit(value if "://" in value else f"http://{value}")
             is_good = parts.scheme in {"http", "https"} and bool(parts.netloc) and parts.port != 0
         except ValueError:  # a port that is no number
             is_good = False
         if not is_good:
-            default = cls.model_fields[str(info.field_name)].default
+            default = cls.model_fields[str(info.field_name)].default or _AN_ADDRESS
             raise ValueError(f"give the address of a server, such as {default}")
         return value
 
-    @field_validator("dagster_url")
+    @field_validator("dagster_url", "page_url")
     @classmethod
-    def _start_of_links(cls, value: str) -> str:
-        return (value if "://" in value else f"http://{value}").rstrip("/")
+    def _start_of_links(cls, value: str | None) -> str | None:
+        return value and (value if "://" in value else f"http://{value}").rstrip("/")
 
     @field_validator("base_path")
     @classmethod

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from pipeline.assets import discovery, partitions
 from pipeline.assets.faiss_index import faiss_index
-from pipeline.assets.instance import UNFINISHED, end_killed_runs
+from pipeline.assets.instance import end_killed_runs, runs_under_way
+from pipeline.assets.night_report import note_night
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import LibraryResource
 from pipeline.assets.source_albums import asset_of
@@ -36,10 +37,6 @@ find_albums = dg.define_asset_job(
 
 _NIGHTLY = "0 3 * * *"
 _SENSOR_SECONDS = 10
-_RECENT = 50  # runs
-# Dagster's tags of a failed run that it will start again; and has started again.
-_WILL_RETRY_TAG = "dagster/will_retry"
-_RETRIED_BY_TAG = "dagster/auto_retry_run_id"
 _UNDER_WAY = "Runs are under way"
 
 
@@ -53,7 +50,12 @@ def nightly_sync(settings: Settings) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, library: LibraryResource
     ) -> dg.RunRequest | dg.SkipReason:
         """Look for new, changed and removed albums in all sources."""
-        discovered = discovery.discover(library, context.instance)
+        try:
+            discovered = discovery.discover(library, context.instance)
+        except AlbumscopeError as error:
+            note_night(context.instance, str(error))
+            raise
+        note_night(context.instance)
         # What cannot be asked is run too: the run shows the reason, or gets through.
         sources = [*discovered.changed, *discovered.failed]
         if not sources:
@@ -95,7 +97,7 @@ def album_changes(settings: Settings) -> dg.SensorDefinition:
         day = datetime.now(ZoneInfo(settings.sync_timezone)).date().isoformat()
         state = f"{day} {fingerprint(library, input_files(library))}"
         cursor = _Cursor.model_validate_json(context.cursor) if context.cursor else _Cursor()
-        under_way = _runs_under_way(instance)
+        under_way = runs_under_way(instance)
         catalogue = fingerprint(library, input_files(library, ["albums"]))
         # Runs change the tables all the time; while they do only a new catalogue counts.
         if cursor.catalogue == catalogue if under_way else cursor.state == state:
@@ -217,13 +219,3 @@ def _work_left(library: Library, album: Album) -> dict[str, int]:
         return library.work_left(album)
     except AlbumError:  # its folder is away
         return {}
-
-
-def _runs_under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs that are queued or at work, and those that failed and are about to be retried."""
-    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    retried = instance.get_runs(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={_WILL_RETRY_TAG: "true"}),
-        limit=_RECENT,
-    )
-    return [*unfinished, *(run for run in retried if _RETRIED_BY_TAG not in run.tags)]

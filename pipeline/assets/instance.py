@@ -30,6 +30,11 @@ UNFINISHED = [
 ]
 """What a run may be that is queued or at work."""
 
+RETRIED_BY_TAG = "dagster/auto_retry_run_id"
+"""Dagster's tag of a failed run that it has started again."""
+
+_WILL_RETRY_TAG = "dagster/will_retry"  # and of one that it is about to
+_RECENT = 50  # runs
 _PROCESS_TAG = "albumscope/process"
 _LIBRARY_KEY = "albumscope/library"  # of what is remembered in Dagster's storage
 _BASE_DIR = re.compile(r"""^\s*base_dir: *["']?([^\s"'#]+)""", re.MULTILINE)
@@ -189,6 +194,16 @@ def _drop_half_made_events(database: Path) -> None:
     if not is_whole:
         for suffix in ("", "-wal", "-shm", "-journal"):
             database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+
+def runs_under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that are queued or at work, and those that failed and are about to be retried."""
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    retried = instance.get_runs(
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={_WILL_RETRY_TAG: "true"}),
+        limit=_RECENT,
+    )
+    return [*unfinished, *(run for run in retried if RETRIED_BY_TAG not in run.tags)]
 
 
 def process_tag() -> dict[str, str]:

@@ -17,6 +17,7 @@ from pipeline.assets.exif_metadata import exif_metadata
 from pipeline.assets.faces import faces
 from pipeline.assets.faiss_index import faiss_index
 from pipeline.assets.llm_captions import llm_captions
+from pipeline.assets.night_report import night_report
 from pipeline.assets.raw_images import raw_images
 from pipeline.assets.resources import Listings, Search, resources
 from pipeline.assets.siglip_embeddings import siglip_embeddings
@@ -54,7 +55,7 @@ def definitions(
         asset_checks=[*ASSET_CHECKS, *([judged_queries] if search else [])],
         jobs=[sync_album, find_albums],
         schedules=[nightly_sync(library.settings)],
-        sensors=[album_changes(library.settings), folder_changes(library.settings)],
+        sensors=[kind(library.settings) for kind in (album_changes, folder_changes, night_report)],
         resources=resources(library, listings, search),
         # In one process, so that a model is loaded once for all steps and albums of a run.
         executor=dg.in_process_executor,
