@@ -4,9 +4,19 @@ from pathlib import Path
 
 import streamlit as st
 
-from search_app.page import routes
+from search_app.api import server
+from search_app.page import routes, session
 
+_base_path = st.get_option("server.baseUrlPath")
 app = st.App(
     Path(__file__).parent / "page" / "main.py",
-    routes=[routes.mount(st.get_option("server.baseUrlPath"))],
+    routes=[
+        routes.mount(_base_path),
+        *server.routes(
+            _base_path,
+            lambda: session.current_snapshot().searcher(),
+            session.is_let_in,
+            lambda token: session.door().lets_in(token),
+        ),
+    ],
 )

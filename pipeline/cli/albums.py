@@ -14,17 +14,14 @@ from pipeline.rows import Row
 if TYPE_CHECKING:
     from pipeline.library.library import Library
 
-_ALBUM_COLUMNS = (
-    *("album_id", "source", "title", "event_name", "event_year", "event_type", "photo_count"),
-    *("updated_at", "url"),
-)
-
 
 def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
     """List the albums of all sources, with photo counts, what is synced and what is new.
 
     With --json also what is left out, and why.
     """
+    from search_app.api.rows import Album
+
     library = open_library(user_id)
     found, failed, left_out = found_albums(library)
     rows = []
@@ -38,14 +35,14 @@ def albums(user_id: UserOption = None, as_json: JsonFlag = False) -> None:
                 warn([str(error)])
             state, new, reason = "away", 0, str(error)
         rows.append(
-            {name: row[name] for name in _ALBUM_COLUMNS}
+            Album.of(row).model_dump()
             | {"synced": library.synced(album["album_id"]), "new": new, "state": state}
             | {"reason": reason}
         )
     if rows:
         library.remember()
     if as_json:
-        none = dict.fromkeys((*_ALBUM_COLUMNS, "synced", "new"))
+        none = dict.fromkeys((*Album.model_fields, "synced", "new"))
         rows += [
             {**none, "title": path, "state": "left out", "reason": reason}
             for path, reason in left_out.items()

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from pipeline.cli import albums, check, photos, serving, snapshots, sync, watching
+from pipeline.cli import albums, check, photos, serving, snapshots, sync, tokens, watching
 from pipeline.cli.terminal import SayHandler, fail, fail_unexpectedly
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import load_settings
@@ -29,9 +29,10 @@ for _command in (
     *(sync.sync, watching.watch, albums.status),
     *(photos.images, photos.search, photos.exif, photos.describe, snapshots.snapshots),
     check.check,
-    *(serving.serve, serving.dagster, serving.demo),
+    *(serving.serve, serving.dagster, serving.demo, serving.mcp),
 ):
     app.command()(_command)
+app.add_typer(tokens.app, name="token")
 
 
 def main() -> None:

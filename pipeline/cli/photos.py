@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from search_app.search.searcher import Searcher
 
 PhotoFile = Annotated[Path, typer.Argument(help="A photo file.", show_default=False)]
-_HIT_COLUMNS = (
-    *("rank", "image_id", "path", "album_id", "album_title", "event_name", "event_year", "title"),
-    *("caption", "score", "probability", "image_url", "page_url", "found_by", "words"),
-)
 QUERY_SIDE = 768
 """Length in pixels that the short side of a picture searched with should have: any model's, and
 room to spare."""
@@ -38,8 +34,11 @@ def images(
     as_json: JsonFlag = False,
 ) -> None:
     """List the photos in the library."""
+    from search_app.api.rows import LibraryPhoto
+
     with _searcher() as searcher:
-        rows = searcher.images(_filters(event, year, album_id))
+        found = searcher.images(_filters(event, year, album_id))
+    rows = [LibraryPhoto(**row).model_dump() for row in found]
     columns = ("image_id", "title", "album_title", "width", "height", "relative_path")
     print_rows(rows, as_json=as_json, columns=columns, empty="No photo matches")
 
@@ -74,6 +73,7 @@ def search(
     as_json: JsonFlag = False,
 ) -> None:
     """Search the current snapshot by words, by picture, or by both."""
+    from search_app.api.rows import FoundPhoto
     from search_app.search.queries import Query
     from search_app.search.ranking import Mode
 
@@ -94,7 +94,7 @@ def search(
     with _searcher() as searcher:
         hits, less_likely = map(list, searcher.find(query))
         warn(searcher.understand(query.text).problems)
-        rows = [{name: row[name] for name in _HIT_COLUMNS} for row in map(asdict, hits)]
+        rows = [FoundPhoto.of(hit).model_dump() for hit in hits]
         if explain:
             rows = [row | asdict(searcher.provenance(row["image_id"])) for row in rows]
     if less_likely:

@@ -1,4 +1,4 @@
-"""Serving the search page and Dagster's UI: serve, dagster, demo."""
+"""Serving the search page, Dagster's UI and assistants: serve, dagster, demo, mcp."""
 
 import os
 import signal
@@ -49,6 +49,15 @@ def dagster(
     command = servers.dagster_command(host, port)
     os.chdir(home)
     os.execve(command[0], command, {**servers.environment(settings), "DAGSTER_HOME": str(home)})
+
+
+def mcp() -> None:
+    """Let an assistant search the library, by the Model Context Protocol over stdin and stdout."""
+    import anyio
+
+    from search_app.api import assistant
+
+    anyio.run(assistant.serve, load_settings())
 
 
 def demo(

@@ -1,15 +1,13 @@
 """What the server of the pages answers beside them: pictures, and what their scripts ask for.
 
-What is served of a photo is made here from its file, or its file itself, and only if that lies in
-the folder of its album: links that lead elsewhere are not followed.
+Pictures are of photos of the library alone, see ``search.pictures``.
 """
 
 import io
-import os
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial, wraps
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -21,7 +19,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 
 from pipeline.errors import AlbumscopeError, PhotoError
-from pipeline.photos.files import printable, unreadable
+from pipeline.photos.files import printable
 from pipeline.snapshot import places as gazetteer
 from search_app.page import (
     addresses,
@@ -29,13 +27,13 @@ from search_app.page import (
     examples,
     facet_values,
     panel,
-    pictures,
     takeaway,
     wall,
 )
 from search_app.page.addresses import ROOT, is_allowed
 from search_app.page.language import in_language, language, told
 from search_app.page.session import current_snapshot
+from search_app.search import pictures
 from search_app.search.parsed import Part
 from search_app.search.parts import cut_out
 from search_app.search.queries import MAX_QUERY
@@ -57,7 +55,7 @@ def _photo(request: Request) -> Response:
         (image_id,) = _ids(request.path_params["image_id"])
         with current_snapshot().searcher() as searcher:
             photo = searcher.photo(image_id)
-            path = confined(searcher, photo)
+            path = pictures.confined(searcher, photo)
         match request.path_params["size"]:
             case "grid":
                 content, kind = pictures.thumbnail(path), "image/jpeg"
@@ -89,35 +87,6 @@ def _told(request: Request, error: AlbumscopeError | PhotoError) -> str:
     browser = request.headers.get("Accept-Language", "").lower()[:2]
     with in_language(request.query_params.get("language", browser)):
         return told(error.message)
-
-
-def confined(searcher: Searcher, photo: Mapping[str, Any]) -> str:
-    """The path of a photo's file.
-
-    Raises PhotoError if the file is gone, its album away, or if a link leads it out of its folder.
-    """
-    try:
-        path = Path(searcher.file(photo))
-    except AlbumscopeError as error:
-        raise PhotoError(error.message, transient=True) from error
-    root = path.parents[len(PurePosixPath(photo["relative_path"]).parts) - 1]
-    try:
-        is_inside = path.resolve(strict=True).is_relative_to(root.resolve())
-    except OSError as error:
-        if _is_away(path.parent):
-            raise PhotoError("its album is away: is the disk there?", transient=True) from error
-        raise unreadable(error) from error
-    if not is_inside:
-        raise PhotoError("it is a link to a file outside of the folder")
-    return os.fspath(path)
-
-
-def _is_away(folder: Path) -> bool:
-    """Whether nothing can be seen where a folder of photos was, as of a disk that is not there."""
-    try:
-        return not any(folder.iterdir())
-    except OSError:
-        return True
 
 
 def _ids(text: str) -> list[int]:
@@ -198,7 +167,9 @@ def _table(request: Request, image_ids: list[int]) -> Response:
 def _zipped(image_ids: list[int]) -> Iterator[bytes]:
     """A zip of photos, in pieces; they are all of one snapshot, however long it takes."""
     with current_snapshot().searcher() as searcher:
-        yield from takeaway.archive(searcher.photos(image_ids), partial(confined, searcher))
+        yield from takeaway.archive(
+            searcher.photos(image_ids), partial(pictures.confined, searcher)
+        )
 
 
 def _for_page(

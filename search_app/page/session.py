@@ -1,6 +1,7 @@
 """What every page needs: the current snapshot, and errors that are told in words."""
 
 import gc
+import json
 import logging
 import secrets
 from collections.abc import Iterator
@@ -9,9 +10,15 @@ from functools import cache
 from urllib.parse import urlsplit
 
 import streamlit as st
+from starlette.requests import Request
+from streamlit.auth_util import get_cookie_with_chunks
+from streamlit.web.server.server_util import AUTH_COOKIE_NAME
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 
 from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.library.tokens import Door
 from pipeline.settings import load_settings
+from pipeline.storage.opening import open_storage
 from search_app.page.language import t, told
 from search_app.page.wording import with_code
 from search_app.search.current import CurrentSnapshot
@@ -24,6 +31,12 @@ _OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", 
 def current_snapshot() -> CurrentSnapshot:
     """The one of this process: it serves every session and keeps up with what is published."""
     return CurrentSnapshot(load_settings())
+
+
+@st.cache_resource(show_spinner=False)
+def door() -> Door:
+    """The one of this process, which lets programs in by their tokens."""
+    return Door(open_storage(load_settings()))
 
 
 @cache
@@ -44,6 +57,19 @@ def sign_in_secret() -> str | None:
         return str(st.secrets["auth"]["cookie_secret"])
     except (KeyError, FileNotFoundError):
         return None
+
+
+def is_let_in(request: Request) -> bool:
+    """Whether the browser that asks has signed in on the page, or nobody has to."""
+    secret = sign_in_secret()
+    if secret is None:
+        return True
+
+    def cookie(name: str) -> bytes | None:
+        return decode_signed_value(secret, name, request.cookies.get(name, ""))
+
+    signed = get_cookie_with_chunks(cookie, AUTH_COOKIE_NAME)
+    return bool(signed and json.loads(signed).get("is_logged_in"))
 
 
 def user() -> str:

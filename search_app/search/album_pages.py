@@ -1,11 +1,12 @@
 """What the photos of an album, or of an event, have in common: what their page tells of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from pipeline.snapshot.reading import Snapshot
@@ -39,6 +40,21 @@ class AlbumPage(NamedTuple):
     spots: Sequence[tuple[float, float]]
 
 
+def albums(snapshot: Snapshot, hidden: Collection[int]) -> list[dict[str, Any]]:
+    """The rows of table ``albums``, with the number of photos whose ids are not in ``hidden``."""
+    return _rows(
+        snapshot.cursor().execute(
+            """
+            SELECT albums.* EXCLUDE (photo_count), shown.photo_count FROM albums JOIN (
+                SELECT album_id, count(*) AS photo_count FROM album_images
+                WHERE NOT list_contains(?::BIGINT[], image_id) GROUP BY album_id
+            ) shown USING (album_id) ORDER BY albums.rowid
+            """,
+            [list(hidden)],
+        )
+    )
+
+
 def album_page(
     snapshot: Snapshot, rows: NDArray[np.int64], albums: Sequence[str] | None
 ) -> AlbumPage:
@@ -58,8 +74,7 @@ def album_page(
         """,
         values,
     )
-    names = [column[0] for column in found.description]
-    listed = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    listed = _rows(found)
     taken = cursor.execute(
         """
         SELECT min((taken_at, taken_precision)), max((taken_at, taken_precision))
@@ -75,6 +90,11 @@ def album_page(
         last=last and Taken(*last),
         spots=_spots(snapshot, rows),
     )
+
+
+def _rows(found: DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _spots(snapshot: Snapshot, rows: NDArray[np.int64]) -> list[tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -49,8 +49,8 @@ class Filters:
     are as ``camera_name`` writes them, ``countries`` and ``towns`` as table ``places`` does. All of
     ``people`` have to be on a photo; ``has_people`` False wants photos that are known to show
     nobody. The days ``taken_from`` and ``taken_to`` are among those let through. All of
-    ``marked`` have to be on a photo, as ``user`` marked it, who asks; hidden ones are let through
-    only if they are asked for.
+    ``marked`` have to be on a photo, as ``user`` marked it, who asks, and none of ``unmarked``;
+    hidden ones are let through only if they are asked for.
     """
 
     events: Sequence[str] = ()
@@ -67,7 +67,13 @@ class Filters:
     has_place: bool | None = None
     has_people: bool | None = None
     marked: Sequence[MarkName] = ()
+    unmarked: Sequence[MarkName] = ()
     user: str = ""
+
+    @property
+    def of_photos(self) -> "Filters":
+        """Those about photos themselves, rather than about their albums or marks."""
+        return replace(self, events=(), years=(), album_ids=(), marked=(), unmarked=(), user="")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -64,13 +64,15 @@ class Marks:
         """The rows that have a mark."""
         return self.favourites if name == "favourite" else self.hidden
 
-    def allowed(self, wanted: Collection[MarkName], unwanted: Collection[MarkName]) -> Mask | None:
+    def allowed(self, filters: Filters, query: ParsedQuery) -> Mask | None:
         """The rows with all marks that are wanted and none that is not; None if all may be found.
 
         Hidden ones may be if they are wanted.
         """
+        wanted = {*filters.marked, *query.only.marked}
+        unwanted = {*filters.unmarked, *query.never.marked}
         if "hidden" not in wanted and self.hidden_ids:
-            unwanted = {*unwanted, "hidden"}
+            unwanted.add("hidden")
         masks = [*map(self.has, wanted), *(~self.has(each) for each in unwanted)]
         return np.logical_and.reduce(masks) if masks else None
 

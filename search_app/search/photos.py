@@ -107,12 +107,19 @@ def to_take_along(snapshot: Snapshot, image_ids: Sequence[int]) -> list[Columns]
     return [by_id[image_id] for image_id in image_ids if image_id in by_id]
 
 
-def of_albums(snapshot: Snapshot, albums: Sequence[str] | None, marks: Marks) -> list[Columns]:
+def of_albums(
+    snapshot: Snapshot,
+    albums: Sequence[str] | None,
+    marks: Marks,
+    first: int = 0,
+    most: int | None = None,
+) -> list[Columns]:
     """The photos of these albums, of all for None, one row for each album that a photo is in.
 
-    Those that are hidden are left out.
+    Those that are hidden are left out. There are ``most`` at the most, from place ``first`` on.
     """
     condition, values = in_albums(albums)
+    page = "" if most is None else f"LIMIT {most} OFFSET {first}"
     found = _rows(
         snapshot.cursor(),
         f"""
@@ -121,12 +128,30 @@ def of_albums(snapshot: Snapshot, albums: Sequence[str] | None, marks: Marks) ->
                rights, place_names, country, region, town
         FROM albums JOIN album_images USING (album_id) JOIN images USING (image_id)
              LEFT JOIN exif USING (image_id) LEFT JOIN places USING (place_id)
-        WHERE {condition} ORDER BY albums.rowid, position
+        WHERE {condition} AND NOT list_contains(?::BIGINT[], image_id)
+        ORDER BY albums.rowid, position {page}
         """,
         *values,
+        list(marks.hidden_ids),
     )
-    shown = (row for row in found if row["image_id"] not in marks.hidden_ids)
-    return [_located(snapshot, marks.with_tags(row)) for row in shown]
+    return [_located(snapshot, marks.with_tags(row)) for row in found]
+
+
+def count_in_albums(snapshot: Snapshot, albums: Sequence[str] | None, marks: Marks) -> int:
+    """How many rows ``of_albums`` has in all."""
+    condition, values = in_albums(albums)
+    ((count,),) = (
+        snapshot.cursor()
+        .execute(
+            f"""
+            SELECT count(*) FROM album_images
+            WHERE {condition} AND NOT list_contains(?::BIGINT[], image_id)
+            """,
+            [*values, list(marks.hidden_ids)],
+        )
+        .fetchall()
+    )
+    return int(count)
 
 
 def of_rows(

@@ -43,20 +43,24 @@ class Query:
     face: tuple[float, ...] | None = None
 
 
+class QueryError(AlbumscopeError):
+    """What is asked is no query; the text says why."""
+
+
 def checked_mode(query: Query, parsed: ParsedQuery, has_picture: bool) -> Mode:
-    """The mode to search in. Raises AlbumscopeError that says what is wrong with the query."""
+    """The mode to search in. Raises QueryError."""
     if len(query.text.strip()) > MAX_QUERY:
-        raise AlbumscopeError(
+        raise QueryError(
             "The query has {count:,} characters; shorten it to {most:,} or fewer",
             count=len(query.text.strip()),
             most=MAX_QUERY,
         )
     if parsed.is_empty and not has_picture and query.face is None:
         why = parsed.problems[0] if parsed.problems else Message("give a text or a picture")
-        raise AlbumscopeError("Nothing to search for: {why}", why=why)
+        raise QueryError("Nothing to search for: {why}", why=why)
     if query.k is not None and query.k < 1:
-        raise AlbumscopeError("Cannot return {count} photos: ask for one or more", count=query.k)
+        raise QueryError("Cannot return {count} photos: ask for one or more", count=query.k)
     mode: Mode = query.mode or ("visual" if has_picture else "hybrid")
     if mode in {"caption", "text"} and has_picture and not parsed.texts:
-        raise AlbumscopeError("Mode {mode!r} searches with words: give a text", mode=mode)
+        raise QueryError("Mode {mode!r} searches with words: give a text", mode=mode)
     return mode

@@ -352,9 +352,9 @@ class Searcher:
         marks = self.marks.now(filters.user)
         masks = [
             allowed_rows(self.snapshot, albums, parsed, marks.retagged),
-            marks.allowed({*filters.marked, *parsed.only.marked}, parsed.never.marked),
+            marks.allowed(filters, parsed),
         ]
-        if replace(filters, events=(), years=(), album_ids=(), marked=(), user="") != Filters():
+        if filters.of_photos != Filters():
             masks.append(self.facets.allowed(filters))
         if but:
             others = np.ones(self._count, bool)

@@ -54,7 +54,7 @@ def ways(
     hidden_ids = photos.ids_of(snapshot, np.flatnonzero(hidden))
     return Ways(
         _albums(snapshot, hidden_ids),
-        _events(snapshot, hidden_ids),
+        events(snapshot, hidden_ids),
         _towns(snapshot, facets, towns, hidden),
         _on_this_day(snapshot, today, hidden_ids),
     )
@@ -73,7 +73,8 @@ def _albums(snapshot: Snapshot, hidden: Collection[int]) -> list[Way]:
     return [Way(*row) for row in found.fetchall()]
 
 
-def _events(snapshot: Snapshot, hidden: Collection[int]) -> list[Way]:
+def events(snapshot: Snapshot, hidden: Collection[int]) -> list[Way]:
+    """All events, those of the latest year first, without photos of the ids in ``hidden``."""
     found = snapshot.cursor().execute(
         f"""
         SELECT event_name, event_name, event_year, count(DISTINCT image_id),
@@ -81,7 +82,7 @@ def _events(snapshot: Snapshot, hidden: Collection[int]) -> list[Way]:
         FROM {_SHOWN} AND event_name IS NOT NULL
         GROUP BY event_name, event_year ORDER BY event_year DESC NULLS LAST, event_name
         """,
-        [hidden],
+        [list(hidden)],
     )
     return [Way(*row) for row in found.fetchall()]
 

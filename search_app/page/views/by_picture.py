@@ -16,11 +16,12 @@ from pipeline.models.faces import Face
 from pipeline.models.faces.embedded import EmbeddedFaceFinder
 from pipeline.photos.decoding import open_photo
 from pipeline.settings import load_settings
-from search_app.page import addresses, pictures
+from search_app.page import addresses
 from search_app.page.language import t
-from search_app.page.pictures import Upload
 from search_app.page.session import errors_shown
+from search_app.page.uploads import MAX_UPLOAD, Upload
 from search_app.page.wording import literal, title_of
+from search_app.search import pictures
 from search_app.search.parsed import ParsedQuery
 from search_app.search.query import face_term, person_term
 from search_app.search.searcher import Searcher
@@ -41,7 +42,7 @@ def uploader() -> Upload | None:
         file = st.file_uploader(
             t("Search by a picture of your own"),
             key=f"upload-{state.setdefault('cleared', 0)}",
-            max_upload_size=pictures.MAX_UPLOAD,
+            max_upload_size=MAX_UPLOAD,
             on_change=_take_upload,
         )
         st.caption(t("Or paste one anywhere on this page, or the address of a photo into the box."))
@@ -59,7 +60,7 @@ def take_pasted() -> None:
         content = base64.b64decode(pasted["data"].partition(",")[2], validate=True)
     except (binascii.Error, KeyError, TypeError, AttributeError):
         return
-    if len(content) <= pictures.MAX_UPLOAD * 2**20:
+    if len(content) <= MAX_UPLOAD * 2**20:
         clear()
         key = hashlib.sha256(content).hexdigest()
         st.session_state.pasted = Upload(key, str(pasted.get("name")), io.BytesIO(content))

@@ -8,8 +8,8 @@ from PIL import Image
 
 from search_app.page import address, components, wall
 from search_app.page.language import t, tn, told
-from search_app.page.pictures import Upload
 from search_app.page.session import current_snapshot, errors_shown, spare_the_collector, user
+from search_app.page.uploads import Upload
 from search_app.page.views import (
     album_page,
     by_picture,

@@ -1,36 +1,59 @@
-"""Pictures as the page needs them: decoded, no larger than they are shown, and parts of them."""
+"""Pictures of photos: decoded, no larger than they are shown, and parts of them.
+
+What is shown of a photo is made here from its file, or its file itself, and only if that lies in
+the folder of its album: links that lead elsewhere are not followed.
+"""
 
 import io
+import os
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from PIL import Image, ImageOps
-from starlette.formparsers import MultiPartParser
 
+from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.photos.decoding import open_photo
 from pipeline.photos.files import unreadable
 from search_app.search.parsed import Part
+from search_app.search.searcher import Searcher
 
 _THUMBNAIL = (1600, 480)  # pixels: rows are half as high, and screens have up to two per CSS pixel
-MAX_UPLOAD = 25
-"""Megabytes."""
 _LARGE = (1600, 1200)
 _FACE_SIDE = 160
 _SQUARE = 144
 _FACES_OF = 960  # pixels of the photo's short side
 _QUALITY = 85
 
-# An upload stays in memory: Starlette would put all above a megabyte into a temporary file.
-MultiPartParser.spool_max_size = (MAX_UPLOAD + 1) * 2**20
+
+def confined(searcher: Searcher, photo: Mapping[str, Any]) -> str:
+    """The path of a photo's file.
+
+    Raises PhotoError if the file is gone, its album away, or if a link leads it out of its folder.
+    """
+    try:
+        path = Path(searcher.file(photo))
+    except AlbumscopeError as error:
+        raise PhotoError(error.message, transient=True) from error
+    root = path.parents[len(PurePosixPath(photo["relative_path"]).parts) - 1]
+    try:
+        is_inside = path.resolve(strict=True).is_relative_to(root.resolve())
+    except OSError as error:
+        if _is_away(path.parent):
+            raise PhotoError("its album is away: is the disk there?", transient=True) from error
+        raise unreadable(error) from error
+    if not is_inside:
+        raise PhotoError("it is a link to a file outside of the folder")
+    return os.fspath(path)
 
 
-class Upload(NamedTuple):
-    """A picture that somebody searches by; ``key`` is another one for every upload."""
-
-    key: str
-    name: str
-    file: BinaryIO
+def _is_away(folder: Path) -> bool:
+    """Whether nothing can be seen where a folder of photos was, as of a disk that is not there."""
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return True
 
 
 def thumbnail(path: str) -> bytes:
