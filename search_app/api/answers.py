@@ -238,7 +238,7 @@ def check_shown(searcher: Searcher, image_id: int) -> None:
     """Raise NotInLibraryError if there is no such photo, or if it is hidden."""
     is_there = len(searcher.rows_of([image_id])) == 1
     if not is_there or image_id in searcher.marks.now().hidden_ids:
-        raise NotInLibraryError("No photo {image_id} in the library", image_id=image_id)
+        raise NotInLibraryError("No photo {photo} in the library", photo=image_id)
 
 
 def _found(shown: Results, asked: Paged, problems: Sequence[str]) -> Found:

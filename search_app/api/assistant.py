@@ -156,7 +156,7 @@ def _tools() -> Mapping[str, _Tool]:
         "about_photo": _Tool(
             OnePhoto,
             lambda searcher, asked: answers.photo(searcher, asked.image_id),
-            "All that is known of a photo: when, where and how it was taken, who is on it, and more.",
+            "All that is known of a photo, such as when, where and how it was taken.",
         ),
         "list_albums": _Tool(
             Paged,
