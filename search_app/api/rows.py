@@ -8,7 +8,7 @@ clock said.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -206,8 +206,8 @@ class Line(_Row):
     corners: Sequence[float]
 
 
-class Album(_Row):
-    """An album, with the number of its photos."""
+class NamedAlbum(_Row):
+    """An album that a photo is in."""
 
     album_id: str
     source: str
@@ -215,14 +215,19 @@ class Album(_Row):
     event_name: str | None
     event_year: int | None
     event_type: str | None
-    photo_count: int
-    updated_at: Moment | None
     url: str | None
 
     @classmethod
-    def of(cls, album: Columns) -> "Album":
+    def of(cls, album: Columns) -> Self:
         """The row of an album of table ``albums``."""
         return cls(**_chosen(cls, album))
+
+
+class Album(NamedAlbum):
+    """An album, with the number of its photos."""
+
+    photo_count: int
+    updated_at: Moment | None
 
 
 class Event(_Row):
@@ -265,7 +270,7 @@ class PhotoDetails(_Image):
     place: Place
     caption: Caption | None
     lines: Sequence[Line]
-    albums: Sequence[Album]
+    albums: Sequence[NamedAlbum]
 
     @classmethod
     def of(cls, photo: Columns, hidden_people: frozenset[str]) -> "PhotoDetails":
@@ -279,7 +284,7 @@ class PhotoDetails(_Image):
             place=Place(**_chosen(Place, photo["place"])),
             caption=Caption(**_chosen(Caption, caption)) if caption else None,
             lines=[Line(**line) for line in photo["lines"]],
-            albums=[Album.of(album) for album in photo["albums"]],
+            albums=[NamedAlbum.of(album) for album in photo["albums"]],
         )
 
 

@@ -77,7 +77,8 @@ def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"),
             *("--url", api.url, "--header", f"Authorization: Bearer {api.token}"),
-            *("--max-examples", "10", "--seed", "1", "--generation-database", "none"),
+            *("--max-examples", "10", "--max-time", "30", "--seed", "1"),
+            *("--generation-database", "none"),
         ],
         cwd=tmp_path,
         capture_output=True,
