@@ -54,6 +54,14 @@ class PhotoError(_ToldError):
         self.transient = transient
 
 
+class QueryError(AlbumscopeError):
+    """A search asks for what makes no sense."""
+
+
+class NotInLibraryError(AlbumscopeError):
+    """The library has no such photo, or none that may be shown."""
+
+
 class AlbumError(AlbumscopeError):
     """Something that concerns one album alone; the others go on."""
 

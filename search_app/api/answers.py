@@ -9,7 +9,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_field
 
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import NotInLibraryError
 from search_app.api.rows import (
     Album,
     Event,
@@ -32,10 +32,6 @@ Size = Literal["small", "large"]
 """480 pixels high, or large enough to fill a window."""
 _LARGEST = 2**31 - 1
 _Name = Annotated[str, Field(max_length=1000)]
-
-
-class NotInLibraryError(AlbumscopeError):
-    """The library has no such photo, or none that may be shown."""
 
 
 class Paged(BaseModel):
@@ -155,7 +151,7 @@ class Found(Page[FoundPhoto]):
 def search(searcher: Searcher, asked: Asked, least: float) -> Found:
     """Search by words and filters; ``least`` is the probability that a match has by default.
 
-    Raises AlbumscopeError if the query is no query.
+    Raises QueryError.
     """
     parsed = searcher.understand(asked.q)
     if parsed.is_empty:

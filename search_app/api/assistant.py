@@ -100,9 +100,9 @@ async def serve(settings: Settings) -> None:
 
 def _call(lender: _Lender, call: CallToolRequestParams) -> CallToolResult:
     tool = _tools().get(call.name)
+    if tool is None:
+        return _failed(f"There is no tool {call.name!r}")
     try:
-        if tool is None:
-            raise AlbumscopeError("No tool {name!r}", name=call.name)
         asked = tool.asked.model_validate(call.arguments or {})
         with lender.searcher() as searcher:
             answer = tool.answer(searcher, asked)

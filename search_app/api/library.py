@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import ValidationError
 from typing_extensions import Unpack, override
 
-from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.errors import PhotoError, QueryError
 from pipeline.settings import Settings
 from search_app.api import answers
 from search_app.api.answers import Asked, Paged
@@ -119,13 +119,13 @@ class Library:
     ) -> Photos:
         """Search by words, as in the box of the page, and by filters; without words list all.
 
-        Raises AlbumscopeError if the query or a filter makes no sense.
+        Raises QueryError.
         """
         try:
             asked = Asked(q=q, limit=limit, offset=offset, **wanted)
         except ValidationError as error:
             wrong = [f"{each['loc'][0]}: {each['msg']}" for each in error.errors()]
-            raise AlbumscopeError("; ".join(wrong)) from None
+            raise QueryError("; ".join(wrong)) from None
         with self._current.searcher() as searcher:
             found = answers.search(searcher, asked, self._settings.min_probability)
         return Photos(self, found.rows, found.total)

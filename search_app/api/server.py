@@ -18,13 +18,12 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Mount, Route
 from typing_extensions import override
 
-from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.errors import AlbumscopeError, NotInLibraryError, PhotoError, QueryError
 from pipeline.photos.files import printable
 from pipeline.settings import load_settings
 from search_app.api import answers
-from search_app.api.answers import Asked, Found, InAlbums, NotInLibraryError, Page, Paged, Size
+from search_app.api.answers import Asked, Found, InAlbums, Page, Paged, Size
 from search_app.api.rows import Album, Event, LibraryPhoto, Person, PhotoDetails
-from search_app.search.queries import QueryError
 from search_app.search.searcher import Searcher
 
 Lend = Callable[[], AbstractContextManager[Searcher]]

@@ -8,7 +8,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import AlbumscopeError, NotInLibraryError
 from pipeline.models.encoders import Vectors
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import in_albums, in_rows
@@ -208,8 +208,8 @@ def rows_of(snapshot: Snapshot, image_ids: Sequence[int]) -> dict[int, int]:
     return dict(found.fetchall())
 
 
-def _unknown(image_id: int) -> AlbumscopeError:
-    return AlbumscopeError("No photo {photo} in the library", photo=image_id)
+def _unknown(image_id: int) -> NotInLibraryError:
+    return NotInLibraryError("No photo {photo} in the library", photo=image_id)
 
 
 def _located(snapshot: Snapshot, row: Mapping[str, Any]) -> Columns:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import NotInLibraryError
 from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.snapshot.reading import Snapshot
 
@@ -59,7 +59,7 @@ def provenance(snapshot: Snapshot, image_id: int, dagster_url: str) -> Provenanc
     cursor = snapshot.cursor()
     photo = cursor.execute("SELECT page_url FROM images WHERE image_id = ?", [image_id]).fetchone()
     if photo is None:
-        raise AlbumscopeError("No photo {photo} in the library", photo=image_id)
+        raise NotInLibraryError("No photo {photo} in the library", photo=image_id)
     albums = cursor.execute(
         """
         SELECT album_id, title, url

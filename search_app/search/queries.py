@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.errors import AlbumscopeError, Message
+from pipeline.errors import Message, QueryError
 from search_app.search.filters import Filters
 from search_app.search.parsed import ParsedQuery
 from search_app.search.ranking import Mode
@@ -41,10 +41,6 @@ class Query:
     fold: bool = False
     off: Sequence[str] = ()
     face: tuple[float, ...] | None = None
-
-
-class QueryError(AlbumscopeError):
-    """What is asked is no query; the text says why."""
 
 
 def checked_mode(query: Query, parsed: ParsedQuery, has_picture: bool) -> Mode:
