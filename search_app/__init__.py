@@ -1,6 +1,7 @@
 """The search page and the searches behind it; reads published snapshots."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,4 +18,4 @@ def open_library(data_dir: str | os.PathLike[str] | None = None) -> "Library":
     from pipeline.settings import Settings, load_settings
     from search_app.api.library import Library
 
-    return Library(load_settings() if data_dir is None else Settings(data_dir=data_dir))
+    return Library(load_settings() if data_dir is None else Settings(data_dir=Path(data_dir)))

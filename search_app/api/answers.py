@@ -39,8 +39,8 @@ class Paged(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(20, ge=1, le=500, description="How many rows, at the most.")
-    offset: int = Field(0, ge=0, le=_LARGEST, description="How many rows are passed over.")
+    limit: int = Field(default=20, ge=1, le=500, description="How many rows, at the most.")
+    offset: int = Field(default=0, ge=0, le=_LARGEST, description="How many rows are passed over.")
 
 
 class InAlbums(Paged):
