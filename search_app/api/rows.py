@@ -1,7 +1,7 @@
 """The rows that programs read: of the command line with ``--json``, of the API, of its tools.
 
-Each is made here from what search knows. Of names that are no text, as those of files may be, odd
-bytes become ``\\xNN``. Times are UTC without a zone, but ``taken_at`` is what the camera's
+Each is made here from what search knows. Of paths that are no text, as they may be, odd bytes
+become ``\\xNN``. Times are UTC without a zone, but ``taken_at`` is what the camera's
 clock said.
 """
 
@@ -40,8 +40,7 @@ Moment = Annotated[
     datetime, WithJsonSchema({"type": "string", "examples": ["2015-06-01T14:30:00"]})
 ]
 """ISO 8601 without a zone, which no format of JSON Schema has."""
-Name = Annotated[str, BeforeValidator(printable)]
-"""Of a file."""
+Path = Annotated[str, BeforeValidator(printable)]
 Columns = Mapping[str, Any]
 
 
@@ -63,7 +62,7 @@ class FoundPhoto(_Row):
 
     rank: int
     image_id: ImageId
-    path: Name
+    path: Path
     """Its file, on the machine that was searched."""
     album_id: str
     album_title: str
@@ -93,12 +92,12 @@ class _Image(_Row):
 
     created_at: Moment
     image_id: ImageId
-    path: Name
+    path: Path
     image_url: str | None
     page_url: str | None
-    relative_path: Name
-    local_filename: Name | None
-    companions: Sequence[Name] | None
+    relative_path: str
+    local_filename: str | None
+    companions: Sequence[str] | None
     """Files beside it that are the same photo: its RAW, its film, what was edited."""
     source: str
     title: str | None

@@ -8,7 +8,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
-from pipeline.errors import AlbumscopeError, NotInLibraryError
+from pipeline.errors import NotInLibraryError
 from pipeline.models.encoders import Vectors
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import in_albums, in_rows
@@ -19,7 +19,7 @@ Columns = dict[str, Any]
 
 
 def photo(snapshot: Snapshot, image_id: int) -> Columns:
-    """The columns of ``images`` for one photo. Raises AlbumscopeError for an unknown id."""
+    """The columns of ``images`` for one photo. Raises NotInLibraryError for an unknown id."""
     found = _rows(snapshot.cursor(), "SELECT * FROM images WHERE image_id = ?", image_id)
     if not found:
         raise _unknown(image_id)
@@ -27,7 +27,7 @@ def photo(snapshot: Snapshot, image_id: int) -> Columns:
 
 
 def recorded_path(snapshot: Snapshot, image_id: int) -> bytes:
-    """Where a photo lies, as it is recorded. Raises AlbumscopeError for an unknown id."""
+    """Where a photo lies, as it is recorded. Raises NotInLibraryError for an unknown id."""
     query = "SELECT path FROM images WHERE image_id = ?"
     found = snapshot.cursor().execute(query, [image_id]).fetchone()
     if found is None:
@@ -37,10 +37,10 @@ def recorded_path(snapshot: Snapshot, image_id: int) -> bytes:
 
 
 def vector(snapshot: Snapshot, image_id: int) -> Vectors:
-    """The stored vector of a photo, shape (dimension,). Raises AlbumscopeError if it has none."""
+    """The stored vector of a photo, shape (dimension,). Raises NotInLibraryError if it has none."""
     row = rows_of(snapshot, [image_id]).get(image_id)
     if row is None or not snapshot.images.present[row]:
-        raise AlbumscopeError(
+        raise NotInLibraryError(
             "Photo {photo} is not in the library or has no vector: `albumscope status` says why",
             photo=image_id,
         )

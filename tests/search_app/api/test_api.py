@@ -18,7 +18,6 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 
 from pipeline.library import tokens
 from pipeline.settings import Settings
-from pipeline.storage import Storage
 from pipeline.storage.opening import open_storage
 from search_app.search.filters import Filters
 from search_app.search.marks import Marking
@@ -48,10 +47,6 @@ class Api:
     @property
     def url(self) -> str:
         return f"{self.server.url}/api"
-
-    @property
-    def storage(self) -> Storage:
-        return open_storage(Settings(data_dir=self.data_dir))
 
     def ask(self, path: str, **parameters: Any) -> httpx.Response:
         return self.ask_with(self.token, path, **parameters)
@@ -130,16 +125,19 @@ def test_what_is_wrong_is_told_in_words(api: Api) -> None:
     assert api.ask("/search", q="dog taken:tomorrow").json()["problems"]
 
 
-def test_who_has_signed_in_or_has_a_token_may_read(api: Api) -> None:
+def test_who_has_signed_in_or_has_a_token_may_read(api: Api, albumscope: Albumscope) -> None:
     refused = httpx.get(f"{api.url}/albums")
     assert refused.status_code == 401
     assert "albumscope token create" in refused.json()["detail"]
     assert api.ask_with("albumscope_wrong", "/albums").status_code == 401
 
-    other = tokens.create(api.storage, "a script")
+    here = {"DATA_DIR": str(api.data_dir)}
+    other = albumscope("token", "create", "a script", env=here).stdout.strip()
     assert api.ask_with(other, "/albums").status_code == 200
-    assert [token.name for token in tokens.listed(api.storage)] == ["tests", "a script"]
-    tokens.revoke(api.storage, "a script")
+    listed = json.loads(albumscope("token", "list", "--json", env=here).stdout)
+    assert [token["name"] for token in listed] == ["tests", "a script"]
+    assert albumscope("token", "revoke", "a script", env=here).returncode == 0
+    assert albumscope("token", "revoke", "a script", env=here).returncode == 1
     assert api.ask_with(other, "/albums").status_code == 401
 
     for signer, status in ((SECRET, 200), ("another", 401)):
