@@ -40,7 +40,7 @@ LONG = (
     *("test_bad_input", "test_flickr_sync", "test_finding", "test_cli", "test_object_store"),
     *("test_third_source", "test_staleness", "test_base_path", "test_everyone", "test_wheel"),
     *("test_demo", "test_preview", "test_library_page", "test_flickr_interrupted"),
-    *("test_flickr_command_line", "test_people_page"),
+    *("test_flickr_command_line", "test_people_page", "test_api"),
 )
 
 Albumscope = Callable[..., "subprocess.CompletedProcess[str]"]
