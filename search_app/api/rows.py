@@ -1,7 +1,7 @@
 """The rows that programs read: of the command line with ``--json``, of the API, of its tools.
 
-Each is made here from what search knows. Odd bytes of paths, which need not be text, become ``\\xNN``.
-Times are UTC without a zone, but ``taken_at`` is what the camera's clock said.
+Each is made here from what search knows. Paths need not be text: odd bytes become ``\\xNN``. Times
+are UTC without a zone, but ``taken_at`` is what the camera's clock said.
 """
 
 from collections.abc import Mapping, Sequence
