@@ -31,7 +31,8 @@ Row = TypeVar("Row")
 Size = Literal["small", "large"]
 """480 pixels high, or large enough to fill a window."""
 _LARGEST = 2**31 - 1
-_Name = Annotated[str, Field(max_length=1000)]
+_Name = Annotated[str, Field(max_length=200)]
+_Names = Annotated[list[_Name], Field(max_length=20)]
 
 
 class Paged(BaseModel):
@@ -46,9 +47,11 @@ class Paged(BaseModel):
 class InAlbums(Paged):
     """Photos in albums that have one of the values of each of these, if any is given."""
 
-    event: list[_Name] = Field([], description="The name of the event of an album.")
-    year: list[Annotated[int, Field(ge=0, le=9999)]] = Field([], description="Of the event.")
-    album_id: list[_Name] = Field([], description="The id of an album.")
+    event: _Names = Field([], description="The name of the event of an album.")
+    year: list[Annotated[int, Field(ge=0, le=9999)]] = Field(
+        [], max_length=20, description="Of the event."
+    )
+    album_id: _Names = Field([], description="The id of an album.")
 
     @property
     def filters(self) -> Filters:
@@ -62,12 +65,12 @@ class Asked(InAlbums):
     """A search, by words and filters; without words all photos that pass the filters are listed."""
 
     q: str = Field("", max_length=MAX_QUERY, description="What is searched for, as on the page.")
-    camera: list[_Name] = Field([], description="Make and model, as the page writes them.")
-    lens: list[_Name] = []
-    tag: list[_Name] = []
-    country: list[_Name] = Field([], description="A code of two letters.")
-    town: list[_Name] = Field([], description="The English name.")
-    person: list[_Name] = Field([], description="Of several names, all have to be on a photo.")
+    camera: _Names = Field([], description="Make and model, as the page writes them.")
+    lens: _Names = []
+    tag: _Names = []
+    country: _Names = Field([], description="A code of two letters.")
+    town: _Names = Field([], description="The English name.")
+    person: _Names = Field([], description="Of several names, all have to be on a photo.")
     taken_from: date | None = Field(None, description="The first day.")
     taken_to: date | None = Field(None, description="The last day.")
     has_place: bool | None = Field(None, description="Whether it is known where it was taken.")

@@ -70,7 +70,8 @@ def routes(
         redoc_url=None,
         servers=[{"url": "."}],  # a proxy may put another path before it
         root_path_in_servers=False,
-        responses=_described(401, "A token is needed, or is none")
+        responses={400: {"description": "The address is too long", "content": {"text/plain": {}}}}
+        | _described(401, "A token is needed, or is none")
         | _described(422, "What is asked makes no sense")
         | _described(503, "Nothing can be read now"),
     )
