@@ -149,6 +149,11 @@ class Settings(BaseSettings):
         return folder
 
 
+def without_password(text: str) -> str:
+    """A setting as it may be shown: no name and password of a URL are left in it."""
+    return re.sub("//.*@", "//…@", text)
+
+
 def read_base_path(text: str) -> str:
     """The path that all pages lie below, as ``/photos``; empty for none. Raises ValueError."""
     path = text.strip("/")
@@ -188,7 +193,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         wrong = error.errors()[0]
         name = str(wrong["loc"][0]).upper()
-        given = re.sub("//.*@", "//…@", str(wrong["input"]))  # no password of a URL is shown
+        given = without_password(str(wrong["input"]))
         raise AlbumscopeError(
             f"{name}={given!r} in the environment or .env is wrong: "
             + wrong["msg"].removeprefix("Value error, ")

@@ -11,7 +11,17 @@ import sys
 
 import typer
 
-from pipeline.cli import albums, check, photos, serving, snapshots, sync, tokens, watching
+from pipeline.cli import (
+    albums,
+    backups,
+    check,
+    photos,
+    serving,
+    snapshots,
+    sync,
+    tokens,
+    watching,
+)
 from pipeline.cli.terminal import SayHandler, fail, fail_unexpectedly
 from pipeline.errors import AlbumscopeError
 from pipeline.settings import load_settings
@@ -28,7 +38,7 @@ for _command in (
     *(albums.albums, albums.add_folder, albums.remove_folder, albums.forget),
     *(sync.sync, watching.watch, albums.status),
     *(photos.images, photos.search, photos.exif, photos.describe, snapshots.snapshots),
-    check.check,
+    *(check.check, backups.backup, backups.restore),
     *(serving.serve, serving.dagster, serving.demo, serving.mcp),
 ):
     app.command()(_command)

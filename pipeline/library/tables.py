@@ -18,6 +18,9 @@ from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
 from pipeline.storage import Storage, sealed
 from pipeline.storage.disk import YOURS, first_line, keep_text
 
+FORMAT = 1
+"""Goes up when a release writes tables that earlier ones would misread; each file has its own."""
+
 _SUFFIX = ".parquet"
 
 
@@ -247,7 +250,7 @@ class Tables:
     def write(self, table: str, partition: str, rows: pa.Table) -> None:
         """Replace one file with these rows. Raises AlbumscopeError if the disk does not let it."""
         rows = rows.select(SCHEMAS[table].names).cast(SCHEMAS[table])
-        rows = rows.replace_schema_metadata({"checksum": sealed.UNSEALED})
+        rows = rows.replace_schema_metadata({"format": str(FORMAT), "checksum": sealed.UNSEALED})
         # no two vectors have a value in common
         repeated = [name for name in rows.column_names if name != "embedding"]
 
@@ -273,8 +276,8 @@ class Tables:
 
     @contextmanager
     def _parquet(self, key: str) -> Iterator[pq.ParquetFile]:
-        """Open a file. Raises FileNotFoundError, and AlbumscopeError if it may not be read or is
-        damaged.
+        """Open a file. Raises FileNotFoundError, and AlbumscopeError if it may not be read, is
+        damaged or was written by a newer version.
 
         One handle serves all reading, as the file may be replaced meanwhile.
         """
@@ -285,6 +288,11 @@ class Tables:
                 self._opened(key) as file,
                 pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True) as parquet,
             ):
+                if int((parquet.metadata.metadata or {}).get(b"format", 0)) > FORMAT:
+                    raise AlbumscopeError(
+                        f"{self.storage.where(key)} was written by a newer version of Albumscope:"
+                        " install that one"
+                    )
                 yield parquet
         except FileNotFoundError:
             raise

@@ -48,6 +48,11 @@ class Snapshot:
         self._library_dir = folder.parents[1]
         try:
             self.manifest = checked_manifest(folder)
+            if self.manifest["format"] > FORMAT:
+                raise AlbumscopeError(
+                    f"Snapshot {self.name} was published by a newer version of Albumscope: install"
+                    " that one"
+                )
             if self.manifest["format"] != FORMAT:
                 raise ValueError("it was published by another version of Albumscope")
             self._connection = duckdb.connect(
