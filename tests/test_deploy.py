@@ -1,0 +1,94 @@
+"""What lies in deploy/ is understood by those whom it is for, and says what the project says."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import PROJECT_ROOT
+
+DEPLOY = PROJECT_ROOT / "deploy"
+BIN = Path(sys.executable).parent
+
+
+def settings_in(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / name).read_text())
+    return read
+
+
+def test_systemd_understands_its_units(tmp_path: Path) -> None:
+    """The programs and the user need not be on this machine, which is all that is changed."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd is not installed")
+    units = sorted((DEPLOY / "systemd").glob("*.service"))
+    assert len(units) == 3
+    for unit in units:
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(), flags=re.M)
+        (tmp_path / unit.name).write_text(re.sub("^User=.*", "User=root", text, flags=re.M))
+    copies = [tmp_path / unit.name for unit in units]
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", *copies], capture_output=True, text=True, check=False
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+def test_each_unit_starts_what_is_there() -> None:
+    commands = [
+        re.findall("^ExecStart=/opt/albumscope/bin/(.*)$", unit.read_text(), re.M)
+        for unit in (DEPLOY / "systemd").glob("*.service")
+    ]
+    for (command,) in commands:
+        program, *rest = command.split()
+        words = [BIN / program, *(rest[:1] if program != "dagster-webserver" else []), "--help"]
+        shown = subprocess.run(words, capture_output=True, text=True, check=True)
+        for option in re.findall("--[a-z-]+", command):
+            assert option in shown.stdout, command
+
+
+def test_compose_is_as_its_schema_says() -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    checked = subprocess.run(
+        [*command, DEPLOY / "compose.yaml"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout
+    services = settings_in("deploy/compose.yaml")["services"]
+    assert services.keys() == {"page", "webserver", "daemon", "postgres", "ollama"}
+    published = [port for each in services.values() for port in each.get("ports", ())]
+    assert all(port.startswith("127.0.0.1:") for port in published)
+    example = (PROJECT_ROOT / ".env.example").read_text()
+    variables = set(re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text()))
+    known = set(re.findall("^#? ?([A-Z_]+)=", example, re.M))
+    assert variables - known == {"PHOTOS", "POSTGRES_PASSWORD", "EXTRA", "UV_TORCH_BACKEND"}
+
+
+@pytest.mark.parametrize("name", ["dagster.yaml"])
+def test_dagster_is_set_up_as_the_project_has_it(name: str) -> None:
+    ours = settings_in("dagster.yaml")
+    theirs = settings_in(f"deploy/{name}")
+    assert theirs.pop("storage") == {"postgres": {"postgres_url": {"env": "DAGSTER_POSTGRES_URL"}}}
+    assert theirs == ours
+
+
+def test_what_an_image_is_made_from_is_there() -> None:
+    kept = (PROJECT_ROOT / ".containerignore").read_text()
+    taken = re.findall("^!(.*)$", kept, re.M)
+    assert all((PROJECT_ROOT / path).exists() for path in taken)
+    copied = re.findall(
+        r"^COPY (?!--from)(?:--\S+ )?(\S+) /", (DEPLOY / "Containerfile").read_text(), re.M
+    )
+    assert set(copied) <= {".", *taken}, copied
+
+
+def test_helm_values_are_of_the_dagster_that_is_installed() -> None:
+    values = settings_in("deploy/helm-values.yaml")
+    constraints = (PROJECT_ROOT / "constraints.txt").read_text()
+    (version,) = re.findall("^dagster==(.*)$", constraints, re.M)
+    assert values["dagsterWebserver"]["image"]["tag"] == version
+    assert values["runLauncher"]["type"] == "K8sRunLauncher"
+    (ours,) = values["dagster-user-deployments"]["deployments"]
+    assert "pipeline.definitions" in ours["dagsterApiGrpcArgs"]
