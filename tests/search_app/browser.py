@@ -55,10 +55,15 @@ class Server:
 
 @contextmanager
 def serving(
-    data_dir: Path, log_file: Path, base_path: str = "", *, starts_syncs: bool = False
+    data_dir: Path,
+    log_file: Path,
+    base_path: str = "",
+    *,
+    port: int | None = None,
+    starts_syncs: bool = False,
 ) -> Iterator[Server]:
     """Run `albumscope serve` for a library, in the folder of the log."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://{LOCALHOST}:{port}{base_path}"
     environment = {name: value for name, value in os.environ.items() if name != "DATA_DIR"}
     with log_file.open("w") as log:
