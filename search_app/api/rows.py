@@ -7,7 +7,7 @@ are UTC without a zone, but ``taken_at`` is what the camera's clock said.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -21,8 +21,10 @@ from pydantic import (
 from pipeline.photos.files import printable
 from pipeline.snapshot import who_is_who
 from pipeline.snapshot.who_is_who import Person as KnownPerson
-from search_app.search.hits import Hit
 from search_app.search.query import face_term, person_term
+
+if TYPE_CHECKING:
+    from search_app.search.hits import Hit
 
 
 def _written(image_id: int, info: SerializationInfo) -> int | str:
@@ -80,7 +82,7 @@ class FoundPhoto(_Row):
     """Those of the query that the photo's texts have."""
 
     @classmethod
-    def of(cls, hit: Hit) -> "FoundPhoto":
+    def of(cls, hit: "Hit") -> "FoundPhoto":
         """The row of a hit."""
         columns = asdict(hit)
         return cls(**{name: columns[name] for name in cls.model_fields})

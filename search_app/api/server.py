@@ -70,6 +70,7 @@ def routes(
         redoc_url=None,
         servers=[{"url": "."}],  # a proxy may put another path before it
         root_path_in_servers=False,
+        generate_unique_id_function=lambda route: route.name,
         responses={400: {"description": "The address is too long", "content": {"text/plain": {}}}}
         | _described(401, "A token is needed, or is none")
         | _described(422, "What is asked makes no sense")
