@@ -41,7 +41,7 @@ Moment = Annotated[
     datetime, WithJsonSchema({"type": "string", "examples": ["2015-06-01T14:30:00"]})
 ]
 """ISO 8601 without a zone, which no format of JSON Schema has."""
-Path = Annotated[str, BeforeValidator(printable)]
+Printable = Annotated[str, BeforeValidator(printable)]
 Columns = Mapping[str, Any]
 
 
@@ -63,7 +63,7 @@ class FoundPhoto(_Row):
 
     rank: int
     image_id: ImageId
-    path: Path
+    path: Printable
     """Its file, on the machine that was searched."""
     album_id: str
     album_title: str
@@ -93,7 +93,7 @@ class _Image(_Row):
 
     created_at: Moment
     image_id: ImageId
-    path: Path
+    path: Printable
     image_url: str | None
     page_url: str | None
     relative_path: str
