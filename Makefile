@@ -13,7 +13,7 @@ export PATH := $(PATH):$(CURDIR)/$(BIN)
 # there are none, torch for CPUs comes from PyTorch's own index: PyPI's brings gigabytes of CUDA.
 FOLDERS_OF_WHEELS = $(BIN)/pip config list | sed -n "s/.*\.find-links='\(.*\)'/\1/p" | sort -u | paste -s -d, -
 
-.PHONY: setup demo test lint bench chromium exiftool nginx pg_ctlcluster clean
+.PHONY: setup demo test lint bench chromium exiftool nginx pg_ctlcluster redis-server clean
 
 # Where Debian has nginx
 export PATH := $(PATH):/usr/sbin
@@ -37,7 +37,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/albumscope demo
 
-test: setup chromium nginx pg_ctlcluster lint
+test: setup chromium nginx pg_ctlcluster redis-server lint
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
@@ -51,13 +51,14 @@ bench: setup chromium exiftool
 	@$(BIN)/python benchmarks/run_all.py
 
 # Each installs a Debian package where it is missing: the browser that the page's tests drive, the
-# proxy that some of them do so through, the database that one of Dagster's uses, and the program that
-# benchmarks compare EXIF data with.
+# proxy that some of them do so through, the database that one of Dagster's uses, what hands runs to
+# workers, and the program that benchmarks compare EXIF data with.
 chromium: PACKAGE := chromium
 nginx: PACKAGE := nginx
 pg_ctlcluster: PACKAGE := postgresql
+redis-server: PACKAGE := redis-server
 exiftool: PACKAGE := libimage-exiftool-perl
-chromium nginx pg_ctlcluster exiftool:
+chromium nginx pg_ctlcluster redis-server exiftool:
 	@command -v $@ >/dev/null && exit 0; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGE); \

@@ -2,10 +2,6 @@
 
 import os
 import re
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,33 +20,16 @@ from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
 from tests.pipeline import dagster_dev
 from tests.pipeline.command_line import Run
+from tests.standins.postgres import initdb, postgres_server
 
 
 @pytest.fixture
 def postgres() -> Iterator[str]:
-    """The URL of a Postgres server of its own, which is never run as root: it would refuse."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    commands = str(installed[-1]) if installed else None
-    if not (initdb := shutil.which("initdb", path=commands)):
+    """The URL of a Postgres server of its own."""
+    if not (command := initdb()):
         pytest.skip("Postgres is not installed: apt-get install postgresql")
-    user = "postgres" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory() as root, socket.socket() as probe:
-        if user:
-            shutil.chown(root, user)
-        data = f"{root}/data"
-        subprocess.run(
-            [initdb, "-D", data, "-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync"],
-            check=True, capture_output=True, user=user, cwd=root,
-        )  # fmt: skip
-        probe.bind((servers.LOCALHOST, 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        command = [str(Path(initdb).with_name("postgres")), "-D", data, "-p", str(port), "-k", root]
-        server = subprocess.Popen([*command, "-h", servers.LOCALHOST, "-F"], user=user, cwd=root)
-        servers.wait_until_open({port: server}, servers.LOCALHOST)
-        yield f"postgresql+psycopg2://dagster@{servers.LOCALHOST}:{port}/postgres"
-        server.terminate()
-        server.wait(20)
+    with postgres_server(command) as url:
+        yield url
 
 
 def dagster_yaml() -> str:
