@@ -1,4 +1,4 @@
-"""Dagster with Postgres storage, set up as the README says, and two workers at a time."""
+"""Dagster with Postgres storage, set up as docs/machines.md says, and two workers at a time."""
 
 import os
 import re
@@ -33,10 +33,10 @@ def postgres() -> Iterator[str]:
 
 
 def dagster_yaml() -> str:
-    """The project's dagster.yaml with the README's storage."""
+    """The project's dagster.yaml with the storage of docs/machines.md."""
     (storage,) = re.findall(
         r"```yaml\n(storage:\n  postgres:.*?)```",
-        (PROJECT_ROOT / "README.md").read_text(),
+        (PROJECT_ROOT / "docs" / "machines.md").read_text(),
         re.DOTALL,
     )
     return str(storage) + (PROJECT_ROOT / "dagster.yaml").read_text()
@@ -44,7 +44,7 @@ def dagster_yaml() -> str:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A DAGSTER_HOME that is set up as the README says."""
+    """A DAGSTER_HOME that is set up as docs/machines.md says."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text(dagster_yaml())

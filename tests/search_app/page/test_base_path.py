@@ -1,4 +1,4 @@
-"""The page below a path, behind nginx as README sets it up: it keeps the path, or takes it away."""
+"""The page below a path, behind nginx as docs/deployment.md has it: it keeps the path, or not."""
 
 import os
 import re
@@ -30,7 +30,7 @@ from tests.search_app.browser import (
 )
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-UPSTREAM = "127.0.0.1:8501"  # in README
+UPSTREAM = "127.0.0.1:8501"  # in docs/deployment.md
 # One process that writes to no folder but its own.
 CONFIGURATION = """
     daemon off; master_process off; pid nginx.pid; events {{}}
@@ -46,16 +46,16 @@ PROBE = "/_stcore/"  # Streamlit tries several addresses to find out where its s
 
 
 def locations() -> dict[str, str]:
-    """The two locations that README shows."""
+    """The two locations that docs/deployment.md shows."""
     kept, stripped = re.findall(
-        "```nginx\n(.*?)```", (PROJECT_ROOT / "README.md").read_text(), re.S
+        "```nginx\n(.*?)```", (PROJECT_ROOT / "docs" / "deployment.md").read_text(), re.S
     )
     return {"kept": kept, "stripped": re.sub(" *proxy_pass .*\n", stripped, kept)}
 
 
 @contextmanager
 def proxy(location: str, upstream: str, folder: Path) -> Iterator[str]:
-    """Run nginx with a location of README before a server; yields its own address."""
+    """Run nginx with a location of docs/deployment.md before a server; yields its own address."""
     if NGINX is None:
         pytest.skip("needs nginx")
     port = free_port()
