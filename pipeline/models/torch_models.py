@@ -88,14 +88,14 @@ def _no_progress_bars() -> Iterator[None]:
     shown_by_hub = not are_progress_bars_disabled()
     shown_by_transformers = transformers.is_progress_bar_enabled()
     disable_progress_bars()
-    transformers.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.disable_progress_bar()
     try:
         yield
     finally:
         if shown_by_hub:
             enable_progress_bars()
         if shown_by_transformers:
-            transformers.enable_progress_bar()  # type: ignore[no-untyped-call]
+            transformers.enable_progress_bar()
 
 
 def fastest_dtype(device: str) -> "torch.dtype":
