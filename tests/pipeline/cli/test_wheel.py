@@ -2,12 +2,12 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from pipeline.cli import servers
 from pipeline.settings import Settings
-from tests.conftest import PROJECT_ROOT
-from tests.pipeline.cli.test_demo import free_port
+from tests.conftest import LOOKING, PROJECT_ROOT
 from tests.pipeline.dagster_dev import wait_for
-from tests.search_app.browser import CHROMIUM, expect_pictures, loaded
+from tests.search_app.browser import CHROMIUM, expect_pictures, free_port, loaded
 
 BUILD = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
 
@@ -34,35 +33,15 @@ class Installed:
     folder: Path
     environment: Mapping[str, str]
 
-    def run(self, *arguments: str) -> str:
-        """What a command prints on standard output."""
-        done = subprocess.run(
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             [self.command, *arguments],
             cwd=self.folder,
             env=self.environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    @contextmanager
-    def serving(self, command: str, path: str = "") -> Iterator[str]:
-        """The address of a server that one of the commands starts."""
-        port = free_port()
-        url = f"http://{servers.LOCALHOST}:{port}"
-        arguments = [str(self.command), command, "--port", str(port)]
-        with servers.running(arguments, self.environment, self.folder) as process:
-            wait_for(lambda: process.poll() is not None or is_there(url + path), command)
-            yield url
-
-
-def is_there(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=60).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +62,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
-    names = {name.upper() for name in Settings.model_fields}
+    names = {name.upper() for name in Settings.model_fields} - {*LOOKING}
     environment = {name: value for name, value in os.environ.items() if name not in names}
     return Installed(python.with_name("albumscope"), wheel, elsewhere, environment)
-
-
-@pytest.fixture(scope="module")
-def demo(installed: Installed) -> Installed:
-    """With the demo library."""
-    installed.run("demo", "--no-serve")
-    return installed
 
 
 def test_the_wheel_has_every_file_of_the_packages(installed: Installed) -> None:
@@ -104,17 +76,43 @@ def test_the_wheel_has_every_file_of_the_packages(installed: Installed) -> None:
         assert (name if is_code else f"pipeline/_shipped/{name}") in names
 
 
-def test_the_demo_is_searched_where_its_photos_were_installed(demo: Installed) -> None:
-    (found,) = json.loads(demo.run("search", "a cat", "-k", "1", "--json"))
-    assert Path(found["path"]).name == "cat-portrait.jpg"
-    assert Path(found["path"]).is_relative_to(demo.command.parents[1])
-    assert {path.name for path in demo.folder.iterdir()} == {"data"}
+def test_the_demo_is_built_searched_and_served_until_it_is_stopped(installed: Installed) -> None:
+    ports = free_port(), free_port()
+    page, dagster = (f"http://{servers.LOCALHOST}:{port}" for port in ports)
+    demo = installed.start("demo", "--port", str(ports[0]), "--dagster-port", str(ports[1]))
+    try:
+        assert demo.stderr is not None
+        printed = ""
+        for line in demo.stderr:
+            printed += line
+            if "Ctrl-C" in line:
+                break
+        assert page in printed
+        assert dagster in printed
+
+        found, _ = installed.start("search", "a cat", "-k", "1", "--json").communicate()
+        cat = Path(json.loads(found)[0]["path"])
+        assert cat.name == "cat-portrait.jpg"
+        assert cat.is_relative_to(installed.command.parents[1])  # where the photos were installed
+        assert {path.name for path in installed.folder.iterdir()} == {"data"}
+        expect_japanese(page)
+        wait_for(lambda: "faiss_index" in assets(dagster), "the assets")
+
+        demo.terminate()  # Ctrl-C needs no handler for both servers to be stopped
+        demo.communicate(timeout=60)
+        assert demo.returncode == 0
+    finally:
+        demo.kill()
+    for port in ports:
+        with socket.socket() as probe:
+            assert probe.connect_ex((servers.LOCALHOST, port))
 
 
-def test_the_page_speaks_other_languages_and_shows_pictures(demo: Installed) -> None:
+def expect_japanese(url: str) -> None:
+    """The page speaks other languages than English, and has its pictures and scripts."""
     if CHROMIUM is None:
         pytest.skip("needs chromium")
-    with demo.serving("serve") as url, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = chromium.new_page(locale="ja-JP")
         page.goto(url)
@@ -124,12 +122,8 @@ def test_the_page_speaks_other_languages_and_shows_pictures(demo: Installed) -> 
         chromium.close()
 
 
-def test_dagster_knows_the_assets(demo: Installed) -> None:
+def assets(url: str) -> set[str]:
+    """Those that Dagster's UI knows."""
     query = {"query": "{ assetNodes { assetKey { path } } }"}
-    with demo.serving("dagster") as url:
-
-        def assets() -> set[str]:
-            answer = httpx.post(f"{url}/graphql", json=query, timeout=60).json()
-            return {node["assetKey"]["path"][-1] for node in answer["data"]["assetNodes"]}
-
-        wait_for(lambda: "faiss_index" in assets(), "the assets")
+    answer = httpx.post(f"{url}/graphql", json=query, timeout=60).json()
+    return {node["assetKey"]["path"][-1] for node in answer["data"]["assetNodes"]}
