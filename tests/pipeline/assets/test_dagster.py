@@ -19,7 +19,6 @@ from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, PROJECT_ROOT
-from tests.pipeline import dagster_dev
 from tests.pipeline.dagster_dev import ALBUM_ASSETS
 
 ALL_ASSETS = ["flickr_albums", "folder_albums", *ALBUM_ASSETS, "faiss_index"]
@@ -200,36 +199,3 @@ def test_nothing_new_starts_no_run_and_opens_no_model(demo_copy: Path) -> None:
     with open_instance(Settings(data_dir=demo_copy)) as instance:
         assert instance.get_runs_count() == runs
     assert state() == before
-
-
-def test_materialise_and_backfill_from_the_ui(library: Library, tmp_path: Path) -> None:
-    """One album of four fails: the others come through, and it can be retried alone."""
-    photos = tmp_path / "photos"
-    for name in ("One 2019", "Two 2020", "Three 2021", "Four 2022"):
-        shutil.copytree(DEMO_PHOTOS / "Space and Flight", photos / name)
-    folder.register(library.storage, folder.Registration(str(photos), recursive=True))
-
-    with dagster_dev.dagster_dev(library.settings) as ask:
-        assert dagster_dev.materialise(ask, "folder_albums") == "SUCCESS"
-        ids = {album["title"]: album["album_id"] for album in library.albums()}
-        failing = ids.pop("Two 2020")
-        (photos / "Two 2020").rename(tmp_path / "away")
-
-        state = dagster_dev.backfill(ask, ALBUM_ASSETS, [*ids.values(), failing])
-
-        # one run for all albums, so that each model is loaded once; red, because one failed
-        assert (state["status"], len(state["runs"])) == ("COMPLETED_FAILED", 1)
-        for asset in ALBUM_ASSETS:
-            everything, materialised, failed = dagster_dev.partitions(ask, asset)
-            assert everything == {*ids.values(), failing}
-            assert (materialised, failed) == (set(ids.values()), {failing})
-
-        (tmp_path / "away").rename(photos / "Two 2020")
-        status = dagster_dev.materialise(ask, *ALBUM_ASSETS, "faiss_index", partition=failing)
-        assert status == "SUCCESS"
-        assert dagster_dev.partitions(ask, "caption_embeddings")[1] == {*ids.values(), failing}
-        assert dagster_dev.materialise(ask, "folder_albums") == "SUCCESS"
-        assert not any(dagster_dev.unsynced(ask, asset) for asset in ALBUM_ASSETS)
-    opened = reading.open_current(library.settings.data_dir)
-    assert opened.manifest["tables"]["image_embeddings"] == 12
-    opened.close()
