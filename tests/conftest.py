@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from filelock import FileLock
 
@@ -34,29 +36,57 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 with suppress(ValueError):
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# These files take longest; whichever worker came to one of them last would keep all waiting.
+# Whichever worker came to one of these files last would keep all waiting.
 LONG = (
-    *("test_automation", "test_page", "test_postgres", "test_crash", "test_dagster"),
-    *("test_bad_input", "test_flickr_sync", "test_finding", "test_cli", "test_object_store"),
-    *("test_third_source", "test_staleness", "test_base_path", "test_everyone", "test_wheel"),
-    *("test_demo", "test_preview", "test_library_page", "test_flickr_interrupted"),
-    *("test_flickr_command_line", "test_people_page", "test_api"),
+    *("test_automation", "test_postgres", "test_crash", "test_wheel", "test_bad_input"),
+    *("test_flickr_sync", "test_folder_trees", "test_cli", "test_flickr_interrupted"),
+    *("test_dagster", "test_object_store", "test_folder", "test_current", "test_staleness"),
 )
 
 Albumscope = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the files that take longest."""
-    ranks = {name: rank for rank, name in enumerate(LONG)}
-    items.sort(key=lambda item: ranks.get(item.path.stem, len(LONG)))
+    """Start with what takes longest; one worker has a file, and one all that need a browser.
+
+    That one starts a single browser, and a single page of the demo library.
+    """
+    ranks = {name: rank for rank, name in enumerate(["pages", *LONG])}
+    of_pages = {each.path for each in items if "chromium" in getattr(each, "fixturenames", ())}
+
+    def group(item: pytest.Item) -> str:
+        return "pages" if item.path in of_pages else item.path.stem
+
+    items.sort(key=lambda item: ranks.get(group(item), len(ranks)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    from tests.quick_dagster import databases_kept_open, make_empty_databases
+    from tests.quick_dagster import make_empty_databases, quick_dagster
 
-    with databases_kept_open(built_once(tmp_path_factory, "dagster", make_empty_databases)):
+    with quick_dagster(built_once(tmp_path_factory, "dagster", make_empty_databases)):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_duckdb() -> Iterator[None]:
+    """Connections open in a tenth of the time: none checks the full-text extension's signature.
+
+    Several tests run at once, so one thread each will do.
+    """
+
+    def connect(
+        database: str = ":memory:", read_only: bool = False, config: Mapping[str, Any] | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        quick = {"threads": 1, "allow_unsigned_extensions": True}
+        return duckdb_connect(database, read_only, quick | dict(config or {}))
+
+    duckdb_connect = duckdb.connect
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb, "connect", connect)
         yield
 
 

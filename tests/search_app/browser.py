@@ -179,7 +179,7 @@ def choose(page: Page, widget: str, option: str) -> None:
 
 def upload(page: Page, path: Path) -> None:
     settled(page)
-    page.get_by_role("button", name="Picture").click()
+    page.get_by_role("button", name="Picture", exact=True).click()
     page.locator("input[type=file]").set_input_files(path)
 
 

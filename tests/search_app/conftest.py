@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from pipeline.library.library import Library
 from pipeline.settings import Settings
@@ -67,8 +67,8 @@ def face_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built_once(tmp_path_factory, "faces", build)
 
 
-@pytest.fixture(scope="module")
-def browser(demo_library: Path) -> Iterator[BrowserContext]:
+@pytest.fixture(scope="package")
+def chromium(demo_library: Path) -> Iterator[Browser]:
     """Started after the library is built, and stopped before other tests build theirs.
 
     Dagster wants no event loop but its own.
@@ -76,15 +76,21 @@ def browser(demo_library: Path) -> Iterator[BrowserContext]:
     if CHROMIUM is None:
         pytest.skip("needs chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
+        yield playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
         )
-        yield chromium.new_context(
-            viewport={"width": 1440, "height": 1300}, reduced_motion="reduce"
-        )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def browser(chromium: Browser) -> Iterator[BrowserContext]:
+    """Somebody's browser, which remembers nothing of the tests of other files."""
+    with chromium.new_context(
+        viewport={"width": 1440, "height": 1300}, reduced_motion="reduce"
+    ) as context:
+        yield context
+
+
+@pytest.fixture(scope="package")
 def demo_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(demo_library, tmp_path_factory.mktemp("page") / "log") as server:
         yield server

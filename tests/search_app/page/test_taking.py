@@ -48,7 +48,7 @@ def test_many_are_selected_at_once(demo: Page) -> None:
     """A range, all of an album, all that was found; also what was not yet scrolled to."""
     bar = demo.get_by_role("toolbar", name="Selected photos")
     settled(demo)
-    demo.set_viewport_size({"width": 700, "height": 500})
+    demo.set_viewport_size({"width": 700, "height": 900})
     expect(photos(demo)).not_to_have_count(28)
     select(demo, photos(demo).first.inner_text())
     tiles(demo).nth(5).click(modifiers=["Shift"])
