@@ -3,12 +3,14 @@
 import io
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,14 +133,26 @@ class CommandLine:
             )
 
     def finish(self, process: "subprocess.Popen[bytes]") -> Finished:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        unit = 1 if sys.platform == "darwin" else 1024
+        memory = 0
+        while process.poll() is None:
+            memory = max(memory, most_memory(process.pid))
+            time.sleep(0.02)
         out, err = self._out.read_bytes(), self._err.read_text()
-        return Finished(process.returncode, out, err, usage.ru_maxrss * unit)
+        return Finished(process.returncode, out, err, memory)
 
     def run(self, *arguments: str | Path) -> Finished:
         return self.finish(self.start(*arguments))
+
+
+def most_memory(process_id: int) -> int:
+    """The most that a process has had until now, in bytes; 0 once it has ended.
+
+    What the system tells of an ended process counts the memory of the one that started it.
+    """
+    with suppress(OSError):
+        told = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process_id}/status").read_text())
+        return 1024 * int(told[1]) if told else 0
+    return 0
 
 
 @dataclass(frozen=True)
