@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sentencepiece
 import torch
+import transformers  # which imports no model before one is asked for
 from tokenizers import (
     Tokenizer,
     decoders,
@@ -20,20 +21,6 @@ from tokenizers import (
     processors,
     trainers,
 )
-from transformers import (
-    CLIPConfig,
-    CLIPImageProcessorPil,
-    CLIPModel,
-    CLIPProcessor,
-    CLIPTokenizer,
-    PreTrainedTokenizerFast,
-    Siglip2Config,
-    Siglip2Model,
-    SiglipConfig,
-    SiglipModel,
-    SiglipProcessor,
-)
-from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 SIDE = 32
 TEXT_LENGTH = 64
@@ -134,13 +121,15 @@ def save_clip(folder: Path) -> Tokenize:
     start, end = len(letters), len(letters) + 1
     text = {"vocab_size": len(vocabulary), "bos_token_id": start, "eos_token_id": end}
     torch.manual_seed(0)
-    config = CLIPConfig(text_config=_TOWER | text, vision_config=_VISION, projection_dim=16)
-    CLIPModel(config).save_pretrained(folder)
-    CLIPProcessor(
-        CLIPImageProcessorPil(
+    config = transformers.CLIPConfig(
+        text_config=_TOWER | text, vision_config=_VISION, projection_dim=16
+    )
+    transformers.CLIPModel(config).save_pretrained(folder)
+    transformers.CLIPProcessor(
+        transformers.CLIPImageProcessorPil(
             size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
         ),
-        CLIPTokenizer(
+        transformers.CLIPTokenizer(
             vocab=vocabulary, merges=[], bos_token="<start>", eos_token="<end>",
             pad_token="<end>", unk_token="<end>", model_max_length=77,
         ),
@@ -159,8 +148,8 @@ def save_naflex(folder: Path) -> None:
     save_siglip2(folder)
     text = {"vocab_size": 360, "projection_size": 16, "eos_token_id": 1, "pad_token_id": 0}
     vision = _TOWER | {"patch_size": 8, "num_patches": 16}
-    config = Siglip2Config(text_config=_TOWER | text, vision_config=vision)
-    Siglip2Model(config).save_pretrained(folder)
+    config = transformers.Siglip2Config(text_config=_TOWER | text, vision_config=vision)
+    transformers.Siglip2Model(config).save_pretrained(folder)
     _write(
         folder / "preprocessor_config.json",
         image_processor_type="Siglip2ImageProcessor",
@@ -180,9 +169,9 @@ def save_siglip_of_eight_words(folder: Path) -> None:
         single="$A <eos>", special_tokens=[("<eos>", 1)]
     )
     save_siglip_model(folder, len(words), eos=1, pad=0)
-    SiglipProcessor(
-        SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}),
-        PreTrainedTokenizerFast(
+    transformers.SiglipProcessor(
+        transformers.SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}),
+        transformers.PreTrainedTokenizerFast(
             tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
         ),
     ).save_pretrained(folder)
@@ -193,7 +182,9 @@ def save_siglip_model(folder: Path, words: int, *, eos: int, pad: int) -> None:
     text = {"vocab_size": words, "max_position_embeddings": TEXT_LENGTH, "projection_size": 16}
     special = {"bos_token_id": None, "eos_token_id": eos, "pad_token_id": pad}
     torch.manual_seed(0)
-    model = SiglipModel(SiglipConfig(text_config=_TOWER | text | special, vision_config=_VISION))
+    model = transformers.SiglipModel(
+        transformers.SiglipConfig(text_config=_TOWER | text | special, vision_config=_VISION)
+    )
     with torch.no_grad():
         model.logit_scale.fill_(2.0)
         model.logit_bias.fill_(-3.0)

@@ -21,7 +21,7 @@ from tests.pipeline.assets.killing import (
     sync_and_wait,
 )
 
-KILLS = 4
+KILLS = 3
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from tests.pipeline.sources.flickr_library import (
 )
 from tests.standins.flickr import Album, FlickrStandIn, make_albums
 
-KILLS = 3
+KILLS = 2
 
 # What test_crash.py lets this process import is of use here too.
 _processes = multiprocessing.get_context("forkserver")

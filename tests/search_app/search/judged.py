@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from search_app.search.evidence import Weights
 from search_app.search.queries import Query
@@ -104,6 +103,8 @@ def fitted_weights(searcher: Searcher, judged: Judged) -> dict[tuple[bool, bool]
     What photos show is weak evidence by itself: there a right photo that is left out counts for
     e times as bad as a wrong one that is shown.
     """
+    from sklearn.linear_model import LogisticRegression  # takes a second and a half
+
     rows = np.flatnonzero(~judged.held_out)
     kinds = [searcher.evidence(judged.queries[row]) for row in rows]
     photos = judged.grades.shape[1]
