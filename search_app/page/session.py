@@ -4,9 +4,10 @@ import gc
 import json
 import logging
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -53,6 +54,13 @@ def spare_the_collector(*, has_words: bool, has_picture: bool) -> None:
 
 def sign_in_secret() -> str | None:
     """The secret that signs cookies where one has to sign in; None where anyone may look."""
+    return _sign_in_secret_at(int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _sign_in_secret_at(second: int) -> str | None:
+    """Asked for once a second: Streamlit looks for its files each time, as long as there are none,
+    and a wall of photos needs to know a hundred times."""
     try:
         return str(st.secrets["auth"]["cookie_secret"])
     except (KeyError, FileNotFoundError):

@@ -190,6 +190,8 @@ def ratios(snapshot: Snapshot) -> NDArray[np.float32]:
 
 def ids_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> list[int]:
     """The ids of the photos in these rows of ``images``, in their order."""
+    if not len(rows):
+        return []
     cursor = snapshot.cursor()
     cursor.register("shown", pa.table({"place": np.arange(len(rows)), "row": rows}))
     cursor.execute(
@@ -201,6 +203,8 @@ def ids_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> list[int]:
 
 def rows_of(snapshot: Snapshot, image_ids: Sequence[int]) -> dict[int, int]:
     """By id, the row of ``images`` of each of these photos that there is."""
+    if not image_ids:
+        return {}
     found = snapshot.cursor().execute(
         "SELECT image_id, rowid FROM images WHERE list_contains(?::BIGINT[], image_id)",
         [list(image_ids)],

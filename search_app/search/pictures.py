@@ -84,7 +84,7 @@ def _modified(path: str) -> int:
         raise unreadable(error) from error
 
 
-@lru_cache(maxsize=2000)  # of some 40 kB each
+@lru_cache(maxsize=500)  # of some 40 kB each; browsers keep what they have seen
 def _thumbnail(path: str, modified: int) -> bytes:
     picture = open_photo(path, min(_THUMBNAIL))
     picture.thumbnail(_THUMBNAIL)

@@ -1,11 +1,19 @@
 """Who may publish an older snapshot on the page."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
 from pipeline.settings import load_settings
 from search_app.page import session
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    session._sign_in_secret_at.cache_clear()
+    yield
+    session._sign_in_secret_at.cache_clear()
 
 
 @pytest.mark.parametrize(
