@@ -176,8 +176,10 @@ def prior(kinds: Evidence, photos: int) -> Values:
 
 def _weights(kinds: Evidence) -> Weights[Values]:
     """The weights for each of n photos: each field has shape (n,)."""
-    has = zip((~np.isnan(kinds.visual)).tolist(), (~np.isnan(kinds.caption)).tolist(), strict=True)
-    rows = np.asarray([WEIGHTS[each] for each in has]).reshape(-1, len(Weights._fields))
+    has_visual, has_caption = ~np.isnan(kinds.visual), ~np.isnan(kinds.caption)
+    rows = np.empty((len(has_visual), len(Weights._fields)))
+    for (of_visual, of_caption), weights in WEIGHTS.items():
+        rows[(has_visual == of_visual) & (has_caption == of_caption)] = weights
     return Weights(*rows.T)
 
 

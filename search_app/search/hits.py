@@ -1,6 +1,7 @@
 """Photos that were found, with all that is shown of each."""
 
 import copy
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -218,15 +219,11 @@ def _hits(
 ) -> Iterator[Hit]:
     """A hit for each row of a ranking, in its order."""
     columns = photos.of_rows(snapshot, ranking.rows, scope.albums, album_order)
-    ranked = {
-        part: {
-            row: PartRanking(part, rank, score)
-            for rank, (row, score) in enumerate(
-                zip(found.rows.tolist(), found.scores.tolist(), strict=True), 1
-            )
-        }
-        for part, found in by_part.items()
-    }
+    ranked: dict[int, list[PartRanking]] = defaultdict(list)
+    for part, found in by_part.items():
+        for place in np.flatnonzero(np.isin(found.rows, ranking.rows)).tolist():
+            score = float(found.scores[place])
+            ranked[int(found.rows[place])].append(PartRanking(part, place + 1, score))
     rows = ranking.rows.tolist()
     probabilities = (
         [None] * len(rows) if ranking.probabilities is None else ranking.probabilities.tolist()
@@ -241,7 +238,7 @@ def _hits(
             rank=rank,
             score=score,
             probability=probability,
-            found_by=[by_row[row] for by_row in ranked.values() if row in by_row],
+            found_by=ranked[row],
             words=[word for word, its_words in words_of.items() if its_words & has],
             **columns[row],
         )

@@ -162,21 +162,34 @@ def of_rows(
     Of the ``albums`` that may be shown, each photo is in that which ``album_order`` (SQL) puts
     first.
     """
-    condition, values = in_albums(albums)
+    cursor = snapshot.cursor()
     found = _rows(
-        snapshot.cursor(),
+        cursor,
+        "SELECT rowid AS row, image_id, path, title, image_url, page_url, sha256"
+        f" FROM images WHERE rowid {in_rows(rows)}",
+    )
+    # Asked for all in one, DuckDB would read whole tables for a few photos.
+    few = f"image_id {in_rows(np.array([row['image_id'] for row in found], np.int64))}"
+    condition, values = in_albums(albums)
+    besides = _rows(
+        cursor,
         f"""
-        SELECT images.rowid AS row, image_id, path, album_id, albums.title AS album_title,
-               event_name, event_year, images.title, caption, image_url, page_url, sha256,
+        SELECT image_id, album_id, albums.title AS album_title, event_name, event_year, caption,
                taken_at, taken_precision, latitude, longitude
-        FROM images JOIN album_images USING (image_id) JOIN albums USING (album_id)
-             LEFT JOIN captions USING (image_id) LEFT JOIN exif USING (image_id)
-        WHERE images.rowid {in_rows(rows)} AND {condition}
-        QUALIFY row_number() OVER (PARTITION BY images.rowid ORDER BY {album_order}) = 1
+        FROM (FROM album_images WHERE {few}) JOIN albums USING (album_id)
+             LEFT JOIN (FROM captions WHERE {few}) USING (image_id)
+             LEFT JOIN (FROM exif WHERE {few}) USING (image_id)
+        WHERE {condition}
+        QUALIFY row_number() OVER (PARTITION BY image_id ORDER BY {album_order}) = 1
         """,
         *values,
     )
-    return {row.pop("row"): _located(snapshot, row) for row in found}
+    by_id = {row["image_id"]: row for row in besides}
+    return {
+        row.pop("row"): _located(snapshot, row | by_id[row["image_id"]])
+        for row in found
+        if row["image_id"] in by_id
+    }
 
 
 def ratios(snapshot: Snapshot) -> NDArray[np.float32]:
