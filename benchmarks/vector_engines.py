@@ -117,7 +117,7 @@ def _lancedb(vectors: Vectors, kept_by: Kept, folder: Path) -> AtEffort:
             search = search.nprobes(min(lists, 20 * 3**effort)).refine_factor(10 * 2**effort)
             if kept_by[kept] is not None:
                 search = search.where(names[kept], prefilter=True)
-            return np.asarray(search.limit(K).select(["id"]).to_arrow()["id"])
+            return np.asarray(search.limit(K).select(["id", "_distance"]).to_arrow()["id"])
 
         return {kept: partial(ask, kept=kept) for kept in kept_by}
 
