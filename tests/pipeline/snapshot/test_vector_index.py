@@ -45,15 +45,25 @@ def built(
         yield vectors, VectorIndex([read], np.arange(len(vectors)), len(vectors)), report
 
 
-def recall(vectors: NDArray[np.float32], index: VectorIndex, allowed: NDArray[np.bool_]) -> float:
-    """recall@20 of 50 queries against comparing with every allowed vector."""
+def recall(
+    vectors: NDArray[np.float32], index: VectorIndex, allowed: NDArray[np.bool_], k: int = 20
+) -> float:
+    """recall@k of 50 queries against comparing with every allowed vector."""
     queries = clustered(COUNT + 50)[COUNT:]
     hits = 0
     for query in queries:
         cosines = np.where(allowed, vectors @ query, -2)
-        found, _ = index.search(query, 20, allowed)
-        hits += len(set(np.argsort(-cosines)[:20]) & set(found.tolist()))
-    return hits / (20 * len(queries))
+        found, _ = index.search(query, k, allowed)
+        hits += len(set(np.argsort(-cosines)[:k]) & set(found.tolist()))
+    return hits / (k * len(queries))
+
+
+def test_recall_of_many(
+    built: tuple[NDArray[np.float32], VectorIndex, index_building.IndexReport],
+) -> None:
+    """As many as the page's wall asks for, from more lists, of more candidates."""
+    vectors, index, _ = built
+    assert recall(vectors, index, np.ones(COUNT, bool), 500) >= 0.97
 
 
 @pytest.mark.parametrize("kept", [1.0, 0.5, 0.05, 0.005])
