@@ -202,7 +202,7 @@ def test_nobody_waits_while_the_next_snapshot_is_opened(
     assert titles(current) == {"2of3"}
 
 
-THREADS, SECONDS, PUBLISHES = 30, 8.0, 40
+THREADS, SECONDS, PUBLISHES = 30, 4.0, 20
 MOST_GROWTH = 40.0  # MB; a snapshot that is not closed takes 3 or more
 
 
