@@ -16,8 +16,6 @@ def text_producer(name: str) -> str:
     return f"{name}:{CODE_VERSION}"
 
 
-@one_at_a_time
-@lru_cache(maxsize=2)  # TEXT_MODEL, and the one that the embedded encoder needs
 def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
     """Return the text encoder of that name, loaded once in a process.
 
@@ -25,11 +23,24 @@ def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
     the name on the Hugging Face hub or the folder of a sentence-transformers model. ``device`` is
     "auto", "cuda" or "cpu". Raises AlbumscopeError if the model or the device cannot be had.
     """
-    if name == "embedded":
-        from pipeline.models.encoders.multilingual import MultilingualMiniLM
+    if name != "embedded":
+        return _sentence_transformer(name, torch_device(device))
+    if device == "cuda":
+        torch_device(device)  # which it does without, but who asks for one is told of none
+    return _embedded()
 
-        if device == "cuda":
-            torch_device(device)  # which it does without, but who asks for one is told of none
-        return MultilingualMiniLM(name, text_producer(name))
-    model = sentence_transformer(name, torch_device(device), "TEXT_MODEL")
+
+@one_at_a_time
+@lru_cache(maxsize=1)
+def _embedded() -> TextEncoder:
+    """One for photos and captions: it remembers the vectors of a query for both."""
+    from pipeline.models.encoders.multilingual import MultilingualMiniLM
+
+    return MultilingualMiniLM("embedded", text_producer("embedded"))
+
+
+@one_at_a_time
+@lru_cache(maxsize=1)
+def _sentence_transformer(name: str, device: str) -> TextEncoder:
+    model = sentence_transformer(name, device, "TEXT_MODEL")
     return SentenceTransformerTextEncoder(name, text_producer(name), model)
