@@ -68,12 +68,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 def test_the_wheel_has_every_file_of_the_packages(installed: Installed) -> None:
-    listing = ["git", "ls-files", "-z", "pipeline", "search_app", "data/demo", "*.yaml"]
+    shipped = ("data/demo", "dagster.yaml", "workspace.yaml", "CHANGELOG.md")
+    listing = ["git", "ls-files", "-z", "pipeline", "search_app", *shipped]
     files = subprocess.run(listing, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     names = set(zipfile.ZipFile(installed.wheel).namelist())
     for name in files.stdout.split("\0")[:-1]:
         is_code = name.startswith(("pipeline/", "search_app/"))
         assert (name if is_code else f"pipeline/_shipped/{name}") in names
+    assert any(name.endswith("/licenses/NOTICE.md") for name in names)
 
 
 def test_the_demo_is_built_searched_and_served_until_it_is_stopped(installed: Installed) -> None:
