@@ -26,6 +26,7 @@ PAGES = {
 }
 IS_NOT_RUN = re.compile(r"<!-- not run: .+ -->\n?")  # before a block, with the reason
 RUN = ("sh", "python")
+OTHER = ("dotenv", "toml", "yaml", "nginx", "json", "")  # no commands; the last are drawings
 FOLDERS = "benchmarks|data/demo|deploy|docs|pipeline|search_app|tests"
 IN_REPOSITORY = re.compile(rf"(?<![\w./-])(?:{FOLDERS})/[\w./-]*")
 DOCS_NAMED_BY = ("*.example", "*.yaml", "pipeline/**/*.py", "search_app/**/*.py")
@@ -97,6 +98,12 @@ def test_links_lead_somewhere(page: str) -> None:
         if anchor:
             name = str(there.relative_to(PROJECT_ROOT))
             assert anchor in anchors(name), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_block_is_of_a_kind_that_nobody_looks_at(page: str) -> None:
+    assert {each.info for each in tokens(page) if each.type == "fence"} <= {*RUN, *OTHER}
+    assert not any(each.type == "code_block" for each in tokens(page))
 
 
 @pytest.mark.parametrize("page", PAGES)
