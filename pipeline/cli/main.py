@@ -15,6 +15,7 @@ from pipeline.cli import (
     albums,
     backups,
     check,
+    moving,
     photos,
     serving,
     snapshots,
@@ -43,6 +44,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(tokens.app, name="token")
+app.command("import")(moving.import_)
 
 
 def main() -> None:

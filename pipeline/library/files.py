@@ -6,6 +6,7 @@
     people/<when>-<hex>.json                       what they say of faces: corrections.py
     marks/<kind>/<when>-<hex>.json                 what they mark photos with: marks.py
     tokens/<sha256>.json                           who may read over the API: tokens.py
+    imported/<when>-<hex>.json                     descriptions that were moved in: imported.py
     events.toml                                    which events albums belong to
     flickr/albums/<album id>.json                  the photos of an album as Flickr listed them
     photos/<album id>/<photo id>.jpg               those from Flickr
@@ -27,7 +28,7 @@ from pathlib import Path
 from pipeline.storage import Storage
 from pipeline.storage.disk import TEMPORARY, is_left_over
 
-SMALL = ("folders", "people", "marks", "searches", "tokens")
+SMALL = ("folders", "people", "marks", "searches", "tokens", "imported")
 """The folders of what people say, in small files."""
 
 

@@ -1,6 +1,6 @@
 """The library that the settings name: its albums, photos and stages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -131,8 +131,14 @@ class Library:
         return listed == catalogued
 
     def catalogue(self, listing: AlbumListing) -> None:
-        """Write what a source says into table ``albums``."""
-        self.tables.write("albums", listing.partition, _album_table(listing))
+        """Write what a source says into table ``albums``; each album is whose listed it last."""
+        listed = {album["album_id"] for album in listing.albums}
+        for partition in self.tables.partitions("albums"):
+            rows: list[Album] = self.tables.read("albums", partition).to_pylist()
+            others = [row for row in rows if row["album_id"] not in listed]
+            if partition != listing.partition and len(others) < len(rows):
+                self.tables.write("albums", partition, _album_table(others))
+        self.tables.write("albums", listing.partition, _album_table(listing.albums))
 
     @cached_property
     def stages(self) -> dict[str, Stage[Any]]:
@@ -381,5 +387,5 @@ def _reason(flaw: bool | list[str]) -> str:
     return _CUT
 
 
-def _album_table(listing: AlbumListing) -> pa.Table:
-    return pa.Table.from_pylist(list(listing.albums), schema=SCHEMAS["albums"])
+def _album_table(albums: Sequence[Album]) -> pa.Table:
+    return pa.Table.from_pylist(list(albums), schema=SCHEMAS["albums"])

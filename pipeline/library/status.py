@@ -96,7 +96,9 @@ class Statuses:
         digest = hashlib.sha256()
         for table, stage in self._stages.items():
             version = self._tables.version(table, album["album_id"])
-            digest.update(f"{table} {stage.active} {stage.producer} {version}\n".encode())
+            digest.update(
+                f"{table} {stage.active} {stage.producer} {stage.inputs} {version}\n".encode()
+            )
         return digest.hexdigest()
 
 

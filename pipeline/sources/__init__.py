@@ -39,7 +39,7 @@ class Album(_AlbumOfAnySource, total=False):
     of others.
     """
 
-    owner: str  # of Flickr: the user's id
+    owner: str | None  # of Flickr: the user's id; None for one that was moved in
     video_count: int  # which are left out
     # Of folders: where the photos lie, and the registered folder that relative paths start from.
     # Bytes, because a file name need not be text.

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import takewhile
 
@@ -11,6 +11,7 @@ from PIL import Image
 from typing_extensions import override
 
 from pipeline.errors import CaptionerError, PhotoError
+from pipeline.library.imported import IMPORTED, Imported
 from pipeline.library.precedence import TIME_AND_PLACE
 from pipeline.library.stages.stage import DECODING_THREADS, Made, Photo, StageOfPhotos
 from pipeline.library.tables import Tables
@@ -33,19 +34,32 @@ from pipeline.sources import Album
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class ToDescribe(Photo):
+    """A photo, and who describes it."""
+
+    producer: str
+
+
 class LlmCaptions(StageOfPhotos):
-    """A description and tags."""
+    """A description and tags. Those that were imported are kept, whatever the captioner."""
 
     table = "llm_captions"
 
     def __init__(self, tables: Tables, settings: Settings) -> None:
         super().__init__(tables, settings)
         self._has_warned = False
+        self._imported = Imported(tables.storage)
 
     @property
     @override
     def active(self) -> bool:
-        return self.settings.caption_model != "none"
+        return self.settings.caption_model != "none" or bool(self.inputs)
+
+    @property
+    @override
+    def inputs(self) -> str:
+        return self._imported.version
 
     @property
     @override
@@ -59,9 +73,42 @@ class LlmCaptions(StageOfPhotos):
         return captioner.producer if captioner else ""
 
     @override
+    def wanted(self, album: Album) -> Sequence[ToDescribe]:
+        """Without a captioner the captions that are there stay as they are."""
+        photos = super().wanted(album)
+        imported = self._imported.captions
+        others = dict.fromkeys((photo.image_id for photo in photos), self.producer)
+        if not self.producer:
+            columns = ["image_id", "sha256", "producer", "error"]
+            rows = self.tables.read(self.table, album["album_id"], columns).to_pylist()
+            pictures = {photo.image_id: photo.sha256 for photo in photos}
+            others = {
+                row["image_id"]: row["producer"]
+                for row in rows
+                if row["error"] is None and row["sha256"] == pictures.get(row["image_id"])
+            }
+        makers = (
+            (photo, IMPORTED if photo.sha256 in imported else others.get(photo.image_id))
+            for photo in photos
+        )
+        return [ToDescribe(**vars(photo), producer=maker) for photo, maker in makers if maker]
+
+    @override
+    def origin(self, item: Photo) -> Row:
+        assert isinstance(item, ToDescribe)
+        return {"sha256": item.sha256, "producer": item.producer}
+
+    @override
     def make(self, album: Album, items: Sequence[Photo]) -> Made[Photo]:
         """Raises CaptionerError if the captioner cannot be had, after what it was doing."""
-        captioner = self._captioner()
+        imported = self._imported.captions
+        for photo in items:
+            if caption := imported.get(photo.sha256):
+                yield photo, {"model_name": IMPORTED, "caption": caption, "tags": []}
+        yield from self._describe(album, [photo for photo in items if photo.sha256 not in imported])
+
+    def _describe(self, album: Album, items: Sequence[Photo]) -> Made[Photo]:
+        captioner = self._captioner() if items else None
         if captioner is None:
             return
         exif = self._exif(album["album_id"])

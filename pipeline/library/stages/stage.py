@@ -76,6 +76,11 @@ class Stage(Generic[Item]):
         return self.table
 
     @property
+    def inputs(self) -> str:
+        """What is another whenever rows of photos that are the same should be."""
+        return ""
+
+    @property
     def active(self) -> bool:
         """Whether the settings ask for this table; if not, its files are left as they are."""
         return True

@@ -8,6 +8,12 @@ _SIDES = {"m": 240, "n": 320, "w": 400, "": 500, "z": 640, "c": 800, "b": 1024}
 _PICTURE = re.compile(r"(/\d+_[0-9a-f]+)(?:_([mnwzcb]))?\.jpg")
 
 
+def secret_of(url: str) -> str | None:
+    """The photo's secret, which is a part of the address of its picture unless that is large."""
+    picture = _PICTURE.search(urlsplit(url).path)
+    return picture[1].partition("_")[2] if picture else None
+
+
 def picture_of_size(url: str, side: int) -> str | None:
     """The address of the smallest picture of a photo with at least ``side`` pixels on its longer
     side, which follows from the address of another one, ``url``; None if it does not.

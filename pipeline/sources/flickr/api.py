@@ -145,7 +145,7 @@ class FlickrApi:
                 break
             head = _field(answer, listing)
             for entry in head.get(entries) or []:
-                if isinstance(entry, dict) and _is_id(entry_id := text(entry.get("id"))):
+                if isinstance(entry, dict) and is_id(entry_id := text(entry.get("id"))):
                     found.setdefault(entry_id, entry)
             totals.add(number(head.get("total")))
             pages = number(head.get("pages")) or 0
@@ -153,7 +153,7 @@ class FlickrApi:
         return head, found, totals
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
     """Whether it can name a file and be a BIGINT."""
     return text.isascii() and text.isdecimal() and len(text) <= 18
 

@@ -50,6 +50,12 @@ def pictures_folder(album_id: str) -> str:
     return f"photos/{album_id}"
 
 
+def picture_key(album_id: str, photo_id: str, url: str) -> str:
+    """Where a photo's picture lies that comes from this address."""
+    suffix = PurePosixPath(urlsplit(url).path).suffix.lower() or ".jpg"
+    return f"{pictures_folder(album_id)}/{photo_id}{suffix}"
+
+
 class Downloads:
     """Brings pictures in, and makes rows of them; for several threads at once."""
 
@@ -83,12 +89,12 @@ class Downloads:
             raise PhotoError("Flickr is still working on it; a later sync looks again")
         if url is None:
             raise PhotoError("Flickr offers no picture of it")
-        name = f"{photo.photo_id}{_suffix(url)}"
-        key = f"{pictures_folder(album_id)}/{name}"
+        key = picture_key(album_id, photo.photo_id, url)
+        name = PurePosixPath(key).name
         if earlier:
             known = photo_file(self._storage, earlier["path"], earlier["sha256"])
             if os.fsdecode(earlier["path"]) != key:
-                self._storage.replace(key, lambda temporary: _link(Path(known), temporary))
+                self._storage.replace(key, lambda temporary: link_or_copy(Path(known), temporary))
         elif not self._was_downloaded(key, photo):
             self._server.download(url, key, photo.last_update, stop)
         if item.local_filename not in {None, name}:  # it was a PNG, say
@@ -142,12 +148,8 @@ def _row(photo: FlickrPhoto) -> PhotoRow:
     }
 
 
-def _suffix(url: str) -> str:
-    return PurePosixPath(urlsplit(url).path).suffix.lower() or ".jpg"
-
-
-def _link(source: Path, path: Path) -> None:
-    """Give a picture of another album a second name, without a second copy where possible."""
+def link_or_copy(source: Path, path: Path) -> None:
+    """Give a picture a second name, without a second copy where possible."""
     try:
         os.link(source, path)
     except OSError:  # not on this file system

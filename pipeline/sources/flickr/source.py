@@ -96,7 +96,7 @@ class Flickr(Source[AlbumPhoto]):
     @override
     def needs_listing(self, album: Album) -> bool:
         listing = read_listing(self.storage, album["album_id"])
-        return listing is None or not (self.missing_setting or listing.is_current(album))
+        return listing is None or (self._can_be_asked(album) and not listing.is_current(album))
 
     @override
     def update_listing(self, album: Album) -> None:
@@ -105,7 +105,7 @@ class Flickr(Source[AlbumPhoto]):
         Without a key what is known stays, and likewise if Flickr does not answer but nothing says
         that the album changed; the pictures can then still be fetched.
         """
-        if self.missing_setting and read_listing(self.storage, album["album_id"]):
+        if not self._can_be_asked(album) and read_listing(self.storage, album["album_id"]):
             return
         try:
             photos = self._list(album)
@@ -123,6 +123,8 @@ class Flickr(Source[AlbumPhoto]):
     @override
     def photos_now(self, album: Album) -> list[AlbumPhoto]:
         """Raises FlickrError or AlbumGone."""
+        if not self._can_be_asked(album):
+            return self.photos(album)
         return self._with_files(album, self._list(album))
 
     @override
@@ -184,10 +186,23 @@ class Flickr(Source[AlbumPhoto]):
             return None
         return picture_of_size(image_url, side)
 
+    def _can_be_asked(self, album: Album) -> bool:
+        """Whether there is a key, and somebody to ask about; of albums that were moved in nobody
+        knows whose they are."""
+        return not self.missing_setting and album.get("owner") is not None
+
     def _at_hand(self, photos: Sequence[AlbumPhoto], known: KnownRows) -> PicturesAtHand:
+        listed = {each.image_id: each.photo for each in photos}
+
+        def secret(row: PhotoRow) -> str:
+            """That of a large picture that was moved in is not known, but its address is."""
+            photo = listed[row["image_id"]]
+            is_of_now = row["image_url"] in photo.pictures.values()
+            return photo.secret if is_of_now else row["secret"] or ""
+
         return {
-            (row["image_id"], row["secret"] or ""): row
-            for row in known({photo.image_id for photo in photos})
+            (row["image_id"], secret(row)): row
+            for row in known(listed.keys())
             if self.storage.exists(os.fsdecode(row["path"]))
         }
 
@@ -202,7 +217,7 @@ class Flickr(Source[AlbumPhoto]):
 
     def _list(self, album: Album) -> list[FlickrPhoto]:
         try:
-            photos = self.api.photos(album["album_id"], album["owner"])
+            photos = self.api.photos(album["album_id"], album["owner"] or "")
         except FlickrUnreachable:
             raise
         except FlickrUnavailable as error:

@@ -1,4 +1,4 @@
-"""Folders of photos as albums: photos are read where they lie, and nothing there is ever written.
+"""Folders of photos as albums: photos are read where they lie, and no source writes there.
 
 - ``walking``: which folders hold photos, and the ids of albums
 - ``registrations``: the folders that were added
