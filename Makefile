@@ -37,7 +37,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/albumscope demo
 
-test: setup chromium nginx pg_ctlcluster redis-server lint
+test: setup chromium exiftool nginx pg_ctlcluster redis-server lint
 	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 lint: setup
@@ -52,7 +52,7 @@ bench: setup chromium exiftool
 
 # Each installs a Debian package where it is missing: the browser that the page's tests drive, the
 # proxy that some of them do so through, the database that one of Dagster's uses, what hands runs to
-# workers, and the program that benchmarks compare EXIF data with.
+# workers, and the program that reads sidecars, and that benchmarks compare EXIF data with.
 chromium: PACKAGE := chromium
 nginx: PACKAGE := nginx
 pg_ctlcluster: PACKAGE := postgresql

@@ -39,7 +39,7 @@ for _command in (
     *(albums.albums, albums.add_folder, albums.remove_folder, albums.forget),
     *(sync.sync, watching.watch, albums.status),
     *(photos.images, photos.search, photos.exif, photos.describe, snapshots.snapshots),
-    *(check.check, backups.backup, backups.restore),
+    *(check.check, moving.export, backups.backup, backups.restore),
     *(serving.serve, serving.dagster, serving.demo, serving.mcp),
 ):
     app.command()(_command)

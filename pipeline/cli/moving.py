@@ -1,19 +1,21 @@
-"""Moving in and out: import."""
+"""Moving in and out: import, export."""
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import JsonFlag, open_library
-from pipeline.cli.terminal import print_fields, print_json, print_rows, progress_bars, say
+from pipeline.cli.terminal import count, print_fields, print_json, print_rows, progress_bars, say
 from pipeline.errors import AlbumscopeError
 
 if TYPE_CHECKING:
+    from pipeline.library.library import Library
     from pipeline.moving import Takeover
+    from pipeline.snapshot.reading import Snapshot
 
 
 def import_(
@@ -67,6 +69,99 @@ def import_(
         say("Taken over; `albumscope sync` makes what is missing and publishes it.")
     else:
         say("Nothing was changed." if takeover.is_new else "Nothing is new.")
+
+
+def export(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", help="Where to write; sidecars go beside their photos else."
+        ),
+    ] = None,
+    sidecars: Annotated[
+        bool, typer.Option("--sidecars", help="XMP sidecars: what the library knows of each photo.")
+    ] = False,
+    tables: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="All tables, as parquet, csv or json.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only show which sidecars would change.")
+    ] = False,
+    album_ids: Annotated[
+        list[str] | None,
+        typer.Option("--album-id", help="Only sidecars of this album; repeatable."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write what the library knows, as other programs read it.
+
+    A sidecar that is there keeps all that people said in it. With --check the exit code is 1 if any
+    would change.
+    """
+    if (sidecars or check) == (tables is not None):
+        raise typer.BadParameter("Give --sidecars, --check or --tables FORMAT")
+    if tables is None:
+        _export_sidecars(folder, album_ids, check=check, as_json=as_json)
+        return
+    if tables not in {"parquet", "csv", "json"}:
+        raise typer.BadParameter("--tables is one of parquet, csv, json")
+    if folder is None or album_ids:
+        raise typer.BadParameter("--tables needs a DIR, and writes all albums")
+    from pipeline.moving import tables as all_tables
+
+    library = open_library()
+    with _snapshot(library) as snapshot:
+        counts = all_tables.export(library, snapshot, folder, tables)  # type: ignore[arg-type]
+    rows = [{"table": table, "rows": number} for table, number in counts.items()]
+    print_rows(rows, as_json=as_json, empty="")
+
+
+def _export_sidecars(
+    folder: Path | None, album_ids: list[str] | None, *, check: bool, as_json: bool
+) -> None:
+    from pipeline.moving import sidecars
+
+    library = open_library()
+    for album_id in album_ids or []:
+        library.album(album_id)  # an unknown one is an error before any work
+    with _snapshot(library) as snapshot, progress_bars() as (on_start, on_progress):
+        on_start(snapshot.manifest["tables"]["images"])
+        rows = [
+            each._asdict()
+            for each in sidecars.export(
+                library,
+                snapshot,
+                folder,
+                album_ids,
+                check=check,
+                progress=lambda done: on_progress("photos", {"album_id": "", "title": ""}, done),
+            )
+        ]
+    failed = [row for row in rows if row["error"]]
+    if as_json:
+        print_json(rows)
+    elif check or failed:
+        print_rows(rows if check else failed, as_json=False, empty="")
+    new = sum(row["is_new"] for row in rows)
+    if not as_json:
+        would = "would be " if check else ""
+        changed = len(rows) - len(failed) - new
+        say(f"{count(new, 'sidecar')} {would}new, {changed:,} {would}changed.")
+    if failed or (check and rows):
+        sys.exit(1)
+
+
+@contextmanager
+def _snapshot(library: "Library") -> "Iterator[Snapshot]":
+    """The current snapshot. Raises AlbumscopeError without one."""
+    from pipeline.snapshot import reading
+    from pipeline.snapshot.mirror import remote_snapshots
+
+    if remote := remote_snapshots(library.settings):
+        remote.follow()
+    snapshot = reading.open_current(library.settings.library_dir, library.settings.library_url)
+    with closing(snapshot):
+        yield snapshot
 
 
 @contextmanager

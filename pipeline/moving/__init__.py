@@ -2,6 +2,7 @@
 
 - ``flickr_scripts``, ``folder_scripts``: what the scripts left that Albumscope replaces
 - ``database``: which of the two a file is of; ``opening``: asking it
+- ``sidecars``, ``xmp_writing``: XMP of each photo; ``tables``: all tables as files
 
 May import snapshot, library and all below them; is imported by the command line alone.
 """

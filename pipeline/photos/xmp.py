@@ -1,11 +1,15 @@
 """What XMP says of a photo: within the file, or in a sidecar beside it.
 
 XMP is RDF: properties of the photo, each a text, a list of texts, or a structure of properties.
+Sidecars that Albumscope wrote say in properties of its own what of them people had said
+(``WE_WROTE``) and what a model had made (``MADE``), which nobody has said of the photo.
 """
 
+import json
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
+from typing import cast
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -26,31 +30,34 @@ from pipeline.photos.words import (
 from pipeline.photos.words import said as said_of
 from pipeline.photos.words import text as text_of
 
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_DC = "{http://purl.org/dc/elements/1.1/}"
-_EXIF = "{http://ns.adobe.com/exif/1.0/}"
-_IPTC = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
+DC = "{http://purl.org/dc/elements/1.1/}"
+EXIF = "{http://ns.adobe.com/exif/1.0/}"
+IPTC = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _IPTC_EXT = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
-_PHOTOSHOP = "{http://ns.adobe.com/photoshop/1.0/}"
+PHOTOSHOP = "{http://ns.adobe.com/photoshop/1.0/}"
 _TIFF = "{http://ns.adobe.com/tiff/1.0/}"
-_XMP = "{http://ns.adobe.com/xap/1.0/}"
+XMP = "{http://ns.adobe.com/xap/1.0/}"
 _HIERARCHIES = (  # whose last part is the keyword
     "{http://ns.adobe.com/lightroom/1.0/}hierarchicalSubject",
     "{http://www.digikam.org/ns/1.0/}TagsList",
 )
-_MWG = "{http://www.metadataworkinggroup.com/schemas/regions/}"
-_AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
+MWG = "{http://www.metadataworkinggroup.com/schemas/regions/}"
+AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
 _MP = "{http://ns.microsoft.com/photo/1.2/}"
 _MP_REGIONS = "{http://ns.microsoft.com/photo/1.2/t/RegionInfo#}Regions"
 _MP_REGION = "{http://ns.microsoft.com/photo/1.2/t/Region#}"
+OURS = "{urn:albumscope/}"
+WE_WROTE = f"{OURS}Wrote"
+MADE = f"{OURS}Made"
 _NO_XML = (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError)
 _COORDINATE = re.compile(
     r"(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?(?:,(\d+(?:\.\d+)?))?([NSEW])", re.ASCII
 )
 
 
-class _Node:
+class Node:
     """A photo, or a structure: its properties by name, in whichever way RDF writes them."""
 
     def __init__(self, elements: Iterable[Element]) -> None:
@@ -63,7 +70,7 @@ class _Node:
     def items(self, name: str) -> list[Element]:
         """The items of a list."""
         element = self._elements.get(name)
-        return [] if element is None else element.findall(f"*/{_RDF}li")
+        return [] if element is None else element.findall(f"*/{RDF}li")
 
     def texts(self, name: str) -> list[str]:
         """Of a list all items, of a translated text that in the default language, else the text."""
@@ -81,34 +88,77 @@ class _Node:
             (said for name in names for each in self.texts(name) if (said := text_of(each))), None
         )
 
-    def nodes(self, name: str) -> Iterator["_Node"]:
+    def nodes(self, name: str) -> Iterator["Node"]:
         """The structures of a list, or the one structure."""
         element = self._elements.get(name)
         if element is not None:
             for each in self.items(name) or [element]:
-                yield _Node([each, *each.findall(f"{_RDF}Description")])
+                yield Node([each, *each.findall(f"{RDF}Description")])
 
 
 def read_xmp(packet: bytes) -> Said:
-    """Take a packet for what it says. Raises DamagedError if it is no XMP."""
+    """Take a packet for what it says. Raises DamagedError if it is no XMP.
+
+    What a model of Albumscope's made is left out.
+    """
+    photo = properties(parse(packet))
+    return without(all_that_is_said(photo), noted(photo, MADE))
+
+
+def parse(packet: bytes) -> Element:
+    """The root of a packet. Raises DamagedError if it is no XMP."""
     try:
         is_utf_16 = packet.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
-        root = fromstring(packet if is_utf_16 else packet.strip(b"\0 \t\r\n"))
+        root: Element = fromstring(packet if is_utf_16 else packet.strip(b"\0 \t\r\n"))
     except _NO_XML as error:
         raise DamagedError from error
-    of_photo = [*root.iter(f"{_RDF}RDF")]
-    if not of_photo:
+    if next(root.iter(f"{RDF}RDF"), None) is None:
         raise DamagedError
-    photo = _Node(each for rdf in of_photo for each in rdf.findall(f"{_RDF}Description"))
+    return root
+
+
+def descriptions(root: Element) -> list[Element]:
+    """The elements of a packet that have the photo's properties."""
+    return [each for rdf in root.iter(f"{RDF}RDF") for each in rdf.findall(f"{RDF}Description")]
+
+
+def properties(root: Element) -> Node:
+    """The photo of a packet."""
+    return Node(descriptions(root))
+
+
+def noted(photo: Node, name: str) -> Said:
+    """What Albumscope noted of its own writing, in the property WE_WROTE or MADE."""
+    try:
+        values = json.loads(next(iter(photo.texts(name)), "{}"))
+        return cast(Said, values if isinstance(values, dict) else {})
+    except (ValueError, RecursionError):  # spoilt: nothing is known to be ours
+        return {}
+
+
+def without(said: Said, ours: Said) -> Said:
+    """What is said, less what is ours: of tags and regions each, else what is as we wrote it."""
+    kept: dict[str, object] = {}
+    for name, value in said.items():
+        our = ours.get(name)
+        if name in {"tags", "regions"} and isinstance(value, list):
+            kept[name] = [each for each in value if not isinstance(our, list) or each not in our]
+        elif json.dumps(value, default=str) != json.dumps(our):
+            kept[name] = value
+    return said_of(**kept)
+
+
+def all_that_is_said(photo: Node) -> Said:
+    """What a photo's properties say, whoever wrote them."""
     regions = [*_mwg_regions(photo), *_mp_regions(photo)]
     orientation = number(photo.text(f"{_TIFF}Orientation"))
-    tags = photo.texts(f"{_DC}subject") or [
+    tags = photo.texts(f"{DC}subject") or [
         re.split(r"[|/]", each)[-1] for name in _HIERARCHIES for each in photo.texts(name)
     ]
     return said_of(
-        title=line(photo.text(f"{_DC}title", f"{_PHOTOSHOP}Headline")),
+        title=line(photo.text(f"{DC}title", f"{PHOTOSHOP}Headline")),
         description=photo.text(
-            f"{_DC}description", f"{_TIFF}ImageDescription", f"{_EXIF}UserComment"
+            f"{DC}description", f"{_TIFF}ImageDescription", f"{EXIF}UserComment"
         ),
         tags=lines(tags),
         people=lines(
@@ -118,24 +168,24 @@ def read_xmp(packet: bytes) -> Said:
             ]
         ),
         regions=regions,
-        rating=rating(photo.text(f"{_XMP}Rating")),
-        creator=", ".join(lines(photo.texts(f"{_DC}creator"))),
-        rights=line(photo.text(f"{_DC}rights")),
+        rating=rating(photo.text(f"{XMP}Rating")),
+        creator=", ".join(lines(photo.texts(f"{DC}creator"))),
+        rights=line(photo.text(f"{DC}rights")),
         place_names=_place_names(photo),
-        taken=_moment(photo, f"{_EXIF}DateTimeOriginal", f"{_PHOTOSHOP}DateCreated"),
-        digitized=_moment(photo, f"{_EXIF}DateTimeDigitized", f"{_XMP}CreateDate"),
+        taken=_moment(photo, f"{EXIF}DateTimeOriginal", f"{PHOTOSHOP}DateCreated"),
+        digitized=_moment(photo, f"{EXIF}DateTimeDigitized", f"{XMP}CreateDate"),
         position=_position(photo),
         orientation=next((each for each in range(1, 9) if each == orientation), None),
     )
 
 
-def _moment(photo: _Node, *names: str) -> Moment | None:
+def _moment(photo: Node, *names: str) -> Moment | None:
     dates = (read_date((photo.text(name) or "").strip()) for name in names)
     return next((date for date in dates if date), None)
 
 
-def _place_names(photo: _Node) -> list[str]:
-    names = (f"{_IPTC}Location", *(f"{_PHOTOSHOP}{each}" for each in ("City", "State", "Country")))
+def _place_names(photo: Node) -> list[str]:
+    names = (f"{IPTC}Location", *(f"{PHOTOSHOP}{each}" for each in ("City", "State", "Country")))
     if found := lines(photo.text(name) for name in names):
         return found
     parts = ("Sublocation", "City", "ProvinceState", "CountryName")
@@ -148,14 +198,14 @@ def _place_names(photo: _Node) -> list[str]:
     return next((names for names in named if names), [])
 
 
-def _position(photo: _Node) -> Position | None:
-    if (photo.text(f"{_EXIF}GPSStatus") or "").upper().startswith("V"):
+def _position(photo: Node) -> Position | None:
+    if (photo.text(f"{EXIF}GPSStatus") or "").upper().startswith("V"):
         return None
-    altitude = number(photo.text(f"{_EXIF}GPSAltitude"))
-    if altitude is not None and photo.text(f"{_EXIF}GPSAltitudeRef") == "1":
+    altitude = number(photo.text(f"{EXIF}GPSAltitude"))
+    if altitude is not None and photo.text(f"{EXIF}GPSAltitudeRef") == "1":
         altitude = -altitude
     latitude, longitude = (
-        _degrees(photo.text(f"{_EXIF}{name}")) for name in ("GPSLatitude", "GPSLongitude")
+        _degrees(photo.text(f"{EXIF}{name}")) for name in ("GPSLatitude", "GPSLongitude")
     )
     return position(latitude, longitude, altitude)
 
@@ -169,20 +219,25 @@ def _degrees(written: str | None) -> float | None:
     return -degrees if match[4] in "SW" else degrees
 
 
-def _mwg_regions(photo: _Node) -> Iterator[Region]:
-    """Regions of the Metadata Working Group: middle and size, in parts of the whole."""
-    for regions in photo.nodes(f"{_MWG}Regions"):
-        for region in regions.nodes(f"{_MWG}RegionList"):
-            for area in region.nodes(f"{_MWG}Area"):
-                numbers = _numbers(area.text(f"{_AREA}{each}") for each in ("x", "y", "w", "h"))
-                kind = line(region.text(f"{_MWG}Type")) or "Face"
-                name = line(region.text(f"{_MWG}Name"))
-                if numbers and name:
-                    x, y, width, height = numbers
-                    yield from _region(name, kind, x - width / 2, y - height / 2, width, height)
+def _mwg_regions(photo: Node) -> Iterator[Region]:
+    """Regions of the Metadata Working Group."""
+    for regions in photo.nodes(f"{MWG}Regions"):
+        for region in regions.nodes(f"{MWG}RegionList"):
+            yield from mwg_region(region)
 
 
-def _mp_regions(photo: _Node) -> Iterator[Region]:
+def mwg_region(region: Node) -> Iterator[Region]:
+    """One of them, if it has a name: middle and size are in parts of the whole."""
+    for area in region.nodes(f"{MWG}Area"):
+        numbers = _numbers(area.text(f"{AREA}{each}") for each in ("x", "y", "w", "h"))
+        kind = line(region.text(f"{MWG}Type")) or "Face"
+        name = line(region.text(f"{MWG}Name"))
+        if numbers and name:
+            x, y, width, height = numbers
+            yield from _region(name, kind, x - width / 2, y - height / 2, width, height)
+
+
+def _mp_regions(photo: Node) -> Iterator[Region]:
     """Microsoft's people: left, top, width, height, in parts of the whole."""
     for info in photo.nodes(f"{_MP}RegionInfo"):
         for region in info.nodes(_MP_REGIONS):

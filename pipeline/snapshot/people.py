@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.library.corrections import PEOPLE, FaceKey, Region
+from pipeline.photos import words
 from pipeline.snapshot.affected import affecting
 from pipeline.snapshot.grouping import group
 from pipeline.snapshot.who_is_who import KnownFace, Person, overlap, people, photos
@@ -164,6 +165,16 @@ def _names_said(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
         if len(rows) == 1 and names and len(names) == 1:
             said.setdefault(rows[0], names[0])
     return said
+
+
+def as_stored(name: str, shown: Sequence[float], orientation: int | None) -> words.Region:
+    """A face, by its edges in the photo as it is shown, as a region of the stored picture."""
+    back = {6: 8, 8: 6}.get(orientation or 1, orientation)  # the others undo themselves
+    left, top, right, bottom = _turned(Region(*shown)._asdict(), back)
+    return {
+        "name": name, "type": "Face",
+        "left": left, "top": top, "right": right, "bottom": bottom,
+    }  # fmt: skip
 
 
 def _turned(named: Mapping[str, Any], orientation: int | None) -> Region:
