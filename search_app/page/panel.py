@@ -47,6 +47,7 @@ def about(searcher: Searcher, image_id: int, hit: Hit | None) -> Json:
         "ratio": _ratio(photo),
         "part": addresses.parts_for_script(photo),
         "original": addresses.original(photo),
+        "position": _position(photo["exif"]),
         "facts": _facts(photo),
         "links": _links(photo),
         "lines": [
@@ -64,6 +65,12 @@ def about(searcher: Searcher, image_id: int, hit: Hit | None) -> Json:
 def _ratio(photo: Mapping[str, Any]) -> float:
     width, height = photo["width"], photo["height"]
     return width / height if width and height else 1.0
+
+
+def _position(exif: Mapping[str, Any]) -> list[float] | None:
+    """Latitude and longitude in degrees, if they are known."""
+    position = [exif.get("latitude"), exif.get("longitude")]
+    return None if None in position else position  # type: ignore[return-value]
 
 
 def _facts(photo: Mapping[str, Any]) -> list[Json]:

@@ -208,6 +208,7 @@ def _labels_of_map() -> dict[str, Any]:
         "here": t("Search in this area"),
         "cluster": t("{count} photos: go nearer", count="{count}"),
         "list": t("As a list"),
+        "open": t("Open the map here"),
         "cannot": t("This browser cannot draw a map, as it has no WebGL: see the list."),
         "notThere": t("The map cannot be loaded just now: see the list."),
         "texts": {

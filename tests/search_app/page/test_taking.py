@@ -24,6 +24,8 @@ def test_selected_photos_are_downloaded_with_a_table(demo: Page) -> None:
     expect(photos(demo).first).to_have_text("drum")
     select(demo, "drum")
     expect(bar).to_contain_text("2 selected")
+    demo.reload()
+    expect(bar).to_contain_text("2 selected")
     with demo.expect_download() as download:
         bar.get_by_role("button", name="Download").click()
     with zipfile.ZipFile(download.value.path()) as archive:

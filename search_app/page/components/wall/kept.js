@@ -1,16 +1,19 @@
 // What a browser remembers of how somebody likes the wall; one that keeps nothing gives null.
 
-export function kept(name) {
+const storage = isForTab => (isForTab ? sessionStorage : localStorage);
+
+// With `isForTab` until the tab is closed.
+export function kept(name, isForTab = false) {
   try {
-    return localStorage.getItem(`albumscope.${name}`);
+    return storage(isForTab).getItem(`albumscope.${name}`);
   } catch {
     return null;
   }
 }
 
-export function keep(name, value) {
+export function keep(name, value, isForTab = false) {
   try {
-    localStorage.setItem(`albumscope.${name}`, value);
+    storage(isForTab).setItem(`albumscope.${name}`, value);
   } catch {
     // then there is nothing to come back to
   }

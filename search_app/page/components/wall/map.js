@@ -1,18 +1,15 @@
 // All photos that were found, where they were taken: clusters that open, and photos.
 
-import {LngLat, Map as World, Marker, NavigationControl} from '../vendor/maplibre/maplibre-gl.mjs';
+import {LngLat, Marker, NavigationControl} from '../vendor/maplibre/maplibre-gl.mjs';
 import {element, button} from './elements.js';
-import {isDark, mapStyle, points, recolor} from './map_style.js';
+import {addTowns, begin, isDark, mapStyle, points, recolor} from './map_style.js';
 
 const RADIUS = 70; // CSS pixels within which photos are one cluster
 const NEAREST = 17; // zoom at which there are clusters: what still lies together there was taken at one spot
 const AROUND = 0.001; // degrees around such a spot, 100 m or less
 const FIRST_ZOOM = 9; // at the most
+const NEAR = 11; // zoom, for the place of one photo
 const NOBODY = {count: 0, at: [], latitudes: [], longitudes: [], towns: []};
-
-for (const path of ['../vendor/maplibre/maplibre-gl.css', './map.css']) {
-  document.head.append(element('link', '', {rel: 'stylesheet', href: new URL(path, import.meta.url)}));
-}
 
 export class PhotoMap {
   constructor(wall) {
@@ -36,7 +33,14 @@ export class PhotoMap {
     if (this.root.hidden) return;
     this.map?.resize();
     this.recolor();
-    if (this.results === data.results) return;
+    if (this.results !== data.results) await this.take(data);
+    const center = this.wall.mapAt;
+    if (!this.map || !center) return;
+    this.wall.mapAt = null;
+    this.map.jumpTo({center, zoom: NEAR});
+  }
+
+  async take(data) {
     this.results = data.results;
     const places = await this.wall.photos.fetch('places').catch(() => NOBODY);
     if (this.results !== data.results) return;
@@ -75,7 +79,7 @@ export class PhotoMap {
 
   async begin({mapStyle: style, labels, language}) {
     this.hasOwnStyle = !style;
-    const map = new World({
+    const map = await begin({
       container: this.canvas, style: style ?? await mapStyle(isDark(this.root)), locale: labels.map.texts,
       cooperativeGestures: true, dragRotate: false, pitchWithRotate: false, touchPitch: false,
       maxZoom: NEAREST + 0.9, attributionControl: {compact: true}, bounds: this.bounds(), fitBoundsOptions: this.fit(),
@@ -83,7 +87,6 @@ export class PhotoMap {
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     map.addControl(new NavigationControl({showCompass: false}), 'top-right');
-    await map.once('load');
     map.addSource('photos', {
       type: 'geojson', data: points([]), cluster: true, clusterRadius: RADIUS, clusterMaxZoom: NEAREST,
       clusterProperties: {first: ['min', ['get', 'at']]}, // the picture of a cluster is that of its best
@@ -91,17 +94,9 @@ export class PhotoMap {
     // a source that no layer shows is not loaded; the dots are there until the pictures are
     map.addLayer({id: 'photos', type: 'circle', source: 'photos', paint: {'circle-color': '#b3261e', 'circle-radius': 5}});
     map.on('render', () => map.isSourceLoaded('photos') && this.mark());
-    if (this.hasOwnStyle) this.addTowns(map);
+    if (this.hasOwnStyle) addTowns(map, this.wall.address('towns.json'));
     this.isNew = true;
     return map;
-  }
-
-  async addTowns(map) {
-    const answer = await fetch(this.wall.address('towns.json')).catch(() => null);
-    if (!answer?.ok) return; // a map without names is one
-    const towns = await answer.json();
-    map.getSource('towns').setData(points(towns.map(([name, latitude, longitude], order) =>
-      [longitude, latitude, {name, order}])));
   }
 
   draw() {

@@ -1,13 +1,34 @@
 // What the map is drawn with: countries of Natural Earth, towns of GeoNames, and letters of the
 // browser's own fonts. Nothing of it is fetched from elsewhere.
 
+import {Map as World} from '../vendor/maplibre/maplibre-gl.mjs';
 import feature from '../vendor/topojson-client/feature.js';
 import mesh from '../vendor/topojson-client/mesh.js';
+import {element} from './elements.js';
 
 const LIGHT = {water: '#c9d9e6', land: '#f5f2ea', border: '#b3aa99', text: '#4a4a4a', halo: '#f5f2ea'};
 const DARK = {water: '#10161d', land: '#2a2f36', border: '#59626d', text: '#c9cdd2', halo: '#1d2126'};
 const WORLD = new URL('../vendor/world-atlas/countries.json', import.meta.url);
 let world;
+
+for (const path of ['../vendor/maplibre/maplibre-gl.css', './map.css']) {
+  document.head.append(element('link', '', {rel: 'stylesheet', href: new URL(path, import.meta.url)}));
+}
+
+// A map, once it is drawn. Throws where there is no WebGL.
+export async function begin(options) {
+  const map = new World(options);
+  await map.once('load');
+  return map;
+}
+
+export async function addTowns(map, address) {
+  const answer = await fetch(address).catch(() => null);
+  if (!answer?.ok) return; // a map without names is one
+  const towns = await answer.json();
+  map.getSource('towns').setData(points(towns.map(([name, latitude, longitude], order) =>
+    [longitude, latitude, {name, order}])));
+}
 
 export function isDark(element) {
   const [red, green, blue] = getComputedStyle(element).color.match(/[\d.]+/g).map(Number);

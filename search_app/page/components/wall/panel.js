@@ -57,7 +57,9 @@ export class Panel {
       parts.forEach((part, at) => value.append(...(at ? [', '] : []), this.part(part)));
       facts.append(element('dt', '', {textContent: name}), value);
     }
-    shown.push(facts, this.actions(about));
+    shown.push(facts);
+    if (about.position) shown.push(this.place(about.position));
+    shown.push(this.actions(about));
     if (about.links.length) shown.push(list(about.links.map(link => this.part(link))));
     shown.push(this.origin(about));
     this.root.replaceChildren(...shown);
@@ -84,6 +86,12 @@ export class Panel {
       row.append(item(link));
     });
     return row;
+  }
+
+  place(position) {
+    const holder = element('div', 'wall-still');
+    import('./still_map.js').then(({drawStill}) => drawStill(this.viewer.wall, holder, position));
+    return holder;
   }
 
   actions(about) {

@@ -2,15 +2,16 @@
 
 import {element, button} from './elements.js';
 import {icon} from './icons.js';
+import {keep, kept} from './kept.js';
 import {askForTag} from './asking.js';
 
-// They stay selected while one looks at other pages.
-const kept = new Set();
+// They stay selected while one looks at other pages, and when one loads this one anew.
+const selected = new Set(kept('selected', true)?.split(',').filter(Boolean));
 
 export class Selection {
   constructor(wall) {
     this.wall = wall;
-    this.ids = kept;
+    this.ids = selected;
     this.bar = document.body.appendChild(element('div', 'wall-bar', {role: 'toolbar', hidden: true}));
     this.count = element('span', 'wall-count', {role: 'status'});
   }
@@ -90,6 +91,7 @@ export class Selection {
     const {wall} = this, {labels, data} = wall;
     for (const tile of wall.tiles.values()) this.mark(tile);
     wall.root.classList.toggle('is-selecting', this.size > 0);
+    keep('selected', [...this.ids].join(','), true);
     this.bar.hidden = !this.size;
     document.body.classList.toggle('has-wall-bar', this.size > 0);
     if (!this.size) return;

@@ -12,6 +12,7 @@ const LARGE = [1600, 1200]; // pixels, within which a large picture is made
 const SLIDE = 4000; // ms of a slideshow
 const PANEL = 360; // CSS pixels beside the photo, where there is room
 const WIDE = 900;
+const SWIPE = 60; // CSS pixels
 const SVG = 'http://www.w3.org/2000/svg';
 
 export class Viewer {
@@ -53,7 +54,7 @@ export class Viewer {
       tapAction: 'toggle-controls', bgClickAction: 'none', maxZoomLevel: 4,
       mainClass: 'albumscope-viewer', zoom: true, showAnimationDuration: 200, hideAnimationDuration: 200,
       closeTitle: labels.close, zoomTitle: labels.zoom, arrowPrevTitle: labels.previous,
-      arrowNextTitle: labels.next, errorMsg: labels.noPicture,
+      arrowNextTitle: labels.next, errorMsg: labels.noPicture, counter: false,
       paddingFn: ({y}) => this.room(y),
     });
     pswp.addFilter('numItems', () => (alone ? 1 : wall.count()));
@@ -63,6 +64,8 @@ export class Viewer {
       (alone ? null : wall.tiles.get(at)?.querySelector('img')) ?? thumb);
     pswp.on('uiRegister', () => this.buttons(labels));
     pswp.on('change', () => this.changed());
+    pswp.on('verticalDrag', event => this.swiped(event));
+    pswp.on('pointerUp', () => this.swipedUp());
     pswp.on('imageSizeChange', ({slide, width, height}) => this.fitOverlay(slide, width, height));
     pswp.on('close', () => this.closing());
     pswp.on('destroy', () => this.closed());
@@ -120,12 +123,31 @@ export class Viewer {
         inner: `<path class="wall-stroke" d="${strokes(name)}" transform="translate(4 4)"/>`,
       },
     });
+    const number = value => value.toLocaleString(this.wall.data.language);
+    ui.registerElement({
+      name: 'place', className: 'pswp__counter', order: 5, onInit: (shown, pswp) => pswp.on('change', () => {
+        shown.textContent = labels.placeOf.replace('{place}', number(pswp.currIndex + 1))
+          .replace('{count}', number(pswp.getNumItems()));
+      }),
+    });
     add('favourite', labels.favourite, 6, () => this.favourite());
     add('similar', labels.similar, 7, () => this.similar());
     add('crop', labels.part, 8, () => this.crop());
     add('play', labels.slideshow, 9, () => this.play());
     add('download', labels.original, 9, () => this.download());
     add('info', labels.about, 12, () => this.panel.toggle());
+  }
+
+  // Down leads back to the wall; up, on a phone, to what is known of the photo.
+  swiped(event) {
+    const {p1, startP1} = this.pswp.gestures, isUp = p1.y < startP1.y;
+    this.isUp = startP1.y - p1.y > SWIPE;
+    if (isUp) event.preventDefault();
+  }
+
+  swipedUp() {
+    if (this.isUp && !this.panel.isOpen) this.panel.toggle();
+    this.isUp = false;
   }
 
   // What the panel leaves of the window for the photo.

@@ -292,6 +292,13 @@ class Wall {
     this.trigger('go', query);
   }
 
+  // The map of all, around one place.
+  showMap(center) {
+    this.viewer.leave();
+    this.mapAt = center;
+    this.trigger('view', 'map');
+  }
+
   // What was just done to photos, and the way back.
   tell(news) {
     if (!news || news.number === this.told) return;
