@@ -8,6 +8,7 @@ const LONG = 4; // windows' heights from which on a wall has it
 const SQUARE = 1.4; // as wide as high is a photo in the middle
 const GUTTER = 36; // CSS pixels beside the photos; on a phone it lies over them
 const NARROW = 640;
+const TOP = 72, LEAST = 200; // CSS pixels of the window above it, and that it needs
 const REST = 1500; // ms after scrolling in which it says where one is
 
 export class Scrubber {
@@ -47,6 +48,7 @@ export class Scrubber {
     this.root.setAttribute('aria-valuemin', 1);
     this.root.setAttribute('aria-valuemax', boxes.count);
     if (this.root.hidden) return;
+    this.fit();
     const height = this.root.clientHeight;
     let before = -LABEL, last = null;
     const shown = [];
@@ -55,7 +57,7 @@ export class Scrubber {
       if (!text || text === last || y - before < LABEL) continue;
       [before, last] = [y, text];
       const label = element('span', '', {textContent: text, title: text});
-      label.style.top = `${y}px`;
+      label.style.top = `${100 * y / height}%`;
       shown.push(label);
     }
     this.labels.replaceChildren(...shown);
@@ -73,8 +75,16 @@ export class Scrubber {
       place => [place.toLocaleString(language, {notation: 'compact'}), boxes.top[place - 1]]);
   }
 
+  // It is beside the photos alone.
+  fit() {
+    const top = Math.max(TOP, this.wall.body.getBoundingClientRect().top);
+    this.root.style.top = `${top}px`;
+    this.root.style.visibility = window.innerHeight - top < LEAST ? 'hidden' : '';
+  }
+
   follow() {
     if (this.root.hidden) return;
+    this.fit();
     const {boxes, scroller} = this.wall;
     const place = Math.min(this.wall.placeAtTop(), boxes.count - 1);
     const share = (scroller.scrollTop - this.wall.offset())
