@@ -118,7 +118,8 @@ def facets(data: Mapping[str, Any], on_said: Callable[[], None]) -> None:
     ``address`` of the values with their counts, by the token of the ``results``, that of
     ``examples`` if they are to be shown, the ``language`` and ``locale``, and ``labels`` and
     ``words`` for people. What was chosen is in
-    ``st.session_state.facets.said`` as {"query", "number"}, with the "text" of an example; the
+    ``st.session_state.facets.said`` as {"query", "number"}, with the "text" of an example, or
+    whether ``favourites`` alone are wanted; the
     ``number`` of the last one is ``answered`` in the data.
     """
     _facets(key="facets", data=dict(data), on_said_change=on_said)

@@ -59,11 +59,17 @@ function drawFacets() {
     }, make('span', {text: facet.label}), make('b'));
     const panel = make('div', {id, class: 'panel', role: 'group', 'aria-label': facet.label, hidden: true});
     return make('div', {class: 'facet', 'data-key': facet.groups[0].key}, button, panel);
-  }));
+  }), make('button', {type: 'button', class: 'favourites', text: given.labels.favourites, on: {click: onFavourites}}));
+}
+
+function onFavourites() {
+  find('.sheet').close();
+  tell({query: `${state}`, number: ++told, favourites: !given.favourites});
 }
 
 function drawState() {
-  const count = every().length;
+  const count = every().length + given.favourites;
+  find('.favourites').setAttribute('aria-pressed', given.favourites);
   for (const facet of given.facets) {
     const element = find(`[data-key="${facet.groups[0].key}"]`), many = chosen(facet).length;
     element.classList.toggle('on', many > 0);
@@ -74,7 +80,7 @@ function drawState() {
   opener.setAttribute('aria-label', opener.title);
   opener.textContent = count ? number(count) : '';
   opener.classList.toggle('on', count > 0);
-  for (const clear of root.querySelectorAll('.clear')) clear.hidden = !count;
+  for (const clear of root.querySelectorAll('.clear')) clear.hidden = !every().length;
   for (const box of root.querySelectorAll('.panel input[data-key]')) {
     const {key} = box.dataset;
     if (box.type === 'date') { if (document.activeElement !== box) box.value = state.get(key) ?? ''; }

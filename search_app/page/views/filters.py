@@ -1,6 +1,5 @@
 """The row beneath the search box: what photos can be filtered by, and what they are filtered by."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any, cast
 
@@ -13,7 +12,8 @@ from search_app.page.views import readings
 from search_app.page.wall import Held
 from search_app.search.facets import FacetName
 from search_app.search.filters import Filters
-from search_app.search.parsed import Reading
+from search_app.search.parsed import ParsedQuery
+from search_app.search.query import with_favourites
 from search_app.search.searcher import Searcher
 
 _PANELS = (
@@ -24,13 +24,13 @@ _PANELS = (
 _DAYS = ("from", "to")
 
 
-def show(searcher: Searcher, understood: Sequence[Reading], held: Held | None) -> None:
+def show(searcher: Searcher, parsed: ParsedQuery, held: Held | None) -> None:
     """Draw the facets, whose numbers count the photos found, and chips for what is chosen.
 
-    What was ``understood`` of the words are chips, too. Nothing is ``held`` if the search failed.
+    What was understood of the words are chips, too. Nothing is ``held`` if the search failed.
     """
     state, filters = st.session_state, address.filters()
-    state.off = [key for key in state.off if key in {reading.key for reading in understood}]
+    state.off = [key for key in state.off if key in {reading.key for reading in parsed.readings}]
     is_start = held is not None and not held.is_search and filters == Filters()
     with st.container(key="filters"):
         components.facets(
@@ -44,12 +44,14 @@ def show(searcher: Searcher, understood: Sequence[Reading], held: Held | None) -
                 "locale": locale(),
                 "facets": _panels(searcher, filters),
                 "names": _names_of_chosen(searcher),
-                "readings": readings.described(understood),
+                "readings": readings.described(parsed.readings),
+                "favourites": "favourite" in parsed.only.marked,
                 "words": {"any": t("Any"), "yes": t("Yes"), "no": t("No")},
                 "labels": {
                     "filters": t("Filters"),
                     "chosen": t("Chosen filters"),
                     "clear": t("Clear all"),
+                    "favourites": t("Favourites"),
                     "done": t("Show photos"),
                     "remove": t("remove"),
                     "search": t("Search"),
@@ -171,3 +173,5 @@ def _take() -> None:
     state.answered = said["number"]
     if text := said.get("text"):
         state.q = text
+    if "favourites" in said:
+        state.q = with_favourites(state.q, alone=bool(said["favourites"]))

@@ -80,7 +80,7 @@ def _search_page(searcher: Searcher) -> None:
         held = _held(searcher, parsed, upload, picture)
     finally:
         with beneath:
-            filters.show(searcher, parsed.readings, held)
+            filters.show(searcher, parsed, held)
     if state["from"] and state.to and state["from"] > state.to:
         st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
     if not held.shown:

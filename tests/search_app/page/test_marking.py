@@ -1,5 +1,6 @@
 """Favourites, tags and hidden photos on the page: marked on the wall, and found at once."""
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -21,8 +22,12 @@ def test_photos_are_marked_and_found_by_it(page: Page, demo_copy: Path, tmp_path
         favourite = dialog.get_by_role("button", name="Favourite")
         expect(favourite).to_have_attribute("aria-pressed", "true")
         page.keyboard.press("Escape")
-        search(page, "is:favourite")
+        page.get_by_role("button", name="Favourites").click()
         expect(photos(page)).to_have_text([title])
+        expect(page).to_have_url(re.compile("q=is%3Afavourite"))
+        expect(page.get_by_role("button", name="Favourites")).to_have_attribute(
+            "aria-pressed", "true"
+        )
 
         search(page, "")
         expect(page.get_by_role("heading", name="28 photos")).to_be_visible()
