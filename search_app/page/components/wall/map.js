@@ -158,6 +158,7 @@ export class PhotoMap {
       made.setAttribute('aria-label', map.cluster.replace('{count}', count.toLocaleString(language)));
       made.append(element('span', '', {textContent: count.toLocaleString(language), ariaHidden: true}));
     }
+    else made.setAttribute('aria-label', this.wall.labels.untitled); // until more is known
     return {at, isPhoto: !count, made, marker: new Marker({element: made}).setLngLat(coordinates).addTo(this.map)};
   }
 

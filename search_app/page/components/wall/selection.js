@@ -12,7 +12,7 @@ export class Selection {
   constructor(wall) {
     this.wall = wall;
     this.ids = selected;
-    this.bar = document.body.appendChild(element('div', 'wall-bar', {role: 'toolbar', hidden: true}));
+    this.bar = wall.root.appendChild(element('div', 'wall-bar', {role: 'toolbar', hidden: true}));
     this.count = element('span', 'wall-count', {role: 'status'});
   }
 

@@ -311,7 +311,6 @@ class Wall {
   leave() {
     this.gone.abort();
     this.viewer.close();
-    this.selection.bar.remove();
   }
 
   favourite(ids) {
