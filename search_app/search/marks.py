@@ -1,6 +1,7 @@
 """Favourites, tags and hidden photos of a snapshot, with all that was marked until now."""
 
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _EFFECTS: Mapping[Action, tuple[Kind, bool]] = {
     "show": ("hidden", False),
 }
 _ACTIONS = {effect: action for action, effect in _EFFECTS.items()}
+_FAVOURITE = re.compile(r"(?i)\s*(?<!\S)is[:：](?:favourite|favorite)(?!\S)")
 _USERS = 50  # whose marks are kept in memory
 
 
@@ -218,3 +220,8 @@ class MarkBook:
             hidden_ids=frozenset(words.image_ids.tolist()),
             retagged=self._retagged,
         )
+
+
+def with_favourites(text: str, *, alone: bool) -> str:
+    """A query of favourites alone, or of other photos too, whatever its own."""
+    return f"{_FAVOURITE.sub('', text)} {'is:favourite' if alone else ''}".strip()

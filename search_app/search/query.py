@@ -55,7 +55,6 @@ _ADDRESS = re.compile(
     r")([0-8]?\d{1,18})(?!\d)\S*"  # below 2**63
 )
 _AREA = re.compile(r"(?i)\s*(?<!\S)area[:：]\S+")
-_FAVOURITE = re.compile(r"(?i)\s*(?<!\S)is[:：](?:favourite|favorite)(?!\S)")
 _MARKS: dict[str, MarkName] = {
     "favourite": "favourite",
     "favorite": "favourite",
@@ -347,11 +346,6 @@ def _area(value: str) -> Area:
 def with_area(text: str, area: str) -> str:
     """A query of the photos within an area alone, ``south,west,north,east``, whatever its own."""
     return f"{_AREA.sub('', text)} area:{area}".strip()
-
-
-def with_favourites(text: str, *, alone: bool) -> str:
-    """A query of favourites alone, or of other photos too, whatever its own."""
-    return f"{_FAVOURITE.sub('', text)} {'is:favourite' if alone else ''}".strip()
 
 
 class _Field(NamedTuple):

@@ -12,8 +12,8 @@ from search_app.page.views import readings
 from search_app.page.wall import Held
 from search_app.search.facets import FacetName
 from search_app.search.filters import Filters
+from search_app.search.marks import with_favourites
 from search_app.search.parsed import ParsedQuery
-from search_app.search.query import with_favourites
 from search_app.search.searcher import Searcher
 
 _PANELS = (
