@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.options import JsonFlag, open_library
+from pipeline.cli.site import (
+    OriginalsFlag,
+    PeopleFlag,
+    PositionsFlag,
+    SiteOption,
+    write_site,
+)
 from pipeline.cli.terminal import count, print_fields, print_json, print_rows, progress_bars, say
 from pipeline.errors import AlbumscopeError
 
@@ -89,17 +96,25 @@ def export(
     ] = False,
     album_ids: Annotated[
         list[str] | None,
-        typer.Option("--album-id", help="Only sidecars of this album; repeatable."),
+        typer.Option("--album-id", help="Only sidecars, or the site, of this album; repeatable."),
     ] = None,
+    site: SiteOption = None,
+    with_positions: PositionsFlag = False,
+    with_people: PeopleFlag = False,
+    originals: OriginalsFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write what the library knows, as other programs read it.
+    """Write what the library knows, as other programs read it, or a web site of its photos.
 
     A sidecar that is there keeps all that people said in it. With --check the exit code is 1 if any
-    would change.
+    would change. Hidden photos are never on a site; positions, people and originals only if asked
+    for. Written again into the same folder, it is brought up to date.
     """
-    if (sidecars or check) == (tables is not None):
-        raise typer.BadParameter("Give --sidecars, --check or --tables FORMAT")
+    if sum((sidecars or check, tables is not None, site is not None)) != 1:
+        raise typer.BadParameter("Give --sidecars, --check, --tables FORMAT or --site DIR")
+    if site is not None:
+        write_site(site, album_ids or (), with_positions, with_people, originals)
+        return
     if tables is None:
         _export_sidecars(folder, album_ids, check=check, as_json=as_json)
         return

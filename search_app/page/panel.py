@@ -48,8 +48,8 @@ def about(searcher: Searcher, image_id: int, hit: Hit | None) -> Json:
         "part": addresses.parts_for_script(photo),
         "original": addresses.original(photo),
         "position": _position(photo["exif"]),
-        "facts": _facts(photo),
-        "links": _links(photo),
+        "facts": facts(photo),
+        "links": links(photo),
         "lines": [
             {**line, "isFound": fulltext.have_words_in_common(line["text"], searched)}
             for line in photo["lines"]
@@ -73,7 +73,7 @@ def _position(exif: Mapping[str, Any]) -> list[float] | None:
     return None if None in position else position  # type: ignore[return-value]
 
 
-def _facts(photo: Mapping[str, Any]) -> list[Json]:
+def facts(photo: Mapping[str, Any]) -> list[Json]:
     """The facts of a photo in parts, of which some lead to a search of the page."""
     told = facts_of(photo)
     told.pop(t("Description"), None)
@@ -108,13 +108,14 @@ def _leads(text: str, **parameters: str) -> Json:
     return {"text": text, "query": urlencode(parameters)}
 
 
-def _links(photo: Mapping[str, Any]) -> list[Json]:
-    links = [{"text": address, "href": address} for address in photo["links"] or ()]
+def links(photo: Mapping[str, Any]) -> list[Json]:
+    """To what a photo's description and its place lead, and to where it comes from."""
+    found = [{"text": address, "href": address} for address in photo["links"] or ()]
     if photo["page_url"]:
-        links.append({"text": t("On Flickr"), "href": photo["page_url"]})
+        found.append({"text": t("On Flickr"), "href": photo["page_url"]})
     if address := map_link(photo["exif"]):
-        links.append({"text": t("Show on a map"), "href": address})
-    return links
+        found.append({"text": t("Show on a map"), "href": address})
+    return found
 
 
 def _faces(searcher: Searcher, image_id: int) -> list[Json]:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import streamlit as st
 
-from search_app.page import address, addresses, components
+from search_app.page import address, addresses, components, labels
 from search_app.page.language import language, locale, t
 from search_app.page.session import errors_shown
 from search_app.page.views import readings
@@ -47,24 +47,7 @@ def show(searcher: Searcher, parsed: ParsedQuery, held: Held | None) -> None:
                 "readings": readings.described(parsed.readings),
                 "favourites": "favourite" in parsed.only.marked,
                 "words": {"any": t("Any"), "yes": t("Yes"), "no": t("No")},
-                "labels": {
-                    "filters": t("Filters"),
-                    "chosen": t("Chosen filters"),
-                    "clear": t("Clear all"),
-                    "favourites": t("Favourites"),
-                    "done": t("Show photos"),
-                    "remove": t("remove"),
-                    "search": t("Search"),
-                    "examples": t("Try:"),
-                    "loading": t("Counting…"),
-                    "nothing": t("Nothing fits."),
-                    "more": t(
-                        "{count} of {total} are shown. Type to find others.",
-                        count="{count}",
-                        total="{total}",
-                    ),
-                    "failed": t("This could not be loaded. Open it again."),
-                },
+                "labels": labels.of_facets(),
             },
             _take,
         )
@@ -79,28 +62,9 @@ def forget_what_is_gone(searcher: Searcher) -> None:
             state[key] = [value for value in state[key] if searcher.facets.has(field, value)]
 
 
-def names() -> dict[str, str]:
-    """What each filter is called, by the parameter of the address."""
-    return {
-        "event": t("Event"),
-        "year": t("Year"),
-        "album": t("Album"),
-        "person": t("Person"),
-        "people": t("People in it"),
-        "country": t("Country"),
-        "town": t("Town"),
-        "place": t("Place known"),
-        "camera": t("Camera"),
-        "lens": t("Lens"),
-        "tag": t("Tag"),
-        "from": t("Taken from"),
-        "to": t("Taken until"),
-    }
-
-
 def chosen_in_words(searcher: Searcher) -> list[str]:
     """The values that are chosen, as they are called."""
-    state, called, said = st.session_state, names(), []
+    state, called, said = st.session_state, labels.of_filters(), []
     for key in (key for panel in _PANELS for key in panel):
         if isinstance(state[key], list):
             said += [searcher.facets.label(_field(key), each, language()) for each in state[key]]
@@ -113,7 +77,7 @@ def chosen_in_words(searcher: Searcher) -> list[str]:
 
 def _panels(searcher: Searcher, filters: Filters) -> list[dict[str, Any]]:
     """What has values in this library, or is chosen: its label, and the groups of its values."""
-    called = names()
+    called = labels.of_filters()
     known = {*searcher.facets.names()} | {
         address.FILTERS[key] for key in address.FILTERS if address.query(key)
     }
@@ -140,7 +104,7 @@ def _panels(searcher: Searcher, filters: Filters) -> list[dict[str, Any]]:
 
 
 def _days() -> list[dict[str, str]]:
-    return [{"key": key, "label": names()[key], "kind": "day"} for key in _DAYS]
+    return [{"key": key, "label": labels.of_filters()[key], "kind": "day"} for key in _DAYS]
 
 
 def _bounds(first: date, last: date, filters: Filters) -> list[str]:

@@ -1,12 +1,10 @@
 """The wall of photos: what was found, drawn by the browser, and what people do there."""
 
-from typing import Any
-
 import streamlit as st
 
 from pipeline.settings import load_settings
-from search_app.page import address, addresses, components, wall
-from search_app.page.language import language, t, tn
+from search_app.page import address, addresses, components, labels, wall
+from search_app.page.language import language, t
 from search_app.page.session import errors_shown, may_change
 from search_app.page.views import album_page, by_picture, marking, saving, starting
 from search_app.page.wall import Held
@@ -54,7 +52,7 @@ def show(
             "saved": saving.present(searcher, held),
             "album": album_page.head(searcher, held, state.view),
             "mapStyle": load_settings().map_style_url,
-            "labels": _labels(len(less)) | {"map": _labels_of_map()},
+            "labels": labels.of_wall(len(less)) | {"map": labels.of_map()},
         },
         {
             "go": _go,
@@ -119,105 +117,3 @@ def _unfold() -> None:
 
 def _nothing() -> None:
     """The page is drawn anew, which searches in the snapshot that is there now."""
-
-
-def _labels(less: int) -> dict[str, Any]:
-    return {
-        "photos": t("Photos"),
-        "untitled": t("Untitled"),
-        "less": tn("{count} less likely photo", "{count} less likely photos", less),
-        "showLess": t("Hide the less likely photos"),
-        "sort": t("Sort"),
-        "view": t("View"),
-        "size": t("Size of the photos"),
-        "sizes": {"small": t("Small"), "medium": t("Medium"), "large": t("Large")},
-        "select": t("Select"),
-        "selectAllOf": t("Select all of"),
-        "selection": t("Selected photos"),
-        "selected": t("{count} selected", count="{count}"),
-        "selectAll": t("Select all"),
-        "selectNone": t("Select none"),
-        "download": t("Download"),
-        "table": t("Table (CSV)"),
-        "links": t("Copy links"),
-        "linksCopied": t("Links copied: {count}", count="{count}"),
-        "similar": t("Find similar"),
-        "unfold": t("Nearly the same photos: {count}", count="{count}"),
-        "fold": t("Fold nearly the same photos"),
-        "scrubber": t("Where in the photos"),
-        "placeOf": t("{place} of {count}", place="{place}", count="{count}"),
-        "viewer": t("Photo"),
-        "close": t("Close"),
-        "zoom": t("Zoom"),
-        "previous": t("Previous photo"),
-        "next": t("Next photo"),
-        "noPicture": t("The picture cannot be shown"),
-        "noFacts": t("Nothing can be told of it just now."),
-        "notThere": t("That photo is not in the library."),
-        "about": t("About this photo"),
-        "part": t("Search a part"),
-        "slideshow": t("Slideshow"),
-        "original": t("Download the original"),
-        "cut": t("A part of the picture is missing: the file is not whole."),
-        "thisPerson": t("This person"),
-        "showText": t("Show its text"),
-        "explain": t("Explain this result"),
-        "origin": t("Where it comes from"),
-        "how": t(
-            "Draw a rectangle to search for a part of the photo. On the keyboard: Enter draws one,"
-            " arrows move it, with Shift they resize it, Delete removes it."
-        ),
-        "draw": t("Draw a rectangle around what you look for."),
-        "searchPart": t("Search cropped"),
-        "copy": t("Copy to clipboard"),
-        "copied": t("Copied."),
-        "notCopied": t("The browser did not let it be copied."),
-        "cancel": t("Cancel"),
-        "favourite": t("Favourite"),
-        "tag": t("Tag"),
-        "addTag": t("Add tag"),
-        "hide": t("Hide"),
-        "unhide": t("Show again"),
-        "undo": t("Undo"),
-        "save": t("Save search"),
-        "saved": t("Saved: {name}", name="{name}"),
-        "name": t("Name"),
-        "keys": t("Keys"),
-        "keyList": [
-            ["/", t("to the search box")],
-            ["← ↑ → ↓", t("from photo to photo")],
-            ["Enter", t("open the photo")],
-            ["x", t("select the photo")],
-            ["f", t("make it a favourite, or no more")],
-            ["s", t("find similar photos")],
-            ["i", t("what is known of the photo")],
-            ["c", t("search a part of the photo")],
-            ["p", t("slideshow")],
-            ["d", t("download the original")],
-            ["Esc", t("close, or select none")],
-            ["?", t("this list")],
-        ],
-    }
-
-
-def _labels_of_map() -> dict[str, Any]:
-    return {
-        "placed": t("Photos with a place: {count} of {all}", count="{count}", all="{all}"),
-        "none": t("None of these photos tells where it was taken."),
-        "placeless": t("Show the others"),
-        "here": t("Search in this area"),
-        "cluster": t("{count} photos: go nearer", count="{count}"),
-        "list": t("As a list"),
-        "open": t("Open the map here"),
-        "cannot": t("This browser cannot draw a map, as it has no WebGL: see the list."),
-        "notThere": t("The map cannot be loaded just now: see the list."),
-        "texts": {
-            "Map.Title": t("Map"),
-            "NavigationControl.ZoomIn": t("Nearer"),
-            "NavigationControl.ZoomOut": t("Farther"),
-            "AttributionControl.ToggleAttribution": t("Where the map comes from"),
-            "CooperativeGesturesHandler.WindowsHelpText": t("Ctrl and the wheel zoom the map"),
-            "CooperativeGesturesHandler.MacHelpText": t("⌘ and the wheel zoom the map"),
-            "CooperativeGesturesHandler.MobileHelpText": t("Two fingers move the map"),
-        },
-    }

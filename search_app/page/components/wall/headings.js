@@ -33,7 +33,7 @@ export class Headings {
     section.style.height = `${bottom - top}px`;
     const check = button('', 'wall-check', () => wall.selection.toggleAll(at, end),
       `${wall.labels.selectAllOf}: ${label}`);
-    row.append(check, element('h3', '', {textContent: label}));
+    row.append(...(wall.can('select') ? [check] : []), element('h3', '', {textContent: label}));
     section.append(row);
     this.shown.set(heading, this.root.appendChild(section));
   }

@@ -61,7 +61,7 @@ export class Panel {
     if (about.position) shown.push(this.place(about.position));
     shown.push(this.actions(about));
     if (about.links.length) shown.push(list(about.links.map(link => this.part(link))));
-    shown.push(this.origin(about));
+    if (about.origin) shown.push(this.origin(about));
     this.root.replaceChildren(...shown);
     this.root.scrollTop = 0;
     // On a phone it may be higher or lower now.
@@ -99,7 +99,7 @@ export class Panel {
     const row = element('div', 'wall-actions');
     const add = (text, act) => row.append(button(text, '', act));
     add(labels.similar, () => viewer.similar());
-    add(labels.part, () => viewer.crop());
+    if (viewer.wall.can('crop')) add(labels.part, () => viewer.crop());
     if (viewer.wall.data.mayChange) {
       add(labels.addTag, () => askForTag(labels, tag => viewer.wall.mark('add_tag', [about.id], tag)));
       add(labels.hide, () => {

@@ -4,9 +4,9 @@ const PAGE = 60;
 const MOST_PAGES = 100; // kept; those that were looked at longest ago go first
 
 export class Photos {
-  // `address(name, query)` is where to ask; `first` are the first photos, `less` the less likely.
-  constructor({results, count, first, less}, address, {loaded, gone}) {
-    Object.assign(this, {results, count, less, address, loaded, gone});
+  // `fetch(name, query)` asks; `first` are the first photos, `less` the less likely.
+  constructor({count, first, less}, fetch, loaded) {
+    Object.assign(this, {count, less, fetch, loaded});
     this.pages = new Map([[0, first]]);
     this.asked = new Set();
   }
@@ -61,12 +61,5 @@ export class Photos {
     }
     const less = this.less.findIndex(tile => tile.id === id);
     return less >= 0 ? this.count + less : await this.fetch('place', {id}).catch(() => null);
-  }
-
-  async fetch(name, query = {}) {
-    const answer = await fetch(this.address(name, {results: this.results, ...query}));
-    if (answer.status === 404) this.gone();
-    if (!answer.ok) throw new Error(answer.statusText);
-    return answer.json();
   }
 }

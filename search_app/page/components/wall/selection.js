@@ -22,6 +22,7 @@ export class Selection {
 
   // One photo; or with Shift all from the last one to it.
   async choose(place, isRange) {
+    if (!this.wall.can('select')) return;
     const {photos} = this.wall;
     if (isRange && this.anchor !== undefined) {
       const [from, to] = [Math.min(this.anchor, place), Math.max(this.anchor, place) + 1];
@@ -55,6 +56,7 @@ export class Selection {
 
   // From a tick on, over all that the mouse goes over until it is let go.
   drag(start) {
+    if (!this.wall.can('select')) return;
     const before = new Set(this.ids);
     let last = start;
     const over = event => {

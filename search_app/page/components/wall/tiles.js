@@ -22,7 +22,7 @@ export function dress(wall, tile, photo) {
   const similar = button('', 'wall-similar', null, `${labels.similar}: ${title}`);
   similar.title = labels.similar;
   similar.tabIndex = -1;
-  tile.append(open, check, similar);
+  tile.append(open, ...(wall.can('select') ? [check] : []), similar);
   if (photo.folded || photo.unfolded) {
     const text = photo.folded ? `+${photo.folded}` : '−';
     const label = photo.folded ? labels.unfold.replace('{count}', photo.folded) : labels.fold;

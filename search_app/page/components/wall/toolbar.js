@@ -30,6 +30,7 @@ export class Toolbar {
     this.sort.setAttribute('aria-label', labels.sort);
     this.sort.replaceChildren(...sorts.map(([value, text]) =>
       element('option', '', {value, textContent: text, selected: value === sort})));
+    this.views.hidden = views.length < 2;
     this.choice(this.views, labels.view, views, view, chosen => this.wall.trigger('view', chosen));
     const sizes = DENSITIES.map(size => [size, labels.sizes[size]]);
     this.choice(this.sizes, labels.size, sizes, this.density, chosen => this.resize(chosen));

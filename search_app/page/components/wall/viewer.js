@@ -116,7 +116,7 @@ export class Viewer {
 
   buttons(labels) {
     const {ui} = this.pswp;
-    const add = (name, title, order, onClick) => ui.registerElement({
+    const add = (name, title, order, onClick) => this.wall.can(name) && ui.registerElement({
       name, title, order, isButton: true, ariaLabel: title, onClick,
       html: {
         isCustomSVG: true, outlineID: '',
@@ -159,10 +159,8 @@ export class Viewer {
     };
   }
 
-  async askAbout(id) {
-    const answer = await fetch(this.wall.address('about.json', {id, results: this.wall.data.results}));
-    if (!answer.ok) throw new Error(await answer.text());
-    return answer.json();
+  askAbout(id) {
+    return this.wall.ask('about.json', {id});
   }
 
   async changed() {
@@ -220,6 +218,7 @@ export class Viewer {
   }
 
   async crop() {
+    if (!this.wall.can('crop')) return;
     this.stop();
     const {pswp} = this;
     const about = await this.asked;
@@ -252,7 +251,7 @@ export class Viewer {
   }
 
   download() {
-    if (this.about) element('a', '', {href: new URL(this.about.original, document.baseURI), download: ''}).click();
+    if (this.about?.original) element('a', '', {href: new URL(this.about.original, document.baseURI), download: ''}).click();
   }
 
   play() {

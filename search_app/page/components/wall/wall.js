@@ -38,7 +38,7 @@ class Wall {
     this.viewer = new Viewer(this);
     this.focused = 0;
     this.gone = new AbortController(); // once the page shows something else
-    this.scroller = this.root.closest('[data-testid="stMain"]') ?? document.scrollingElement;
+    this.scroller = this.root.closest('[data-testid="stMain"], .wall-scroller') ?? document.scrollingElement;
     this.listen();
   }
 
@@ -89,10 +89,8 @@ class Wall {
       this.returnTo = isHere ? history.state?.place : 0;
       this.focused = 0;
     }
-    this.photos = new Photos(data, (name, query) => this.address(`wall/${name}.json`, query), {
-      loaded: (from, to) => this.fill(from, to),
-      gone: () => this.searchAgain(),
-    });
+    this.photos = new Photos(data, (name, query) => this.ask(`wall/${name}.json`, query, data),
+      (from, to) => this.fill(from, to));
     this.ratios = data.ratios;
     this.sections = data.sections ?? [];
     for (const tile of this.tiles.values()) tile.remove();
@@ -113,6 +111,18 @@ class Wall {
     this.sections = layout.sections;
     this.layOut();
   }
+
+  // What is not told of the photos yet. A web site of files alone has no server: it answers itself.
+  async ask(path, query, data = this.data) {
+    if (data.answer) return data.answer(path, query);
+    const answer = await fetch(this.address(path, {results: data.results, ...query}));
+    if (answer.status === 404 && path.startsWith('wall/')) this.searchAgain();
+    if (!answer.ok) throw new Error(await answer.text());
+    return answer.json();
+  }
+
+  // Whether something can be done with photos here: "select", "favourite", "crop", "download".
+  can = name => !this.data?.without?.includes(name);
 
   address(path, query = {}) {
     const [before, signed = ''] = this.data.addresses[path].split('?');
@@ -314,7 +324,7 @@ class Wall {
   }
 
   favourite(ids) {
-    this.mark(ids.every(id => this.favourites.has(id)) ? 'unfavourite' : 'favourite', ids);
+    if (this.can('favourite')) this.mark(ids.every(id => this.favourites.has(id)) ? 'unfavourite' : 'favourite', ids);
   }
 
   // Make photos favourites ("favourite", "unfavourite"), tag or hide them.
