@@ -1,5 +1,6 @@
 """The web site of files: looked at from a plain file server, and nothing private in it."""
 
+import json
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 
 import pytest
 from PIL import ExifTags, Image
@@ -19,7 +21,7 @@ from pipeline.sources import folder
 from search_app.search.filters import Filters
 from search_app.search.marks import Marking
 from search_app.search.searcher import Searcher
-from search_app.site.contents import Wanted
+from search_app.site.contents import Wanted, columns, photos_of
 from search_app.site.writing import Report, export
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.browser import LOCALHOST, photos, tiles
@@ -177,6 +179,27 @@ def test_what_did_not_change_is_not_written_again(private: Searcher, tmp_path: P
     before = {path: path.stat().st_mtime_ns for path in site.rglob("*") if path.is_file()}
     assert write(private, site).new_pictures == 0
     assert {path: path.stat().st_mtime_ns for path in site.rglob("*") if path.is_file()} == before
+
+
+def test_ten_thousand_photos_open_with_two_megabytes(private: Searcher, tmp_path: Path) -> None:
+    """As many as that, with titles of a line and a dozen tags each, of a language's many words."""
+    write(private, tmp_path / "site")
+    random = Random(0)
+    photo, *_ = photos_of(private, Wanted())
+    many = [
+        photo
+        | {
+            "id": random.getrandbits(52),
+            "title": f"{random.getrandbits(160):040x}",
+            "tags": [f"tag number {int(random.paretovariate(0.5)) % 5000}" for _ in range(12)],
+        }
+        for _ in range(10_000)
+    ]
+    site = tmp_path / "site"
+    opened = [path for path in site.rglob("*") if path.suffix in {".js", ".css", ".html"}]
+    opened += site.glob("v-*/en/words.json")
+    scripts = sum(path.stat().st_size for path in opened)
+    assert scripts + len(json.dumps(columns(many), separators=(",", ":"))) < 2_000_000
 
 
 def test_a_folder_of_something_else_is_left_alone(private: Searcher, tmp_path: Path) -> None:
