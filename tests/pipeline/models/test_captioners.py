@@ -47,9 +47,9 @@ def test_describes_a_real_photo() -> None:
     caption = captioner.describe(photo, PhotoContext("", "", {"taken_at": AFTERNOON, **CANON}))
 
     assert caption == Caption(
-        caption="Probably a domestic cat. Taken on 3 July 2015 in the afternoon"
+        caption="Probably a domestic cat or a tabby cat. Taken on 3 July 2015 in the afternoon"
         " with a Canon EOS 5D.",
-        tags=["domestic cat"],
+        tags=["domestic cat", "tabby cat"],
         visible_text=None,
         has_people=None,
         language="en",
