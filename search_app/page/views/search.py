@@ -85,7 +85,7 @@ def _search_page(searcher: Searcher) -> None:
         st.warning(t("“Taken from” is later than “Taken until”."), icon=":material/info:")
     if not held.shown:
         st.info(
-            t("Nothing surely matches.")
+            t("Nothing surely matches. These come nearest.")
             if held.found.less_likely
             else t("No photo fits. Try other words, or fewer filters."),
             icon=":material/search_off:",

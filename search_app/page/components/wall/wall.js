@@ -138,7 +138,7 @@ class Wall {
     const width = room - this.scrubber.takes(room, rowHeight);
     this.laidRoom = room;
     const known = this.ratios.length, isWhole = known === count;
-    const hasLess = isWhole && this.lessShown && less.length > 0;
+    const hasLess = isWhole && this.showsLess && less.length > 0;
     const ratios = hasLess ? [...this.ratios, ...lessRatios] : this.ratios;
     let sections = this.sections.filter(([at]) => at < known);
     if (hasLess) {
@@ -150,7 +150,7 @@ class Wall {
     const height = isWhole ? this.boxes.height : this.boxes.height * count / Math.max(1, known);
     this.list.style.height = `${height}px`;
     this.root.style.setProperty('--wall-width', `${width}px`);
-    this.more.hidden = !isWhole || !less.length;
+    this.more.hidden = !isWhole || !less.length || !count;
     this.more.textContent = this.lessShown ? labels.showLess : labels.less;
     this.more.setAttribute('aria-expanded', Boolean(this.lessShown));
     this.headings.forget();
@@ -169,6 +169,9 @@ class Wall {
   }
 
   count = () => this.boxes?.count ?? 0;
+
+  /** Where nothing surely matches, the nearest are there without a click. */
+  get showsLess() { return this.lessShown || !this.data.count; }
 
   showLess() {
     this.lessShown = !this.lessShown;
@@ -236,7 +239,7 @@ class Wall {
     const tile = element('div', 'wall-tile', {role: 'listitem'});
     tile.place = place;
     tile.setAttribute('aria-posinset', place + 1);
-    tile.setAttribute('aria-setsize', this.data.count + (this.lessShown ? this.data.less.length : 0));
+    tile.setAttribute('aria-setsize', this.data.count + (this.showsLess ? this.data.less.length : 0));
     tile.classList.toggle('is-less', place >= this.data.count);
     putAt(this.boxes, tile, place);
     // Whoever goes through the wall with a keyboard or a screen reader goes in its order.
