@@ -290,8 +290,8 @@ class Tables:
             ):
                 if int((parquet.metadata.metadata or {}).get(b"format", 0)) > FORMAT:
                     raise AlbumscopeError(
-                        f"{self.storage.where(key)} was written by a newer version of Albumscope:"
-                        " install that one"
+                        "{file} was written by a newer version of Albumscope: install that one",
+                        file=self.storage.where(key),
                     )
                 yield parquet
         except FileNotFoundError:

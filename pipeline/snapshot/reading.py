@@ -50,8 +50,9 @@ class Snapshot:
             self.manifest = checked_manifest(folder)
             if self.manifest["format"] > FORMAT:
                 raise AlbumscopeError(
-                    f"Snapshot {self.name} was published by a newer version of Albumscope: install"
-                    " that one"
+                    "Snapshot {name} was published by a newer version of Albumscope: install that"
+                    " one",
+                    name=self.name,
                 )
             if self.manifest["format"] != FORMAT:
                 raise ValueError("it was published by another version of Albumscope")

@@ -21,7 +21,7 @@ from pydantic import (
 from pipeline.photos.files import printable
 from pipeline.snapshot import who_is_who
 from pipeline.snapshot.who_is_who import Person as KnownPerson
-from search_app.search.query import face_term, person_term
+from search_app.search.terms import face_term, person_term
 
 if TYPE_CHECKING:
     from search_app.search.hits import Hit

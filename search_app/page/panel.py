@@ -22,8 +22,8 @@ from search_app.page.wording import (
 )
 from search_app.search.hits import Hit
 from search_app.search.provenance import Provenance
-from search_app.search.query import face_term, person_term, photo_term
 from search_app.search.searcher import Searcher
+from search_app.search.terms import face_term, person_term, photo_term
 
 Json = dict[str, Any]
 _EXACT = {"exact", "day", None}

@@ -233,12 +233,6 @@ def _name(value: str) -> str:
     return " ".join(value.split())
 
 
-def photo_term(image_id: int, part: Part | None = None) -> str:
-    """What stands in a query for a photo of the library, or for a part of it."""
-    edges = [f"{edge:.2f}".rstrip("0").rstrip(".") for edge in part or ()]
-    return "photo:" + ",".join([str(image_id), *edges])
-
-
 def read_part(value: str) -> Part:
     """Read ``left,top,right,bottom`` in percent. Raises ValueError."""
     left, top, right, bottom = map(float, value.split(","))
@@ -254,16 +248,6 @@ def _photo(value: str) -> tuple[int, Part | None]:
     if not edges:
         return int(image_id), None
     return int(image_id), read_part(",".join(edges))
-
-
-def person_term(name: str) -> str:
-    """What stands in a query for a person of this name."""
-    return f'person:"{name.replace(chr(34), " ")}"'
-
-
-def face_term(image_id: int, number: int) -> str:
-    """What stands in a query for whoever has this face, the first of a photo being 1."""
-    return f"face:{image_id},{number}"
 
 
 def _face(value: str) -> tuple[int, int]:

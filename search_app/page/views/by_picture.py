@@ -23,8 +23,8 @@ from search_app.page.uploads import MAX_UPLOAD, Upload
 from search_app.page.wording import literal, title_of
 from search_app.search import pictures
 from search_app.search.parsed import ParsedQuery
-from search_app.search.query import face_term, person_term
 from search_app.search.searcher import Searcher
+from search_app.search.terms import face_term, person_term
 
 _FACES = 8  # that are offered
 _SHORT_SIDE = 768  # pixels: as large as a model may want it

@@ -18,8 +18,8 @@ from search_app.page.language import t, tn
 from search_app.page.session import current_snapshot, errors_shown, may_change
 from search_app.page.views.by_picture import search_with
 from search_app.page.wording import literal, with_code
-from search_app.search.query import face_term, person_term
 from search_app.search.searcher import Searcher
+from search_app.search.terms import face_term, person_term
 
 _COLUMNS = 6
 _PAGE = 48  # people

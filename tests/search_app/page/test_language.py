@@ -19,7 +19,8 @@ from search_app.search.query import parse
 PIPELINE = Path(pipeline.__file__).parent
 PAGE = TRANSLATIONS.parent
 FOR_COMMAND_LINE_ALONE = (
-    *("cli", "assets", "settings.py", "storage/bucket.py", "library/tokens.py"),
+    *("cli", "assets", "moving", "settings.py", "storage/bucket.py"),
+    *("library/tokens.py", "library/backup.py"),
     *("sources/folder/registrations.py", "sources/folder/exclusions.py"),
     *("sources/flickr/source.py", "sources/flickr/transport.py", "sources/flickr/retries.py"),
 )

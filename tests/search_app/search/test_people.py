@@ -22,8 +22,8 @@ from pipeline.snapshot.who_is_who import Person
 from pipeline.sources import folder
 from search_app.search.filters import Filters
 from search_app.search.queries import Query
-from search_app.search.query import face_term
 from search_app.search.searcher import Searcher
+from search_app.search.terms import face_term
 from tests.conftest import Albumscope
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.faces import faces

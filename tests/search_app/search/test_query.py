@@ -19,7 +19,8 @@ from search_app.search.parsed import (
     Place,
     Text,
 )
-from search_app.search.query import parse, photo_term
+from search_app.search.query import parse
+from search_app.search.terms import photo_term
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "search.md"
 NASTY = [
