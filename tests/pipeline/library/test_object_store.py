@@ -278,9 +278,10 @@ def test_flickr_albums_are_synced_from_any_machine(
     with caplog.at_level(logging.INFO, "werkzeug"):
         caplog.clear()
         assert not run("sync", "--json").json["published"]
-        # Of tables/, folders/, flickr/, photos/, people/, marks/ and events.toml each one, two of
-        # snapshots/, and twice what is current; however many albums, up to 1,000 files in each.
-        assert requests(caplog) == {"list": 9, "GET": 2}
+        # Of tables/, folders/, flickr/, photos/, people/, marks/, searches/, tokens/, imported/ and
+        # events.toml each one, two of snapshots/, and twice what is current; however many albums,
+        # up to 1,000 files in each.
+        assert requests(caplog) == {"list": 12, "GET": 2}
 
     on(SECOND)
     flickr.add_photo(flickr.albums[0], Photo("50000000099"))

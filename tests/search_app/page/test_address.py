@@ -20,7 +20,7 @@ def page() -> None:
 
     address.read()
     with current_snapshot().searcher() as searcher:
-        filters.show(searcher, (), None)
+        filters.show(searcher, searcher.understand(""), None)
     options.how_to_search()
     if not st.session_state.get("was_broken_off"):
         st.session_state.was_broken_off = True

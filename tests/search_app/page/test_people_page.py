@@ -12,7 +12,7 @@ from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing
 from tests.search_app.browser import Server, expect_pictures, serving, settled
-from tests.search_app.page.test_everyone import serious
+from tests.search_app.page.test_everyone import violations
 from tests.search_app.searching import searcher_of
 
 
@@ -36,7 +36,7 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     expect(page.get_by_text("4 photos")).to_be_visible()
     expect(page.get_by_text("3 photos")).to_be_visible()
     expect_pictures(page)
-    assert serious(page) == []
+    assert violations(page) == []
 
     dialog = person(page, "Who is this?")
     dialog.get_by_label("Name", exact=True).fill("Ada Lovelace")
@@ -46,7 +46,7 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     expect(dialog.get_by_role("button", name="Not this person")).to_have_count(3)
 
     settled(page)
-    assert serious(page) == []
+    assert violations(page) == []
     dialog.get_by_role("button", name="Find photos").click()  # before it is published
     expect(page.get_by_role("link", name="both")).to_be_visible()
 

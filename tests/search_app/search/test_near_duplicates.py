@@ -38,7 +38,7 @@ def searcher(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
     with Image.open(DOGS) as opened:
         dogs = opened.convert("RGB")
     width, height = dogs.size
-    burst = dogs.crop((width // 50, height // 50, width, height))
+    burst = dogs.crop((width // 80, height // 80, width, height))
     save(dogs, album / "dogs.jpg", NOON)
     shutil.copy(album / "dogs.jpg", album / "copy.jpg")
     save(dogs.reduce(2), album / "small.jpg", NOON)
