@@ -3,11 +3,12 @@
 Photos that people hid are in no answer.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, computed_field
 
 from pipeline.errors import NotInLibraryError
 from search_app.api.rows import (
@@ -31,6 +32,16 @@ Row = TypeVar("Row")
 Size = Literal["small", "large"]
 """480 pixels high, or large enough to fill a window."""
 _LARGEST = 2**31 - 1
+
+
+def _day(value: object) -> object:
+    """A day as it is written, not one counted in seconds, which a date may be, too."""
+    if isinstance(value, date) or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", str(value)):
+        return value
+    raise ValueError("Input should be a date such as 2018-04-30")
+
+
+_Day = Annotated[date, BeforeValidator(_day)]
 _Name = Annotated[str, Field(max_length=200)]
 _Names = Annotated[list[_Name], Field(max_length=20)]
 
@@ -71,8 +82,8 @@ class Asked(InAlbums):
     country: _Names = Field([], description="A code of two letters.")
     town: _Names = Field([], description="The English name.")
     person: _Names = Field([], description="Of several names, all have to be on a photo.")
-    taken_from: date | None = Field(None, description="The first day.")
-    taken_to: date | None = Field(None, description="The last day.")
+    taken_from: _Day | None = Field(None, description="The first day.")
+    taken_to: _Day | None = Field(None, description="The last day.")
     has_place: bool | None = Field(None, description="Whether it is known where it was taken.")
     has_people: bool | None = Field(None, description="Whether people are on it.")
     mode: Mode | None = Field(None, description="By default hybrid; with a photo in q visual.")

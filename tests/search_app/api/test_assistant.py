@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,4 +61,6 @@ async def conversation(data_dir: Path) -> None:
 
 
 def test_an_assistant_searches_and_looks(demo_library: Path) -> None:
-    asyncio.run(conversation(demo_library))
+    # in a thread of its own: browsers of other tests have a loop in this one
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, conversation(demo_library)).result()
