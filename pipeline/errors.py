@@ -20,6 +20,11 @@ class Message(str):
         return message
 
 
+def count(number: int, thing: str) -> str:
+    """ "1 album", "2 albums"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def _plain(value: object) -> object:
     """A value that holds on to nothing: what an error says, and not the error."""
     if isinstance(value, str | int | float):

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from pipeline.assets.instance import RETRIED_BY_TAG, runs_under_way
 from pipeline.assets.resources import LibraryResource
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import AlbumscopeError, count
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 
@@ -121,26 +121,26 @@ def _report(
     if not failures and not new:
         return None
     titles = {album["album_id"]: album["title"] for album in library.albums()}
-    photos = _count(new.total(), "photo")
+    photos = count(new.total(), "photo")
     lines = []
     if failures:
         lines += ["What failed:", *_listed(list(dict.fromkeys(failures))), ""]
     if new:
         albums = [
-            f"{titles.get(each, each)}: {_count(number, 'photo')}"
+            f"{titles.get(each, each)}: {count(number, 'photo')}"
             for each, number in new.most_common()
         ]
         lines += ["New or changed:", *_listed(albums), ""]
     if unreadable:
         verb = "could not be had or read: `albumscope status` says why."
-        lines += [f"{_count(unreadable, 'photo')} {verb}", ""]
+        lines += [f"{count(unreadable, 'photo')} {verb}", ""]
     if settings.page_url:
         lines.append(f"Search page: {settings.page_url}")
     lines.append(f"Dagster: {settings.dagster_url}/runs")
-    brought = f"{photos} in {_count(len(new), 'album')}"
-    title = f"{_count(len(failures), 'failure')}, {brought}" if failures and new else brought
+    brought = f"{photos} in {count(len(new), 'album')}"
+    title = f"{count(len(failures), 'failure')}, {brought}" if failures and new else brought
     if failures and not new:
-        title = _count(len(failures), "failure")
+        title = count(len(failures), "failure")
     return _Report(title=f"Albumscope: {title}", body="\n".join(lines), has_failures=bool(failures))
 
 
@@ -180,10 +180,6 @@ def _reasons(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
 def _listed(lines: Sequence[str]) -> list[str]:
     more = len(lines) - _LONGEST
     return [f"- {line}" for line in lines[:_LONGEST]] + ([f"- and {more} more"] * (more > 0))
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _services(settings: Settings) -> "Apprise":

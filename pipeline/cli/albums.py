@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.options import NO_ALBUMS, JsonFlag, UserOption, found_albums, open_library
-from pipeline.cli.terminal import count, exit_if, print_json, print_rows, say, warn
-from pipeline.errors import AlbumError, AwayError
+from pipeline.cli.terminal import exit_if, print_json, print_rows, say, warn
+from pipeline.errors import AlbumError, AwayError, count
 from pipeline.rows import Row
 
 if TYPE_CHECKING:

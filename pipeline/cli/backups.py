@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.terminal import count, exit_if, say
+from pipeline.cli.terminal import exit_if, say
+from pipeline.errors import count
 from pipeline.settings import load_settings
 
 

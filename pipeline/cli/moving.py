@@ -16,8 +16,8 @@ from pipeline.cli.site import (
     SiteOption,
     write_site,
 )
-from pipeline.cli.terminal import count, print_fields, print_json, print_rows, progress_bars, say
-from pipeline.errors import AlbumscopeError
+from pipeline.cli.terminal import print_fields, print_json, print_rows, progress_bars, say
+from pipeline.errors import AlbumscopeError, count
 
 if TYPE_CHECKING:
     from pipeline.library.library import Library

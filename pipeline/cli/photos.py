@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from pipeline.cli.options import AlbumOption, EventOption, JsonFlag, YearOption
-from pipeline.cli.terminal import count, print_fields, print_json, print_rows, say, warn
-from pipeline.errors import AlbumscopeError, PhotoError
+from pipeline.cli.terminal import print_fields, print_json, print_rows, say, warn
+from pipeline.errors import AlbumscopeError, PhotoError, count
 from pipeline.settings import load_settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.terminal import count, progress_bars, say, warn
+from pipeline.cli.terminal import progress_bars, say, warn
+from pipeline.errors import count
 from pipeline.settings import load_settings
 
 SiteOption = Annotated[

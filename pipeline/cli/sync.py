@@ -19,7 +19,6 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.terminal import (
     WithoutDagstersWords,
-    count,
     exit_if,
     print_json,
     print_rows,
@@ -27,7 +26,7 @@ from pipeline.cli.terminal import (
     say,
     warn,
 )
-from pipeline.errors import AlbumError, AwayError, SourceError
+from pipeline.errors import AlbumError, AwayError, SourceError, count
 
 if TYPE_CHECKING:
     from pipeline.assets.sync import SyncReport

@@ -68,11 +68,6 @@ class WithoutDagstersWords:
         return len(text) if is_dagsters else self._stream.write(text)
 
 
-def count(number: int, thing: str) -> str:
-    """ "1 album", "2 albums"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def warn(texts: Sequence[str]) -> None:
     """Print warnings, a line each."""
     for text in texts:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pipeline.cli import sync
 from pipeline.cli.options import open_library
-from pipeline.cli.terminal import count, say, warn
-from pipeline.errors import AlbumscopeError
+from pipeline.cli.terminal import say, warn
+from pipeline.errors import AlbumscopeError, count
 from pipeline.photos.files import printable
 
 QUIET_MS = 5_000

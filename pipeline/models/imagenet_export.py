@@ -11,7 +11,7 @@ which an error would go the farthest, and the probabilities stay in float32.
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,9 +86,6 @@ class _Views:
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         views = next(self._views, None)
         return None if views is None else {"views": views}
-
-    def __iter__(self) -> "Iterator[dict[str, NDArray[np.float32]]]":
-        return ({"views": views} for views in self._views)
 
 
 if __name__ == "__main__":

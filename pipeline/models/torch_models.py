@@ -43,6 +43,15 @@ def torch_device(device: str) -> str:
     return "cpu"
 
 
+def check_device(device: str) -> None:
+    """For models that do without torch: who asks for a GPU is told if there is none.
+
+    Raises AlbumscopeError.
+    """
+    if device == "cuda":
+        torch_device(device)
+
+
 @one_at_a_time
 def sentence_transformer(source: str, device: str, setting: str) -> "SentenceTransformer":
     """Load a model in float32 from a folder or the Hugging Face hub.
@@ -115,10 +124,10 @@ def fastest_dtype(device: str) -> "torch.dtype":
 class Batches(Generic[Item]):
     """Runs a model on batches that are halved whenever the GPU's memory does not suffice."""
 
-    def __init__(self, encode: Callable[[Sequence[Item]], Rows], most: int | None = None) -> None:
-        """``encode`` returns one row for each item; ``most`` is how many it may be given."""
+    def __init__(self, encode: Callable[[Sequence[Item]], Rows]) -> None:
+        """``encode`` returns one row for each item that it is given."""
         self._encode = encode
-        self._most = most
+        self._most: int | None = None  # items that there is memory for
 
     def encode(self, items: Sequence[Item]) -> Rows:
         """Return one row for each of ``items``, at least one, in order.

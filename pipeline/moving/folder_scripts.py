@@ -282,7 +282,7 @@ def _find_columns(
         for column in columns:
             if path not in {None, column, f"{table}.{column}"}:
                 continue
-            values = [_text(each) for each in _sample(opened, table, column)]
+            values = [os.fsdecode(each) for each in _sample(opened, table, column)]
             named = [each for each in values if is_photo_name(os.path.basename(each))]  # noqa: PTH119
             there = sum(map(_exists, (database.absolute().parent / each for each in named)))
             score = there, len(named), "path" in column.lower()
@@ -352,10 +352,6 @@ def _read(opened: sqlite3.Connection, columns: Columns) -> list[tuple[object, ob
         f"SELECT {_quoted(columns.path)}, substr({caption}, 1, {MAX_TEXT + 1})"
         f" FROM {_quoted(columns.table)}"
     ).fetchall()
-
-
-def _text(value: str | bytes) -> str:
-    return os.fsdecode(value)
 
 
 def _exists(path: Path) -> bool:

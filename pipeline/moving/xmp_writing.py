@@ -16,7 +16,20 @@ from defusedxml.ElementTree import iterparse
 from pipeline.library.marks import plain_tag
 from pipeline.photos import xmp
 from pipeline.photos.words import Region, Said, lines
-from pipeline.photos.xmp import AREA, DC, EXIF, IPTC, MADE, MWG, PHOTOSHOP, RDF, WE_WROTE, XMP, Node
+from pipeline.photos.xmp import (
+    AREA,
+    DC,
+    EXIF,
+    IPTC,
+    MADE,
+    MWG,
+    PHOTOSHOP,
+    PLACE,
+    RDF,
+    WE_WROTE,
+    XMP,
+    Node,
+)
 
 _X = "{adobe:ns:meta/}"
 _DIMENSIONS = "{http://ns.adobe.com/xap/1.0/sType/Dimensions#}"
@@ -26,14 +39,13 @@ _PREFIXES = {
     "Iptc4xmpCore": IPTC, "mwg-rs": MWG, "stArea": AREA, "stDim": _DIMENSIONS,
     "albumscope": xmp.OURS,
 }  # fmt: skip
-_PLACE = (f"{IPTC}Location", *(f"{PHOTOSHOP}{each}" for each in ("City", "State", "Country")))
 _PROPERTIES: Mapping[str, Sequence[str]] = {
     "title": [f"{DC}title"],
     "description": [f"{DC}description"],
     "tags": [f"{DC}subject"],
     "rating": [f"{XMP}Rating"],
     "position": [f"{EXIF}GPSLatitude", f"{EXIF}GPSLongitude"],
-    "place_names": _PLACE,
+    "place_names": PLACE,
 }
 _PACKET = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n{}\n<?xpacket end="w"?>\n'
 
@@ -249,7 +261,7 @@ def _write_position(target: Element, position: Sequence[float]) -> None:
 
 
 def _write_place(target: Element, names: Sequence[str]) -> None:
-    for name, text in zip(_PLACE, names, strict=True):
+    for name, text in zip(PLACE, names, strict=True):
         if text:
             SubElement(target, name).text = text
 

@@ -48,6 +48,8 @@ AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
 _MP = "{http://ns.microsoft.com/photo/1.2/}"
 _MP_REGIONS = "{http://ns.microsoft.com/photo/1.2/t/RegionInfo#}Regions"
 _MP_REGION = "{http://ns.microsoft.com/photo/1.2/t/Region#}"
+PLACE = (f"{IPTC}Location", *(f"{PHOTOSHOP}{each}" for each in ("City", "State", "Country")))
+"""The properties that a place is named by, from the smallest to the country."""
 OURS = "{urn:albumscope/}"
 WE_WROTE = f"{OURS}Wrote"
 MADE = f"{OURS}Made"
@@ -185,8 +187,7 @@ def _moment(photo: Node, *names: str) -> Moment | None:
 
 
 def _place_names(photo: Node) -> list[str]:
-    names = (f"{IPTC}Location", *(f"{PHOTOSHOP}{each}" for each in ("City", "State", "Country")))
-    if found := lines(photo.text(name) for name in names):
+    if found := lines(photo.text(name) for name in PLACE):
         return found
     parts = ("Sublocation", "City", "ProvinceState", "CountryName")
     places = (

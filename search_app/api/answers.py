@@ -5,6 +5,7 @@ Photos that people hid are in no answer.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -95,10 +96,8 @@ class Asked(InAlbums):
     @property
     def filters(self) -> Filters:
         """As searches have them."""
-        return Filters(
-            events=self.event,
-            years=self.year,
-            album_ids=self.album_id,
+        return replace(
+            super().filters,
             cameras=self.camera,
             lenses=self.lens,
             tags=self.tag,
@@ -109,7 +108,6 @@ class Asked(InAlbums):
             taken_to=self.taken_to,
             has_place=self.has_place,
             has_people=self.has_people,
-            unmarked=("hidden",),
         )
 
 

@@ -5,7 +5,6 @@ are UTC without a zone, but ``taken_at`` is what the camera's clock said.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -84,8 +83,7 @@ class FoundPhoto(_Row):
     @classmethod
     def of(cls, hit: "Hit") -> "FoundPhoto":
         """The row of a hit."""
-        columns = asdict(hit)
-        return cls(**{name: columns[name] for name in cls.model_fields})
+        return cls.model_validate(hit, from_attributes=True)
 
 
 class _Image(_Row):

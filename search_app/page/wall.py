@@ -24,6 +24,8 @@ from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
 from search_app.search.sections import Section
 
+NARROWEST, WIDEST = 25, 400
+"""The width of a tile in percent of its height: a film strip is cut at the sides."""
 _MOST_HELD = 64
 _UNIQUE = secrets.token_bytes(16)
 
@@ -159,7 +161,7 @@ def ratios_of(searcher: Searcher, hits: Sequence[Hit]) -> list[int]:
 
 
 def _in_percent(ratios: NDArray[np.float32]) -> list[int]:
-    found: list[int] = np.clip(100 * ratios, 25, 400).astype(int).tolist()
+    found: list[int] = np.clip(100 * ratios, NARROWEST, WIDEST).astype(int).tolist()
     return found
 
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from pipeline.snapshot.reading import Snapshot
 from search_app.search import positions
 from search_app.search.filters import in_albums
+from search_app.search.photos import in_columns
 from search_app.search.starting import COVER
 
 _MOST_SPOTS = 300
@@ -42,7 +42,7 @@ class AlbumPage(NamedTuple):
 
 def albums(snapshot: Snapshot, hidden: Collection[int]) -> list[dict[str, Any]]:
     """The rows of table ``albums``, with the number of photos whose ids are not in ``hidden``."""
-    return _rows(
+    return in_columns(
         snapshot.cursor().execute(
             """
             SELECT albums.* EXCLUDE (photo_count), shown.photo_count FROM albums JOIN (
@@ -74,7 +74,7 @@ def album_page(
         """,
         values,
     )
-    listed = _rows(found)
+    listed = in_columns(found)
     taken = cursor.execute(
         """
         SELECT min((taken_at, taken_precision)), max((taken_at, taken_precision))
@@ -90,11 +90,6 @@ def album_page(
         last=last and Taken(*last),
         spots=_spots(snapshot, rows),
     )
-
-
-def _rows(found: DuckDBPyConnection) -> list[dict[str, Any]]:
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _spots(snapshot: Snapshot, rows: NDArray[np.int64]) -> list[tuple[float, float]]:

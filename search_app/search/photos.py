@@ -234,6 +234,10 @@ def _located(snapshot: Snapshot, row: Mapping[str, Any]) -> Columns:
 
 
 def _rows(cursor: DuckDBPyConnection, query: str, *values: object) -> list[Columns]:
-    cursor.execute(query, list(values))
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return in_columns(cursor.execute(query, list(values)))
+
+
+def in_columns(found: DuckDBPyConnection) -> list[Columns]:
+    """What a query found, each row by the names of its columns."""
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

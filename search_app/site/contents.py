@@ -14,8 +14,10 @@ from pipeline.errors import AlbumscopeError
 from pipeline.library.marks import plain_tag
 from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot.reading import Snapshot
+from search_app.page.wall import NARROWEST, WIDEST
 from search_app.page.wording import people_of, tags_of
 from search_app.search.filters import PEOPLE, Filters
+from search_app.search.photos import in_columns
 from search_app.search.searcher import Searcher
 
 ALIKE = 24
@@ -137,8 +139,7 @@ def _told(snapshot: Snapshot, rows: NDArray[np.int64], wanted: Wanted) -> list[d
         ORDER BY shown.place
         """
     )
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return in_columns(cursor)
 
 
 def _photo(
@@ -194,7 +195,7 @@ def _id(sha256: str, taken: set[int]) -> int:
 def _ratio(photo: Photo) -> int:
     """The width in percent of the height, as the wall takes it."""
     width, height = photo["width"], photo["height"]
-    return min(max(100 * width // height, 25), 400) if width and height else 100
+    return min(max(100 * width // height, NARROWEST), WIDEST) if width and height else 100
 
 
 def _day(exif: Mapping[str, Any]) -> int | None:

@@ -6,7 +6,7 @@ from pipeline.models.encoders import Encoder
 from pipeline.models.encoders.embedded import EmbeddedEncoder
 from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder, producer_of
 from pipeline.models.loading import one_at_a_time
-from pipeline.models.torch_models import torch_device
+from pipeline.models.torch_models import check_device
 
 
 def embed_producer(name: str) -> str:
@@ -24,7 +24,6 @@ def load_encoder(name: str, device: str = "auto") -> Encoder:
     cannot be had.
     """
     if name == EmbeddedEncoder.name:
-        if device == "cuda":
-            torch_device(device)  # which it does without, but who asks for one is told of none
+        check_device(device)
         return EmbeddedEncoder()
     return SentenceTransformerEncoder(name, device)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pipeline.models.encoders import TextEncoder
 from pipeline.models.encoders.text import SentenceTransformerTextEncoder
 from pipeline.models.loading import one_at_a_time
-from pipeline.models.torch_models import sentence_transformer, torch_device
+from pipeline.models.torch_models import check_device, sentence_transformer, torch_device
 
 CODE_VERSION = 3
 """To be raised by any change that changes the vectors of a text."""
@@ -25,8 +25,7 @@ def load_text_encoder(name: str, device: str = "auto") -> TextEncoder:
     """
     if name != "embedded":
         return _sentence_transformer(name, torch_device(device))
-    if device == "cuda":
-        torch_device(device)  # which it does without, but who asks for one is told of none
+    check_device(device)
     return _embedded()
 
 

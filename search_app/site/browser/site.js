@@ -5,7 +5,7 @@ import drawFacets from './facets.js';
 import {Collection} from './collection.js';
 import {Telling} from './telling.js';
 import {show as showWall} from './wall/wall.js';
-import {element} from './wall/elements.js';
+import {element, linkTo} from './wall/elements.js';
 
 const FILTERS = ['event', 'year', 'album', 'person', 'country', 'town', 'camera', 'lens', 'tag', 'from', 'to'];
 const SEARCH = [...FILTERS, 'q', 'similar', 'sort'];
@@ -20,12 +20,7 @@ class Site {
     document.documentElement.lang = words.language;
     const scroller = document.body.appendChild(element('div', 'wall-scroller'));
     const bar = scroller.appendChild(element('header', 'site-bar'));
-    this.home = bar.appendChild(element('a', '', {href: location.pathname, textContent: this.title}));
-    this.home.addEventListener('click', event => {
-      if (event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      this.go('');
-    });
+    bar.append(linkTo('', this.title, query => this.go(query)));
     const form = bar.appendChild(element('form', '', {role: 'search'}));
     this.box = form.appendChild(element('input', '', {
       type: 'search', name: 'q', placeholder: words.ask, autocomplete: 'off', enterKeyHint: 'search',

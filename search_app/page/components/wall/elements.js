@@ -19,7 +19,7 @@ export function button(text, className, onClick, label) {
 
 // What leads to another search, in another tab if somebody wants it so.
 export function linkTo(query, text, go) {
-  const link = element('a', '', {href: `${location.pathname}?${query}`, textContent: text});
+  const link = element('a', '', {href: location.pathname + (query && `?${query}`), textContent: text});
   link.addEventListener('click', event => {
     if (event.ctrlKey || event.metaKey) return;
     event.preventDefault();

@@ -1,15 +1,10 @@
 // A small map that only shows where photos were taken.
 
-import {Map as World} from '../vendor/maplibre/maplibre-gl.mjs';
 import {element} from './elements.js';
-import {isDark, mapStyle, points, recolor} from './map_style.js';
+import {begin, isDark, mapStyle, points, recolor} from './map_style.js';
 
 const NEAREST = 4.5; // zoom at which countries can be told by their shapes
 const PADDING = 36; // CSS pixels
-
-document.head.append(element('link', '', {
-  rel: 'stylesheet', href: new URL('../vendor/maplibre/maplibre-gl.css', import.meta.url),
-}));
 
 export async function smallMap(place, spots, style, signal) {
   const container = element('div', 'wall-album-canvas', {ariaHidden: true});
@@ -18,12 +13,12 @@ export async function smallMap(place, spots, style, signal) {
   const drawn = style ?? await mapStyle(isDark(place));
   if (signal.aborted) return;
   place.prepend(container);
-  const map = new World({
+  const map = await begin({
     container, style: drawn, interactive: false, attributionControl: style ? {compact: true} : false,
     bounds, fitBoundsOptions: {padding: PADDING, maxZoom: NEAREST},
   });
+  if (signal.aborted) return map.remove();
   signal.addEventListener('abort', () => map.remove());
-  await map.once('load');
   map.addSource('spots', {type: 'geojson', data: points(spots.map(([longitude, latitude]) => [longitude, latitude, {}]))});
   map.addLayer({id: 'spots', type: 'circle', source: 'spots', paint: {
     'circle-color': '#b3261e', 'circle-radius': 5, 'circle-stroke-color': '#fff', 'circle-stroke-width': 1.5,
