@@ -229,14 +229,39 @@ function drawValues(found, typed) {
     values.forEach(([id]) => shown.set(id, shown.size));
     return drawGroup(facet, group, values, typed);
   });
+  const stays = open.typed === typed;
   Object.assign(open, {shown, typed});
   const few = found.reduce((sum, {values}) => sum + values.length, 0);
   const said = !few ? given.labels.nothing
     : few < total ? given.labels.more.replace('{count}', number(few)).replace('{total}', number(total)) : '';
-  panel.querySelector('div').replaceChildren(...groups.filter(Boolean));
+  drawGroups(panel.querySelector('div'), groups.filter(Boolean), stays);
   panel.querySelector('.note').textContent = said; // the same element: a screen reader hears of it
   if (focused) panel.querySelector(`[data-at="${CSS.escape(focused)}"]`)?.focus();
   place(element, panel);
+}
+
+// What stays is the same element: a key or a finger that is down on it would be lost with it.
+function drawGroups(list, groups, stays) {
+  if (!stays || list.childElementCount !== groups.length) {
+    list.replaceChildren(...groups);
+    return;
+  }
+  const at = row => row.firstChild.dataset.at;
+  groups.forEach((group, place) => {
+    const there = list.children[place], rows = [...group.querySelectorAll('label')];
+    const before = new Map([...there.querySelectorAll('label')].map(row => [at(row), row]));
+    for (const row of before.values()) if (!rows.some(other => at(other) === at(row))) row.remove();
+    let last = there.querySelector('.title');
+    for (const row of rows) {
+      const stay = before.get(at(row));
+      if (stay) {
+        while (stay.childNodes.length > 1) stay.lastChild.remove(); // all but its box
+        stay.append(...[...row.childNodes].slice(1));
+      } else if (last) last.after(row);
+      else there.prepend(row);
+      last = stay ?? row;
+    }
+  });
 }
 
 function drawGroup(facet, group, values, typed) {
