@@ -7,6 +7,14 @@ import {keep, kept} from './kept.js';
 
 const DENSITIES = ['small', 'medium', 'large'];
 
+// If it tells the same as before it stays: what has the focus, or a finger on it, is not lost.
+function redraw(root, told, draw) {
+  const text = JSON.stringify(told);
+  if (root.dataset.told === text) return;
+  root.dataset.told = text;
+  root.replaceChildren(...draw(told));
+}
+
 export class Toolbar {
   constructor(wall) {
     this.wall = wall;
@@ -24,12 +32,12 @@ export class Toolbar {
     this.heading.textContent = heading;
     this.save.hidden = !saved;
     this.save.setAttribute('aria-pressed', Boolean(saved?.name));
-    this.save.replaceChildren(icon('save'), element('span', '', {
-      textContent: saved?.name ? labels.saved.replace('{name}', saved.name) : labels.save,
-    }));
+    const save = saved?.name ? labels.saved.replace('{name}', saved.name) : labels.save;
+    redraw(this.save, save, text => [icon('save'), element('span', '', {textContent: text})]);
     this.sort.setAttribute('aria-label', labels.sort);
-    this.sort.replaceChildren(...sorts.map(([value, text]) =>
-      element('option', '', {value, textContent: text, selected: value === sort})));
+    redraw(this.sort, sorts, options => options.map(([value, textContent]) =>
+      element('option', '', {value, textContent})));
+    this.sort.value = sort;
     this.views.hidden = views.length < 2;
     this.choice(this.views, labels.view, views, view, chosen => this.wall.trigger('view', chosen));
     const sizes = DENSITIES.map(size => [size, labels.sizes[size]]);
@@ -39,15 +47,11 @@ export class Toolbar {
 
   choice(group, label, choices, now, choose) {
     group.setAttribute('aria-label', label);
-    const told = JSON.stringify(choices);
-    if (group.dataset.told !== told) { // else what has the focus keeps it
-      group.dataset.told = told;
-      group.replaceChildren(...choices.map(([value, text]) => {
-        const made = Object.assign(button('', '', null, text), {title: text, value});
-        made.append(icon(value), element('span', '', {textContent: text}));
-        return made;
-      }));
-    }
+    redraw(group, choices, drawn => drawn.map(([value, text]) => {
+      const made = Object.assign(button('', '', null, text), {title: text, value});
+      made.append(icon(value), element('span', '', {textContent: text}));
+      return made;
+    }));
     for (const each of group.children) {
       each.setAttribute('aria-pressed', each.value === now);
       each.onclick = () => each.value !== now && choose(each.value);
