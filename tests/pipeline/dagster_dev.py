@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -73,8 +74,11 @@ query ($asset: AssetKeyInput!) {
 
 
 @contextmanager
-def dagster_dev(settings: Settings) -> Iterator[GraphQL]:
-    """Start `dagster dev` as `albumscope dagster` does; yields a function that asks its GraphQL."""
+def dagster_dev(settings: Settings, workspace: Path | None = None) -> Iterator[GraphQL]:
+    """Start `dagster dev` as `albumscope dagster` does; yields a function that asks its GraphQL.
+
+    ``workspace`` is a file that says which definitions to load, in place of the project's.
+    """
     with socket.socket() as probe:
         probe.bind((servers.LOCALHOST, 0))
         port = probe.getsockname()[1]
@@ -93,6 +97,8 @@ def dagster_dev(settings: Settings) -> Iterator[GraphQL]:
             return False
 
     command = servers.dagster_command(servers.LOCALHOST, port)
+    if workspace:
+        command[command.index("--workspace") + 1] = str(workspace)
     with servers.running(command, environment, home):
         wait_for(answers, "Dagster's UI to answer")
         yield ask
@@ -142,7 +148,9 @@ def start_backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -
     return str(answer["launchPartitionBackfill"]["backfillId"])
 
 
-def backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -> Mapping[str, Any]:
+def backfill(
+    ask: GraphQL, assets: list[str], partition_keys: list[str], seconds: float = 180
+) -> Mapping[str, Any]:
     """Materialise many partitions, wait for the end, return the status and the runs' statuses."""
     backfill_id = start_backfill(ask, assets, partition_keys)
 
@@ -150,7 +158,7 @@ def backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -> Mapp
         answer: Mapping[str, Any] = ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"]
         return answer
 
-    wait_for(lambda: str(state()["status"]).startswith(("COMPLETED", "FAIL")), "backfill")
+    wait_for(lambda: str(state()["status"]).startswith(("COMPLETED", "FAIL")), "backfill", seconds)
     return state()
 
 
