@@ -93,6 +93,11 @@ class Followed(Generic[Entry]):
         """What is another whenever there is another file."""
         return hashlib.sha256("".join(self._files).encode()).hexdigest()
 
+    @property
+    def last(self) -> str:
+        """The name of the newest file, which begins with when it was written; "" without any."""
+        return next(reversed(self._files), "")
+
     def look(self, storage: Storage) -> bool:
         """Take up what is new; whether there is anything.
 

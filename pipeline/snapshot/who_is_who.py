@@ -6,10 +6,11 @@ What counts, the first first:
 2. the name of the region of the photo that it is in, or the only name that the photo says where it
    is the only face
 3. the person whom most of its group are by 1, else by 2, unless somebody said that it is not
-4. the group by itself, if enough faces are in it, as a person without a name
+4. the rest of the group by itself, if it has enough faces, as a person without a name
 """
 
 import hashlib
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 from pipeline.library.corrections import Correction, FaceKey, Region
 
+_QUOTES = re.compile('["“”„‟＂«»「」『』]')
 _SAME_FACE = 0.5  # intersection over union; another model draws other edges
 
 
@@ -72,7 +74,7 @@ def people(
         if person is None and face.group is not None:
             person = of_group.get(face.group, f"group:{face.group}")
             if person in said.rejected[face.key]:
-                person = None
+                person = f"group:{face.group}"
         if person:
             found[person].append(face)
     names = {person_of_name(face.said): face.said for face in faces if face.said} | said.name
@@ -96,8 +98,17 @@ def photos(person: Person) -> int:
 
 def person_of_name(name: str) -> str:
     """The id of a person of whom photos themselves say the name."""
-    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-    return f"name:{hashlib.sha256(folded.encode()).hexdigest()[:16]}"
+    return f"name:{hashlib.sha256(plain_name(name).encode()).hexdigest()[:16]}"
+
+
+def plain_name(name: str) -> str:
+    """A name without case, width and quotes, by which names are compared."""
+    return without_quotes(unicodedata.normalize("NFKC", name).casefold())
+
+
+def without_quotes(name: str) -> str:
+    """A name as it can stand in quotes, with one space where there are others or quotes."""
+    return " ".join(_QUOTES.sub(" ", name).split())
 
 
 def _person_said(face: KnownFace, said: _Said) -> str | None:

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from babel import Locale
-from numpy.typing import NDArray
 
 from pipeline.library.marks import plain_tag
 from pipeline.photos.camera_name import camera_name
@@ -21,7 +20,6 @@ from pipeline.snapshot.marks import Retagged
 from pipeline.snapshot.places import LANGUAGES, country_name
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import (
-    PEOPLE,
     Filters,
     Mask,
     albums_of,
@@ -31,6 +29,8 @@ from search_app.search.filters import (
     mask_of,
 )
 from search_app.search.parsed import Fields
+from search_app.search.people import Who
+from search_app.search.row_values import RowValues
 
 FacetName = Literal[
     "events",
@@ -72,72 +72,11 @@ class Facet(NamedTuple):
     total: int
 
 
-@dataclass(frozen=True)
-class _Values:
-    """Which row of ``images`` has which value; a row may have none, or several.
-
-    ``rows`` and ``codes`` have a pair for each, none twice; ``names`` has the value of each code.
-    """
-
-    rows: NDArray[np.int32]
-    codes: NDArray[np.int32]
-    names: Sequence[Any]
-
-    @classmethod
-    def read(
-        cls, rows: NDArray[np.int64], column: pa.ChunkedArray, name: Callable[[Any], Any]
-    ) -> "_Values":
-        """Of a column with a value or null for each of ``rows``.
-
-        ``name`` makes the value's name, which several may share; "" is none.
-        """
-        encoded = column.combine_chunks().dictionary_encode()
-        names: dict[Any, int] = {}
-        codes = np.array(
-            [
-                -1 if (named := name(value)) == "" else names.setdefault(named, len(names))
-                for value in encoded.dictionary.to_pylist()
-            ],
-            np.int64,
-        )
-        has = encoded.is_valid().to_numpy(zero_copy_only=False)
-        return cls.of(rows[has], codes[encoded.indices.drop_null().to_numpy()], list(names))
-
-    @classmethod
-    def of(cls, rows: NDArray[Any], codes: NDArray[Any], names: Sequence[Any]) -> "_Values":
-        """Of pairs that may occur twice; a negative code is no value."""
-        count = max(len(names), 1)
-        pairs = np.sort((rows.astype(np.int64) * count + codes)[codes >= 0])
-        pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # np.unique takes several times as long
-        return cls((pairs // count).astype(np.int32), (pairs % count).astype(np.int32), names)
-
-    def with_more(self, rows: NDArray[Any], values: Iterable[Any]) -> "_Values":
-        """With another value, or None, for each of ``rows``, which may have it already."""
-        names = {name: code for code, name in enumerate(self.names)}
-        codes = [-1 if value is None else names.setdefault(value, len(names)) for value in values]
-        return _Values.of(
-            np.concatenate([self.rows, rows]),
-            np.concatenate([self.codes, np.array(codes, np.int64)]),
-            list(names),
-        )
-
-    def mask(self, wanted: Iterable[Any], count: int) -> Mask:
-        """The rows that have one of these values, shape (count,)."""
-        values = set(wanted)
-        is_wanted = np.array([name in values for name in self.names], bool)
-        return mask_of(self.rows[is_wanted[self.codes]], count)
-
-    def counts(self, mask: Mask | None) -> dict[Any, int]:
-        """The number of rows in the mask that have each value; values that none has left out."""
-        codes = self.codes if mask is None else self.codes[mask[self.rows]]
-        found = np.bincount(codes, minlength=len(self.names)).tolist()
-        return {name: count for name, count in zip(self.names, found, strict=True) if count}
-
-
 class FacetIndex:
     """What the photos of one snapshot can be filtered by, in memory: about 100 bytes a photo."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, who: Who) -> None:
+        self._who = who
         self._count: int = snapshot.manifest["tables"]["images"]
         cursor, every = snapshot.cursor(), np.arange(self._count)
         # chr(0) ends every text of EXIF data, so none has it within
@@ -159,9 +98,6 @@ class FacetIndex:
             FROM images LEFT JOIN captions USING (image_id)
             """
         ).to_arrow_table()
-        people = cursor.execute(
-            f"SELECT images.rowid AS row, person FROM ({PEOPLE}) JOIN images USING (image_id)"
-        ).to_arrow_table()
         written = cursor.execute(
             """
             SELECT images.rowid AS row, lower(unnest(place_names)) AS name
@@ -171,22 +107,22 @@ class FacetIndex:
         where = np.array([row for row, _ in written], np.int64)
         self._town_names = _town_names(snapshot)
         codes, english = _country_codes(), _english_names(photos["town"], self._town_names)
-        self._of_photos: dict[FacetName, _Values] = {
-            "cameras": _Values.read(
+        self._of_photos: dict[FacetName, RowValues] = {
+            "cameras": RowValues.read(
                 every, photos["camera"], lambda camera: camera_name(*camera.split("\0", 1))
             ),
-            "lenses": _Values.read(every, photos["lens_model"], str),
-            "tags": _Values.read(tags["row"].to_numpy(), tags["tag"], plain_tag),
+            "lenses": RowValues.read(every, photos["lens_model"], str),
+            "tags": RowValues.read(tags["row"].to_numpy(), tags["tag"], plain_tag),
             # of where photos were taken, and as people wrote it, of towns those that are known
-            "countries": _Values.read(every, photos["country"], str).with_more(
+            "countries": RowValues.read(every, photos["country"], str).with_more(
                 where, (codes.get(name) for _, name in written)
             ),
-            "towns": _Values.read(every, photos["town"], str).with_more(
+            "towns": RowValues.read(every, photos["town"], str).with_more(
                 where, (english.get(name) for _, name in written)
             ),
-            "people": _Values.read(people["row"].to_numpy(), people["person"], str),
-            "has_place": _Values.read(every, photos["has_place"], bool),
-            "has_people": _Values.read(every, photos["has_people"], bool),
+            "people": _people(who),
+            "has_place": RowValues.read(every, photos["has_place"], bool),
+            "has_people": RowValues.read(every, photos["has_people"], bool),
         }
         self._days = photos["day"].to_numpy().astype("datetime64[D]")
         self._tags = self._of_photos["tags"]  # as photos and models have them
@@ -199,7 +135,7 @@ class FacetIndex:
             SELECT images.rowid AS row, album_id FROM album_images JOIN images USING (image_id)
             """
         ).to_arrow_table()
-        self._members = _Values.read(members["row"].to_numpy(), members["album_id"], str)
+        self._members = RowValues.read(members["row"].to_numpy(), members["album_id"], str)
 
     def with_tags(self, retagged: Mapping[int, Retagged]) -> "FacetIndex":
         """The same, with the tags that the photos whose tags people changed have now."""
@@ -211,10 +147,22 @@ class FacetIndex:
         kept = ~changed[self._tags.rows]
         others = replace(self._tags, rows=self._tags.rows[kept], codes=self._tags.codes[kept])
         tags = others.with_more(rows, (plain_tag(tag) for _, tag in pairs))
-        now = copy(self)
+        now = self._with("tags", tags)
         now._retagged = retagged
-        now._of_photos = self._of_photos | {"tags": tags}
         now._spellings = {plain_tag(tag): tag for _, tag in pairs} | self._spellings
+        return now
+
+    def with_people(self, who: Who) -> "FacetIndex":
+        """The same, with who is on the photos now."""
+        if who is self._who:
+            return self
+        now = self._with("people", _people(who))
+        now._who = who
+        return now
+
+    def _with(self, name: FacetName, values: RowValues) -> "FacetIndex":
+        now = copy(self)
+        now._of_photos = self._of_photos | {name: values}
         vars(now).pop("_known", None)
         return now
 
@@ -324,7 +272,7 @@ class FacetIndex:
         rows, codes = self._members.rows, codes[self._members.codes]
         if mask is not None:
             rows, codes = rows[mask[rows]], codes[mask[rows]]
-        return _Values.of(rows, codes, list(names)).counts(None)
+        return RowValues.of(rows, codes, list(names)).counts(None)
 
 
 def chosen(filters: Filters, name: FacetName) -> Sequence[Any]:
@@ -333,6 +281,11 @@ def chosen(filters: Filters, name: FacetName) -> Sequence[Any]:
     if value is None:
         return ()
     return (value,) if isinstance(value, bool) else tuple(value)
+
+
+def _people(who: Who) -> RowValues:
+    found = who.shown
+    return RowValues.read(found["row"].to_numpy(), found["person"], str)
 
 
 def _plain(name: FacetName, value: Any) -> Any:

@@ -16,6 +16,7 @@ from pipeline.snapshot.marks import Retagged
 from pipeline.snapshot.reading import Snapshot
 from search_app.search import positions
 from search_app.search.parsed import Fields, MarkName, ParsedQuery
+from search_app.search.people import Who
 
 Mask = NDArray[np.bool_]
 Condition = tuple[str, list[Any]]
@@ -30,15 +31,6 @@ _TAKEN_LAST = """
         ELSE INTERVAL 0 DAY
     END
 """
-
-
-PEOPLE = """
-    SELECT image_id, unnest(people) AS person FROM exif
-    UNION
-    SELECT faces.image_id, name FROM faces JOIN people USING (person_id)
-    WHERE name IS NOT NULL AND NOT is_hidden
-"""
-"""SQL for the names of the people on photos, as photos themselves and faces have them."""
 
 
 @dataclass(frozen=True)
@@ -127,23 +119,26 @@ def allowed_rows(
     snapshot: Snapshot,
     albums: Sequence[str] | None,
     query: ParsedQuery,
+    who: Who,
     retagged: Mapping[int, Retagged] | None = None,
 ) -> Mask | None:
     """Which rows of table ``images`` may be found, shape (n,); None if all may.
 
-    Marks do not count, but for the tags of the photos in ``retagged``.
+    ``who`` is on the photos. Marks do not count, but for the tags of the photos in ``retagged``.
     """
     kept: list[Condition] = []
     if albums is not None:
         kept.append(_in_albums(albums))
-    kept += [_any(choices) for choices in _photo_conditions(snapshot, query.only, retagged)]
+    kept += [_any(choices) for choices in _photo_conditions(snapshot, query.only, who, retagged)]
     kept += [_has_words(phrase) for phrase in query.phrases]
     kept += [
-        _any(_fits_all(snapshot, fields) for fields in reading.any_of)
+        _any(_fits_all(snapshot, fields, who) for fields in reading.any_of)
         for reading in query.readings
         if reading.is_on and reading.is_certain
     ]
-    left_out = [_any(choices) for choices in _photo_conditions(snapshot, query.never, retagged)]
+    left_out = [
+        _any(choices) for choices in _photo_conditions(snapshot, query.never, who, retagged)
+    ]
     left_out += [_has_words(words) for words in query.without]
     never = query.never
     if never.albums or never.events or never.years:
@@ -220,7 +215,10 @@ def _in_albums(albums: Iterable[str]) -> Condition:
 
 
 def _photo_conditions(
-    snapshot: Snapshot, fields: Fields, retagged: Mapping[int, Retagged] | None = None
+    snapshot: Snapshot,
+    fields: Fields,
+    who: Who,
+    retagged: Mapping[int, Retagged] | None = None,
 ) -> list[list[Condition]]:
     """For each field that is given, a condition for each of its values."""
     camera = "concat_ws(' ', camera_make, camera_model)"
@@ -237,8 +235,9 @@ def _photo_conditions(
         ],
         [positions.near(place) for place in fields.near],
         [positions.within(area) for area in fields.areas],
-        *([_shows(wanted)] for wanted in fields.people),  # all of them, on one photo
-        *([_has_face_like(*face)] for face in fields.faces),
+        # all of these, on one photo
+        *([_is_one_of(who.photos_of(wanted))] for wanted in fields.people),
+        *([_has_face_like(*face, who)] for face in fields.faces),
         [_counts_people(first, last) for first, last in fields.counts],
         [_contains("coalesce(creator, owner)", wanted) for wanted in fields.creators],
         [_is_place(wanted) for wanted in fields.places],
@@ -252,9 +251,9 @@ def _photo_conditions(
     return [choices for choices in by_field if choices]
 
 
-def _fits_all(snapshot: Snapshot, fields: Fields) -> Condition:
+def _fits_all(snapshot: Snapshot, fields: Fields, who: Who) -> Condition:
     """A condition for all fields that are given, those about albums too."""
-    conditions = [_any(choices) for choices in _photo_conditions(snapshot, fields)]
+    conditions = [_any(choices) for choices in _photo_conditions(snapshot, fields, who)]
     albums = allowed_albums(snapshot, Filters(), fields)
     if albums is not None:
         conditions.append(_in_albums(albums))
@@ -269,27 +268,21 @@ def _contains(text: str, wanted: str) -> Condition:
     return f"contains(lower({text}), ?)", [wanted.lower()]
 
 
-def _shows(wanted: str) -> Condition:
-    """Whether a photo, or a face on it, has this part of a name."""
-    said, values = _contains(_joined("people"), wanted)
-    seen, more = _contains("name", wanted)
-    return (
-        f"{said} OR image_id IN"
-        f" (SELECT faces.image_id FROM faces JOIN people USING (person_id) WHERE {seen})",
-        [*values, *more],
-    )
+def _is_one_of(image_ids: Sequence[int]) -> Condition:
+    return "image_id IN (SELECT unnest(?::BIGINT[]))", [image_ids]
 
 
-def _has_face_like(image_id: int, number: int) -> Condition:
-    """Whether somebody with this face is on a photo, by whom it is taken for or by its look."""
+def _has_face_like(image_id: int, number: int, who: Who) -> Condition:
+    """Whether somebody with this face is on a photo; by its look if nobody knows who that is."""
+    if photos := who.photos_with(image_id, number):
+        return _is_one_of(photos)
     return (
         f"""
         image_id IN (
             SELECT faces.image_id FROM faces, (
-                SELECT embedding, person_id FROM faces WHERE image_id = ? AND face = ?
+                SELECT embedding FROM faces WHERE image_id = ? AND face = ?
             ) wanted
-            WHERE faces.person_id = wanted.person_id
-               OR array_inner_product(faces.embedding, wanted.embedding) > {SAME_PERSON}
+            WHERE array_inner_product(faces.embedding, wanted.embedding) > {SAME_PERSON}
         )
         """,
         [image_id, number],

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.errors import AlbumscopeError
+from pipeline.library.corrections import PEOPLE
 from pipeline.library.journal import Followed
 from pipeline.library.marks import JOURNALS, Kind, Mark, checked_tag, plain_tag
 from pipeline.snapshot.marks import Retagged, last_words, retagged
@@ -20,6 +21,7 @@ from pipeline.snapshot.reading import Snapshot
 from pipeline.storage import Storage
 from search_app.search.filters import Filters
 from search_app.search.parsed import MarkName, ParsedQuery
+from search_app.search.people import Who
 
 _log = logging.getLogger("albumscope.search")
 
@@ -53,14 +55,15 @@ class Marks:
 
     Masks are of the rows of table ``images``, shape (photos,). ``favourites`` are the user's, among
     them photos that say it of themselves. ``retagged`` has the photos whose tags people changed, by
-    id. ``versions`` are others whenever anything of a kind is marked.
+    id. ``who`` is on the photos. ``versions`` are others whenever anything of a kind is said.
     """
 
-    versions: Mapping[Kind, str]
+    versions: Mapping[Kind | Literal["people"], str]
     favourites: Mask
     hidden: Mask
     hidden_ids: frozenset[int]
     retagged: Mapping[int, Retagged]
+    who: Who
 
     def has(self, name: MarkName) -> Mask:
         """The rows that have a mark."""
@@ -79,9 +82,9 @@ class Marks:
         return np.logical_and.reduce(masks) if masks else None
 
     def version(self, filters: Filters, query: ParsedQuery) -> str:
-        """What is another whenever a search may find others because of what is marked."""
+        """What is another whenever a search may find others because of what is said."""
         asked = (filters, query.only, query.never)
-        kinds: list[Kind] = ["hidden"]
+        kinds: list[Kind | Literal["people"]] = ["hidden", "people"]
         if any("favourite" in fields.marked for fields in asked):
             kinds.append("favourite")
         if any(fields.tags for fields in asked):
@@ -103,14 +106,18 @@ class Marks:
 
 
 class MarkBook:
-    """Marks photos of one snapshot, and knows what is marked. May serve many threads."""
+    """Marks photos of one snapshot, and knows what is said of them. May serve many threads."""
 
-    def __init__(self, snapshot: Snapshot, storage: Storage) -> None:
+    def __init__(self, snapshot: Snapshot, storage: Storage, faces_a_person: int) -> None:
+        """``faces_a_person`` is how many faces make a person of a group without a name."""
         self._snapshot = snapshot
         self._storage = storage
         self._looking = threading.Lock()
         self._is_away = False  # what was marked cannot be listed
         self._said = {kind: Followed(journal) for kind, journal in JOURNALS.items()}
+        self._said_of_people = Followed(PEOPLE)
+        self._faces_a_person = faces_a_person
+        self._who = self._who_now()
         self._by_themselves = np.zeros(snapshot.manifest["tables"]["images"], bool)
         said = snapshot.cursor().execute(
             "SELECT images.rowid AS row FROM images JOIN exif USING (image_id)"
@@ -192,6 +199,9 @@ class MarkBook:
                 if said.look(self._storage):
                     self._of_user.clear()
                     self._take_up(kind, said.entries)
+            if self._said_of_people.look(self._storage):
+                self._of_user.clear()
+                self._who = self._who_now()
         except AlbumscopeError as error:
             self._is_away = True
             _log.warning("%s. Until then what is marked does not count.", error)
@@ -206,6 +216,12 @@ class MarkBook:
             case "tag":
                 self._retagged = {photo.image_id: photo for photo in retagged(cursor, marks)}
 
+    def _who_now(self) -> Who:
+        said = self._said_of_people
+        # Both are named by when they were made, a snapshot before it takes in what was said.
+        is_published = said.last < self._snapshot.name
+        return Who(self._snapshot, said.entries, self._faces_a_person, is_published=is_published)
+
     def _seen_by(self, user: str) -> Marks:
         favourites, hidden = self._by_themselves.copy(), np.zeros_like(self._by_themselves)
         said = self._said["favourite"].entries
@@ -214,11 +230,15 @@ class MarkBook:
         words = self._hidden[np.array([mark.is_on for mark in self._said["hidden"].entries], bool)]
         hidden[words.rows] = True
         return Marks(
-            versions={kind: said.version for kind, said in self._said.items()},
+            versions={
+                **{kind: said.version for kind, said in self._said.items()},
+                "people": self._said_of_people.version,
+            },
             favourites=favourites,
             hidden=hidden,
             hidden_ids=frozenset(words.image_ids.tolist()),
             retagged=self._retagged,
+            who=self._who,
         )
 
 

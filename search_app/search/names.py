@@ -9,12 +9,14 @@ from functools import cached_property
 from itertools import chain
 from typing import Literal, NamedTuple
 
+import pyarrow as pa
+
 from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.places import LANGUAGES, country_name
 from pipeline.snapshot.reading import Snapshot
-from search_app.search.filters import PEOPLE
 from search_app.search.parsed import Fields
+from search_app.search.people import Who
 
 NameKind = Literal["event", "album", "country", "town", "place", "person", "camera", "tag"]
 
@@ -66,13 +68,14 @@ class Found(NamedTuple):
 class Names:
     """The names of one snapshot, in memory: some hundred bytes each."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, who: Who) -> None:
+        self.who = who
         self._snapshot = snapshot
         self._names = [
             *_events(snapshot),
             *_albums(snapshot),
             *_places(snapshot),
-            *_people(snapshot),
+            *_people(who),
             *_cameras(snapshot),
         ]
         self._by_words: dict[str, list[Name]] = defaultdict(list)
@@ -222,11 +225,9 @@ def _places(snapshot: Snapshot) -> Iterator[Name]:
             yield Name("place", name, count, {"": name}, Fields(places=(name,)))
 
 
-def _people(snapshot: Snapshot) -> Iterator[Name]:
-    found = snapshot.cursor().execute(
-        f"SELECT person, count(*) FROM ({PEOPLE}) WHERE person IS NOT NULL GROUP BY person"
-    )
-    for person, count in found.fetchall():
+def _people(who: Who) -> Iterator[Name]:
+    counts = who.shown["person"].value_counts()
+    for person, count in zip(*map(pa.Array.to_pylist, counts.flatten()), strict=True):
         first, *others = person.split()
         called = (first,) if others else ()
         yield Name("person", person, count, {"": person}, Fields(people=(person,)), called)

@@ -13,6 +13,7 @@ from pipeline.models.encoders import Vectors
 from pipeline.snapshot.reading import Snapshot
 from search_app.search.filters import in_albums, in_rows
 from search_app.search.marks import Marks
+from search_app.search.people import Who
 
 Columns = dict[str, Any]
 """The values of one row by the names of their columns."""
@@ -48,7 +49,7 @@ def vector(snapshot: Snapshot, image_id: int) -> Vectors:
     return stored
 
 
-def details(snapshot: Snapshot, image_id: int) -> Columns:
+def details(snapshot: Snapshot, who: Who, image_id: int) -> Columns:
     """Like ``photo``, with ``exif``, ``place``, ``caption``, ``lines`` of text and ``albums``.
 
     ``seen`` are the names of those whose faces are on it.
@@ -59,11 +60,6 @@ def details(snapshot: Snapshot, image_id: int) -> Columns:
         cursor, "SELECT * EXCLUDE (image_id) FROM captions WHERE image_id = ?", image_id
     )
     text = _rows(cursor, "SELECT lines FROM visible_text WHERE image_id = ?", image_id)
-    seen = cursor.execute(
-        "SELECT DISTINCT name FROM people JOIN faces USING (person_id)"
-        " WHERE faces.image_id = ? AND name IS NOT NULL ORDER BY name",
-        [image_id],
-    ).fetchall()
     albums = _rows(
         cursor,
         "SELECT albums.* FROM albums SEMI JOIN (FROM album_images WHERE image_id = ?)"
@@ -80,7 +76,7 @@ def details(snapshot: Snapshot, image_id: int) -> Columns:
         "exif": exif[0] if exif else {},
         "place": place[0] if place else {},
         "caption": caption[0] if caption else {},
-        "seen": [name for (name,) in seen],
+        "seen": sorted({*who.names_on(image_id).values()}),
         "lines": text[0]["lines"] if text else [],
         "albums": albums,
     }

@@ -16,6 +16,7 @@ from search_app.search.evidence import Evidence, Values
 from search_app.search.filters import allowed_rows, intersection
 from search_app.search.full_text import FullText, Occurrences, WordCounts
 from search_app.search.parsed import ParsedQuery, Reading, Text
+from search_app.search.people import Who
 from search_app.search.spaces import VectorSpaces
 
 Mode = Literal["visual", "caption", "text", "hybrid"]
@@ -114,14 +115,14 @@ def rankings(
 
 
 def meant_by(
-    snapshot: Snapshot, readings: Iterable[Reading], allowed: NDArray[np.bool_] | None
+    snapshot: Snapshot, readings: Iterable[Reading], who: Who, allowed: NDArray[np.bool_] | None
 ) -> dict[int, set[str]]:
     """By row, the words of readings that are not certain but that the photo fits."""
     meant: dict[int, set[str]] = {}
     for reading in readings:
         if reading.is_on and not reading.is_certain:
             asked = ParsedQuery(readings=(replace(reading, is_certain=True),))
-            fitting = intersection([allowed_rows(snapshot, None, asked), allowed])
+            fitting = intersection([allowed_rows(snapshot, None, asked, who), allowed])
             for row in [] if fitting is None else np.flatnonzero(fitting).tolist():
                 meant.setdefault(row, set()).update(fulltext.query_words(reading.typed).split())
     return meant

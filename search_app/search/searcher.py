@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import Message
-from pipeline.library.corrections import PEOPLE
 from pipeline.models.encoders import LEAST_SENSE, Vectors
 from pipeline.photos.files import photo_file
 from pipeline.settings import Settings
@@ -71,13 +70,11 @@ class Searcher:
         self._storage = open_storage(settings)
         self._full_text = FullText(snapshot)
         self._near_duplicates = NearDuplicates(snapshot)
-        self.marks = MarkBook(snapshot, self._storage)
+        self.marks = MarkBook(snapshot, self._storage, settings.faces_a_person)
         self.saved = SavedSearches(self._storage)
-        self._settings = settings
         self._indexing = threading.Lock()
         self._facet_index: FacetIndex | None = None
         self._name_index: Names | None = None
-        self._everybody: tuple[list[str], Sequence[Person]] | None = None
         self._ratios: NDArray[np.float32] | None = None
         # of itself it holds no more than this: a circle would outlive its snapshot
         self._remembered = lru_cache(_REMEMBERED)(partial(Searcher._found, weakref.proxy(self)))
@@ -124,7 +121,7 @@ class Searcher:
         )
         meant: dict[int, set[str]] = {}
         if mode == "hybrid":
-            meant = ranking.meant_by(self.snapshot, parsed.readings, scope.rows)
+            meant = ranking.meant_by(self.snapshot, parsed.readings, self.who, scope.rows)
             rows = np.union1d(rows, [*meant][: max(best, _DEPTH)]).astype(np.int64)
         words = occurring.of(rows).with_meant(meant)
         kinds = ranking.evidence_for(self._spaces, terms, mode, rows, words)
@@ -174,8 +171,9 @@ class Searcher:
     def facets(self) -> FacetIndex:
         """What the photos can be filtered by."""
         with self._indexing:
-            index = self._facet_index or FacetIndex(self.snapshot)
-            self._facet_index = index.with_tags(self.marks.now().retagged)
+            now = self.marks.now()
+            index = self._facet_index or FacetIndex(self.snapshot, now.who)
+            self._facet_index = index.with_people(now.who).with_tags(now.retagged)
             return self._facet_index
 
     def counts(
@@ -217,11 +215,6 @@ class Searcher:
         were not meant. Photos that the library has no vector of are a problem of it.
         """
         parsed = parse(text)
-        parsed = replace(
-            parsed,
-            only=people.by_face(parsed.only, self.snapshot, self.everybody),
-            never=people.by_face(parsed.never, self.snapshot, self.everybody),
-        )
         if any(each.weight > 0 for each in parsed.texts):
             parsed = understand(parsed, self.snapshot, self._names(), date.today(), off)
         if not parsed.photos:
@@ -263,7 +256,8 @@ class Searcher:
 
         Raises AlbumscopeError for an unknown id.
         """
-        return self.marks.now().with_tags(photos.details(self.snapshot, image_id))
+        marks = self.marks.now()
+        return marks.with_tags(photos.details(self.snapshot, marks.who, image_id))
 
     def ratios(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The width of each of these photos by its height, 1 where that is not known."""
@@ -291,20 +285,15 @@ class Searcher:
         albums = allowed_albums(self.snapshot, filters, Fields())
         return album_page(self.snapshot, rows, albums)
 
-    def everybody(self) -> Sequence[Person]:
-        """Who is on the photos, those with most photos first, by all that was said until now.
+    @property
+    def who(self) -> people.Who:
+        """Whose the faces are, by all that was said until now."""
+        return self.marks.now().who
 
-        Raises DamagedFileError.
-        """
+    def everybody(self) -> Sequence[Person]:
+        """Who is on the photos, those with most photos first, by all that was said until now."""
         marks = self.marks.now()
-        said = [*PEOPLE.names(self._storage), marks.versions["hidden"]]
-        with self._indexing:
-            if self._everybody is None or self._everybody[0] != said:
-                found = people.everybody(
-                    self.snapshot, self._storage, self._settings, marks.hidden_ids
-                )
-                self._everybody = said, found
-            return self._everybody[1]
+        return people.without(marks.who.everybody, marks.hidden_ids)
 
     def most_alike(self, person: Person, others: Sequence[Person], most: int) -> Sequence[Person]:
         """Those of others whose faces are most like this person's."""
@@ -312,7 +301,7 @@ class Searcher:
 
     def faces_of(self, image_id: int) -> Sequence[tuple[KnownFace, str | None]]:
         """The faces on a photo, each with the name that it is known by, if any."""
-        return people.faces_of(self.snapshot, image_id)
+        return people.faces_of(self.snapshot, self.who, image_id)
 
     def photos(self, image_ids: Sequence[int]) -> list[Columns]:
         """The columns of ``images`` with those of what to take along, in the order of the ids.
@@ -342,8 +331,9 @@ class Searcher:
 
     def _names(self) -> Names:
         with self._indexing:
-            if self._name_index is None:
-                self._name_index = Names(self.snapshot)
+            who = self.who
+            if self._name_index is None or self._name_index.who is not who:
+                self._name_index = Names(self.snapshot, who)
             return self._name_index
 
     def _scope(self, filters: Filters, parsed: ParsedQuery, but: Sequence[int] = ()) -> Scope:
@@ -351,7 +341,7 @@ class Searcher:
         albums = allowed_albums(self.snapshot, filters, parsed.only)
         marks = self.marks.now(filters.user)
         masks = [
-            allowed_rows(self.snapshot, albums, parsed, marks.retagged),
+            allowed_rows(self.snapshot, albums, parsed, marks.who, marks.retagged),
             marks.allowed(filters, parsed),
         ]
         if filters.of_photos != Filters():

@@ -1,5 +1,6 @@
 """What stands in a query for what the page offers: photos, people, faces."""
 
+from pipeline.snapshot.who_is_who import without_quotes
 from search_app.search.parsed import Part
 
 
@@ -11,7 +12,7 @@ def photo_term(image_id: int, part: Part | None = None) -> str:
 
 def person_term(name: str) -> str:
     """What stands in a query for a person of this name."""
-    return f'person:"{name.replace(chr(34), " ")}"'
+    return f'person:"{without_quotes(name)}"'
 
 
 def face_term(image_id: int, number: int) -> str:

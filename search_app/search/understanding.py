@@ -19,6 +19,7 @@ from search_app.search import dates
 from search_app.search.filters import allowed_rows
 from search_app.search.names import Found, Names
 from search_app.search.parsed import Fields, Kind, ParsedQuery, Reading, Text
+from search_app.search.people import Who
 
 _KINDS: dict[str, Kind] = {
     "event": "event",
@@ -71,7 +72,7 @@ def understand(
             for span in reversed(_apart(spans)):
                 typed = text.text[span.start : span.end]
                 reading = Reading(span.kind, typed, span.name, span.any_of, span.is_certain)
-                if not _any_fits(snapshot, reading):
+                if not _any_fits(snapshot, reading, names.who):
                     continue
                 reading = replace(reading, is_on=reading.key not in off)
                 readings[reading.key] = reading
@@ -125,11 +126,11 @@ def _apart(spans: Iterable[_Span]) -> Sequence[_Span]:
     return sorted(kept)
 
 
-def _any_fits(snapshot: Snapshot, reading: Reading) -> bool:
+def _any_fits(snapshot: Snapshot, reading: Reading, who: Who) -> bool:
     if reading.kind not in {"date", "file"}:
         return True  # names are those of photos
     certain = replace(reading, is_certain=True)
-    rows = allowed_rows(snapshot, None, ParsedQuery(readings=(certain,)))
+    rows = allowed_rows(snapshot, None, ParsedQuery(readings=(certain,)), who)
     return rows is not None and bool(rows.any())
 
 

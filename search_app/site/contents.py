@@ -16,7 +16,7 @@ from pipeline.photos.camera_name import camera_name
 from pipeline.snapshot.reading import Snapshot
 from search_app.page.wall import NARROWEST, WIDEST
 from search_app.page.wording import people_of, tags_of
-from search_app.search.filters import PEOPLE, Filters
+from search_app.search.filters import Filters
 from search_app.search.photos import in_columns
 from search_app.search.searcher import Searcher
 
@@ -64,7 +64,7 @@ def photos_of(searcher: Searcher, wanted: Wanted) -> list[Photo]:
             "No album {album!r} is published: `albumscope albums` lists the ids", album=unknown
         )
     found, taken, spelt = [], set[int](), dict[str, str]()
-    for told in _told(searcher.snapshot, rows, wanted):
+    for told in _told(searcher, rows, wanted):
         photo = marks.with_tags(_photo(told, of_albums, wanted))
         for tagged in (photo, photo["caption"]):
             tags = [tag for tag in tagged["tags"] or () if not private(tag)]
@@ -118,15 +118,15 @@ def similar(
     return found
 
 
-def _told(snapshot: Snapshot, rows: NDArray[np.int64], wanted: Wanted) -> list[dict[str, Any]]:
+def _told(searcher: Searcher, rows: NDArray[np.int64], wanted: Wanted) -> list[dict[str, Any]]:
     """The columns of these rows of ``images`` that may be told, in their order."""
     where = _POSITION + _PLACE
-    people = "(SELECT list(person ORDER BY person) FROM named WHERE image_id = images.image_id)"
-    cursor = snapshot.cursor()
+    people = "(SELECT list(person ORDER BY person) FROM named WHERE named.row = images.rowid)"
+    cursor = searcher.snapshot.cursor()
+    cursor.register("named", searcher.who.shown)
     cursor.register("shown", pa.table({"place": np.arange(len(rows)), "row": rows}))
     cursor.execute(
         f"""
-        WITH named AS ({PEOPLE})
         SELECT {", ".join(f"images.{name}" for name in _PHOTO)}, {", ".join(_EXIF)},
                {", ".join(where if wanted.positions else (f"NULL AS {name}" for name in where))},
                {people if wanted.people else "NULL"} AS people,
@@ -169,8 +169,8 @@ def _albums(snapshot: Snapshot, wanted: Wanted) -> dict[str, dict[str, Any]]:
 
 def _private_tags(searcher: Searcher, wanted: Wanted) -> Callable[[str], bool]:
     """Tells the tags that are a position or the name of somebody, where that is not wanted."""
-    found = searcher.snapshot.cursor().execute(f"SELECT DISTINCT person FROM ({PEOPLE})")
-    names = set() if wanted.people else {plain_tag(name) for (name,) in found.fetchall() if name}
+    found = searcher.who.names["person"].unique().to_pylist()
+    names = set() if wanted.people else {plain_tag(name) for name in found}
 
     def is_private(tag: str) -> bool:
         plain = plain_tag(tag)

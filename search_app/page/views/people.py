@@ -1,17 +1,17 @@
 """The People page: whose faces are on the photos; naming them, and putting right what is wrong.
 
-What is said here is kept at once and shown at once. Searches know a name at once, and all else
-after the next sync.
+What is said here is kept at once, and counts at once, on this page and for searches.
 """
 
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pipeline.library import corrections
 from pipeline.library.corrections import PEOPLE, Correction, FaceKey
 from pipeline.settings import load_settings
-from pipeline.snapshot.who_is_who import Person, photos
+from pipeline.snapshot.who_is_who import Person, person_of_name, photos
 from pipeline.storage.opening import open_storage
 from search_app.page import addresses
 from search_app.page.language import t, tn
@@ -27,7 +27,8 @@ _FACES = 60  # of one person that are shown
 _STYLE = """
 <style>
 [class*="st-key-person-"] img { width: 100%; border-radius: 50%; }
-[class*="st-key-person-"] .stCaptionContainer { text-align: center; }
+[class*="st-key-person-"] { align-items: center; text-align: center; }
+[class*="st-key-person-"] .stButton button { min-height: 0; padding-block: 0.25rem 0; }
 [class*="st-key-face-"] img { border-radius: 0.5rem; }
 </style>
 """
@@ -36,7 +37,9 @@ _STYLE = """
 def show() -> None:
     """Draw the page."""
     st.html(_STYLE)
-    st.header(t("People"), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(t("People"), anchor=False, width="content")
+        _way_back("page")
     with current_snapshot().searcher() as searcher:
         _people_page(searcher)
 
@@ -126,11 +129,14 @@ def _person(person: Person, everybody: Sequence[Person], searcher: Searcher) -> 
             if may_change():
                 st.button(
                     t("Show again") if person.is_hidden else t("Hide"),
-                    icon=":material/visibility_off:",
+                    icon=":material/visibility:"
+                    if person.is_hidden
+                    else ":material/visibility_off:",
                     on_click=_say,
                     args=(person,),
                     kwargs={"is_hidden": not person.is_hidden},
                 )
+                _way_back("dialog")
         _faces(person)
         if may_change():
             _look_alikes(person, everybody, searcher)
@@ -143,16 +149,22 @@ def _term(person: Person) -> str:
     return face_term(person.faces[0].image_id, person.faces[0].number)
 
 
+def _way_back(where: str) -> None:
+    """Offer to undo what was said last."""
+    if "people_undo" in st.session_state:
+        st.button(t("Undo"), key=f"undo-{where}", icon=":material/undo:", on_click=_undo)
+
+
 def _names(person: Person, everybody: Sequence[Person]) -> None:
     others = [each for each in everybody if each.name and each.person_id != person.person_id]
-    left, right = st.columns(2, vertical_alignment="bottom")
-    with left, st.form("name", border=False):
-        name = st.text_input(t("Name"), person.name or "", max_chars=100)
-        if st.form_submit_button(t("Save")) and name.strip():
-            same = next((each for each in others if each.name == name.strip()), None)
-            _merge(person, same) if same else _say(person, name=name.strip())
+    with st.form("name", border=False), _in_one_line():
+        typed = st.text_input(t("Name"), person.name or "", max_chars=100)
+        if st.form_submit_button(t("Save")) and (name := " ".join(typed.split())):
+            _rename(person, name, others)
             st.rerun()
-    with right:
+    if not others:
+        return
+    with _in_one_line():
         other = st.selectbox(
             t("The same as"), others, None, format_func=_name, placeholder=t("Somebody with a name")
         )
@@ -163,6 +175,19 @@ def _names(person: Person, everybody: Sequence[Person]) -> None:
             on_click=_merge,
             args=(person, other),
         )
+
+
+def _in_one_line() -> DeltaGenerator:
+    return st.container(horizontal=True, wrap=False, vertical_alignment="bottom")
+
+
+def _rename(person: Person, name: str, others: Sequence[Person]) -> None:
+    """Name a person, who becomes one with whoever has the name already."""
+    same = [each for each in others if person_of_name(each.name or "") == person_of_name(name)]
+    if same:
+        _merge(person, same[0])
+    else:
+        _say(person, name=name)
 
 
 def _faces(person: Person) -> None:
@@ -215,25 +240,37 @@ def _say(
 ) -> None:
     """Keep what is said of a person; of one that is only a group, all of its faces with it."""
     known = _is_known(person)
-    _keep(
-        Correction(
-            person_id=person.person_id if known else corrections.new_person(),
-            faces=() if known else _keys(person),
-            rejected=rejected,
-            name=name,
-            is_hidden=is_hidden,
-        )
+    said = Correction(
+        person_id=person.person_id if known else corrections.new_person(),
+        faces=() if known else _keys(person),
+        rejected=rejected,
+        name=name,
+        is_hidden=is_hidden,
     )
+    back = Correction(
+        person_id=said.person_id,
+        faces=rejected,
+        name=None if name is None else person.name or "",
+        is_hidden=None if is_hidden is None else person.is_hidden,
+    )
+    _keep(said, back)
 
 
 def _merge(person: Person, other: Person) -> None:
     """Make one of both, who goes by the name that one of them has, the other's if both have."""
     into = max((other, person), key=lambda each: (_is_known(each), each.name is not None))
-    if _is_known(into):
-        _keep(Correction(person_id=into.person_id, faces=_keys(person if into is other else other)))
-    else:
-        both = [*_keys(person), *_keys(other)]
-        _keep(Correction(person_id=corrections.new_person(), faces=both))
+    added = person if into is other else other
+    known = _is_known(into)
+    _keep(
+        Correction(
+            person_id=into.person_id if known else corrections.new_person(),
+            faces=_keys(added) if known else [*_keys(into), *_keys(added)],
+        ),
+        Correction(
+            person_id=added.person_id if _is_known(added) else corrections.new_person(),
+            faces=_keys(added),
+        ),
+    )
 
 
 def _is_known(person: Person) -> bool:
@@ -246,9 +283,19 @@ def _keys(person: Person) -> list[FaceKey]:
 
 
 @errors_shown()
-def _keep(said: Correction) -> None:
+def _keep(said: Correction, back: Correction) -> None:
+    """Keep what is said, and until something else is said, what undoes it."""
     if not may_change():
         return
     PEOPLE.write(open_storage(load_settings()), said)
     st.session_state.person_opened = said.person_id
+    st.session_state.people_undo = back
     st.session_state.is_said = True
+
+
+@errors_shown()
+def _undo() -> None:
+    back: Correction | None = st.session_state.pop("people_undo", None)
+    if back and may_change():
+        PEOPLE.write(open_storage(load_settings()), back)
+        st.session_state.is_said = st.session_state.get("person_opened") is not None

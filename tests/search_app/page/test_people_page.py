@@ -45,6 +45,11 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     dialog.get_by_role("button", name="Not this person").last.click()
     expect(dialog.get_by_role("button", name="Not this person")).to_have_count(3)
 
+    dialog.get_by_role("button", name="Undo").click()
+    expect(dialog.get_by_role("button", name="Not this person")).to_have_count(4)
+    dialog.get_by_role("button", name="Not this person").last.click()
+    expect(dialog.get_by_role("button", name="Not this person")).to_have_count(3)
+
     settled(page)
     assert violations(page) == []
     dialog.get_by_role("button", name="Find photos").click()  # before it is published
@@ -69,3 +74,8 @@ def test_two_without_a_name_become_one(page: Page, server: Server) -> None:
     dialog.get_by_role("button", name="3 photos").click()
     expect(dialog.get_by_role("button", name="Somebody else")).to_have_count(7)
     expect(dialog.get_by_text("Is this the same person?")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("6 photos")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("4 photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_be_hidden()

@@ -114,7 +114,8 @@ def demo(demo_library: Path) -> Searcher:
 def found(searcher: Searcher, query: str, filters: Filters | None = None) -> set[str]:
     """The titles of the photos that a query lets through."""
     now, asked = searcher.snapshot, parse(query)
-    allowed = allowed_rows(now, allowed_albums(now, filters or Filters(), asked.only), asked)
+    albums = allowed_albums(now, filters or Filters(), asked.only)
+    allowed = allowed_rows(now, albums, asked, searcher.who)
     titles = [title for (title,) in now.cursor().execute("SELECT title FROM images").fetchall()]
     assert len(titles) == len(set(titles))
     if allowed is None:
@@ -351,7 +352,7 @@ def test_filters_without_a_choice_filter_nothing(searcher: Searcher) -> None:
     for none in (Filters(), Filters([], [], [])):
         asked = parse("a boat")
         assert allowed_albums(searcher.snapshot, none, asked.only) is None
-        assert allowed_rows(searcher.snapshot, None, asked) is None
+        assert allowed_rows(searcher.snapshot, None, asked, searcher.who) is None
 
 
 def test_a_photo_in_two_albums_is_shown_in_one_that_fits(searcher: Searcher) -> None:

@@ -23,7 +23,7 @@ from pipeline.sources import folder
 from search_app.search.filters import Filters
 from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
-from search_app.search.terms import face_term
+from search_app.search.terms import face_term, person_term
 from tests.conftest import Albumscope
 from tests.pipeline.quick_model import use_quick_models
 from tests.search_app.faces import faces
@@ -136,13 +136,70 @@ def test_a_name_reaches_all_of_a_group_and_is_searched_for(library: Library) -> 
     assert found(searcher, "-people:1..") == {"cat"}
 
 
-def test_a_name_is_searched_for_before_it_is_published(library: Library) -> None:
+def test_what_is_said_counts_for_searches_before_it_is_published(library: Library) -> None:
     searcher = searcher_of(library.settings.data_dir)
-    name(library, searcher, "woman", "Ada Lovelace")
-    assert found(searcher, "person:ada") == {"woman", "woman mirrored", "woman dark", "both"}
+    women = {"woman", "woman mirrored", "woman dark", "both"}
+    men = {"man", "man mirrored", "both"}
+    man = face_term(id_of(searcher, "man"), 1)
+    assert found(searcher, "lovelace") == set()
+
+    ada = name(library, searcher, "woman", "Ada Lovelace")
+    assert found(searcher, "person:ada") == found(searcher, "Ada Lovelace") == women
     assert found(searcher, 'people:2 person:"Ada Lovelace"') == {"both"}
-    assert found(searcher, "people:1.. -person:ada") == {"man", "man mirrored"}
+    assert found(searcher, "people:1.. -person:ada") == men - {"both"}
     assert found(searcher, "person:charles") == set()
+    assert [one.name.value for one in searcher.suggest("love", "en")] == ["Ada Lovelace"]
+    assert searcher.counts("people") == {"Ada Lovelace": 4}
+    assert searcher.details(id_of(searcher, "woman"))["seen"] == ["Ada Lovelace"]
+    assert [named for _, named in searcher.faces_of(id_of(searcher, "both"))] == [
+        "Ada Lovelace",
+        None,
+    ]
+
+    rejected = Correction(person_id=ada, rejected=faces_on(searcher, "woman dark"))
+    PEOPLE.write(library.storage, rejected)
+    assert found(searcher, "person:ada") == women - {"woman dark"}
+    woman = face_term(id_of(searcher, "woman"), 1)
+    assert found(searcher, woman) == women - {"woman dark"}
+
+    assert found(searcher, man) == men
+    merged = Correction(person_id=ada, faces=faces_on(searcher, "man", "man mirrored"))
+    PEOPLE.write(library.storage, merged)
+    assert found(searcher, "person:ada") == found(searcher, man) == (women | men) - {"woman dark"}
+
+    PEOPLE.write(library.storage, Correction(person_id=ada, is_hidden=True))
+    assert searcher.suggest("love", "en") == []
+    assert searcher.counts("people") == {}
+    assert found(publish(library), "person:ada") == (women | men) - {"woman dark"}
+
+
+def test_a_name_is_that_of_one_person_first(library: Library) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    men = {"man", "man mirrored", "both"}
+    name(library, searcher, "woman", "Ann 🎤")
+    name(library, searcher, "man", 'Joanna «Jo» "The King" O\'Neil')
+    assert found(searcher, person_term("Ann 🎤")) == {
+        "woman",
+        "woman mirrored",
+        "woman dark",
+        "both",
+    }
+    assert found(searcher, "person:king") == found(searcher, "person:ＫＩＮＧ") == men
+    (king,) = (each for each in searcher.everybody() if each.name != "Ann 🎤")
+    assert found(searcher, person_term(king.name or "")) == men
+    name(library, searcher, "woman", "Ann")
+    assert found(searcher, "person:ann") == {"woman", "woman mirrored", "woman dark", "both"}
+
+
+def test_faces_that_are_somebody_elses_are_another_person(library: Library) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    ada = name(library, searcher, "woman", "Ada Lovelace")
+    rejected = faces_on(searcher, "woman dark", "woman mirrored")
+    PEOPLE.write(library.storage, Correction(person_id=ada, rejected=rejected))
+    others = [
+        one for one in searcher.everybody() if {face.key for face in one.faces} == {*rejected}
+    ]
+    assert [one.name for one in others] == [None]
 
 
 def test_those_who_look_alike_are_told(library: Library) -> None:
