@@ -83,6 +83,16 @@ class Seen(TypedDict):
     label_probabilities: list[float] | None
 
 
+class Blurred(TypedDict):
+    """What is shown of a photo until its picture is there: see ``photos/thumbhash.py``."""
+
+    thumbhash: str | None
+
+
+LATER = frozenset(Blurred.__annotations__)
+"""Columns that came after the first tables: files without them are whole."""
+
+
 def _schema(*declarations: type) -> pa.Schema:
     """The schema of a table whose columns are the fields of these classes."""
     hints: dict[str, Any] = {}
@@ -111,7 +121,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "llm_captions": _schema(OfPhoto, ByModel, Caption, Outcome),
     "visible_text": _schema(OfPhoto, Text, Outcome),
     "faces": _schema(OfPhoto, OfFaces, Outcome),
-    "siglip_embeddings": _schema(OfPhoto, Embedding, Seen, Outcome),
+    "siglip_embeddings": _schema(OfPhoto, Embedding, Seen, Blurred, Outcome),
     "caption_embeddings": _schema(OfCaption, Embedding, Outcome),
 }
 

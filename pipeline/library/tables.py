@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import AlbumscopeError, DamagedFileError
-from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS
+from pipeline.library.schemas import ALBUM_TABLES, LATER, SCHEMAS
 from pipeline.storage import Storage, sealed
 from pipeline.storage.disk import YOURS, first_line, keep_text
 
@@ -87,6 +87,9 @@ class Tables:
         try:
             with self._parquet(self.key(table, partition)) as parquet:
                 rows = parquet.read(schema.names, use_threads=False)
+                for name in LATER.intersection(schema.names).difference(rows.column_names):
+                    missing = pa.nulls(rows.num_rows, schema.field(name).type)
+                    rows = rows.append_column(name, missing)
                 return rows.select(schema.names).cast(schema)
         except FileNotFoundError:
             return _empty(schema)

@@ -46,6 +46,7 @@ _CAPTIONS = ["image_id", "model_name", *(field.name for field in fields(Caption)
 _VISIBLE_TEXT = ["image_id", *Text.__annotations__, "created_at"]
 
 _OTHER_TABLES = f"""
+    ALTER TABLE images ADD thumbhash VARCHAR;
     ALTER TABLE exif ALTER raw TYPE JSON;
     ALTER TABLE exif ALTER regions TYPE JSON;
     ALTER TABLE exif ALTER said TYPE JSON;
@@ -118,6 +119,11 @@ def update(
     _add_text_and_faces(connection, library, reading)
     for table in VECTOR_TABLES:
         _choose(connection, library, table, reading)
+        if "thumbhash" in SCHEMAS[table].names:
+            connection.execute(
+                "UPDATE images SET thumbhash = made.thumbhash"
+                " FROM memory.made made WHERE made.row = images.rowid"
+            )
     people.update(connection, library)
     marks.update(connection, library)
     _add_words(connection, is_new)
@@ -237,7 +243,7 @@ def _add_photos(
     # The order of the photos is that of the albums, whatever was there before.
     connection.execute(
         f"""
-        INSERT INTO images
+        INSERT INTO images BY NAME
         SELECT {", ".join(_IMAGES)} FROM (
             SELECT photo.* REPLACE ({WORDS})
             FROM memory.chosen photo
@@ -306,7 +312,7 @@ def _choose(
     """
     columns, condition = None, "TRUE"
     if table in VECTOR_TABLES:
-        columns = ["image_id", "producer", "model_name", "error", "created_at", "run_id"]
+        columns = [name for name in SCHEMAS[table].names if name != "embedding"]
         condition = "producer = '" + library.stages[table].producer.replace("'", "''") + "'"
     _stream(connection, library, table, reading, columns)
     connection.execute(

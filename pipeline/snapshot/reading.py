@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 from pipeline.snapshot.mirror import remote_snapshots
 from pipeline.storage import sealed
 
-FORMAT = 6
+FORMAT = 7
 """Goes up when the files of a snapshot change in a way that readers must know."""
 
 CATALOG, MANIFEST = "catalog.duckdb", "manifest.json"

@@ -115,6 +115,8 @@ class _Image(_Row):
     uploaded_at: Moment | None
     downloaded_at: Moment | None
     flickr_photo_id: str | None
+    thumbhash: str | None
+    """What it looks like from far away, for until its picture is there: a ThumbHash in base64."""
 
 
 class LibraryPhoto(_Image):

@@ -45,6 +45,7 @@ def about(searcher: Searcher, image_id: int, hit: Hit | None) -> Json:
         "large": addresses.picture_for_script(photo, "large"),
         "src": addresses.picture_for_script(photo, "grid"),
         "ratio": _ratio(photo),
+        "thumbhash": photo["thumbhash"],
         "part": addresses.parts_for_script(photo),
         "original": addresses.original(photo),
         "position": _position(photo["exif"]),

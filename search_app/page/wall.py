@@ -205,6 +205,8 @@ def tile(hit: Hit, *, is_scored: bool = False, is_unfolded: bool = False) -> dic
         "src": addresses.picture_for_script(vars(hit), "grid"),
         "large": addresses.picture_for_script(vars(hit), "large"),
     }
+    if hit.thumbhash:
+        shown["thumbhash"] = hit.thumbhash
     if hit.probability is not None:
         shown["note"] = percent(hit.probability)
     elif is_scored:

@@ -58,6 +58,7 @@ class Hit:
     found_by: Sequence[PartRanking]
     words: Sequence[str]
     sha256: str | None = None
+    thumbhash: str | None = None
     taken_at: datetime | None = None
     taken_precision: str | None = None
     latitude: float | None = None

@@ -161,7 +161,7 @@ def of_rows(
     cursor = snapshot.cursor()
     found = _rows(
         cursor,
-        "SELECT rowid AS row, image_id, path, title, image_url, page_url, sha256"
+        "SELECT rowid AS row, image_id, path, title, image_url, page_url, sha256, thumbhash"
         f" FROM images WHERE rowid {in_rows(rows)}",
     )
     # Asked for all in one, DuckDB would read whole tables for a few photos.

@@ -27,7 +27,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _MACHINE_TAG = "geo:"  # as Flickr has positions among tags: "geo:lat=51.5"
 _PHOTO = (
     *("image_id", "path", "sha256", "title", "description", "links", "page_url", "tags", "owner"),
-    *("license", "width", "height", "is_cut", "relative_path"),
+    *("license", "width", "height", "is_cut", "relative_path", "thumbhash"),
 )
 _EXIF = (
     *("camera_make", "camera_model", "lens_model", "exposure_time", "f_number", "iso"),
@@ -80,6 +80,7 @@ def columns(photos: Sequence[Photo]) -> Json:
     return {
         "ids": [photo["id"] for photo in photos],
         "ratios": [_ratio(photo) for photo in photos],
+        "thumbhashes": [photo["thumbhash"] for photo in photos],
         "titles": [(photo["title"] or "").strip() for photo in photos],
         "days": [_day(photo["exif"]) for photo in photos],
         "albums": [_told_of_album(album) for album in albums.values()],

@@ -43,7 +43,7 @@ _HERE = Path(__file__).parent / "browser"
 _OURS = '<meta name="generator" content="Albumscope">'
 _OF_THE_PAGE = (
     "facets.js", "facets.css", "wall/*.js", "wall/wall.css", "wall/pages.css", "wall/viewer.css",
-    "vendor/photoswipe/*", "vendor/justified-layout/*",
+    "vendor/photoswipe/*", "vendor/justified-layout/*", "vendor/thumbhash/*",
 )  # fmt: skip
 _NOT_USED = {"load.js", "map.js", "map_style.js", "small_map.js", "still_map.js"}
 _SIZES = ("small", "large")

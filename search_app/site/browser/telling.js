@@ -18,19 +18,19 @@ export class Telling {
   }
 
   tile(place) {
-    const {ids, titles, firstAlbum} = this.collection;
+    const {ids, titles, firstAlbum, thumbhashes} = this.collection;
     return {
       id: ids[place], title: titles[place], album: firstAlbum[place]?.title,
-      src: this.picture(place, 'small'), large: this.picture(place, 'large'),
+      src: this.picture(place, 'small'), large: this.picture(place, 'large'), thumbhash: thumbhashes[place],
     };
   }
 
   async about(place) {
-    const {ids, ratios} = this.collection;
+    const {ids, ratios, thumbhashes} = this.collection;
     const told = await this.collection.of(`${this.words.language}/about`, place);
     return {
       ...told, id: ids[place], src: this.picture(place, 'small'), large: this.picture(place, 'large'),
-      ratio: ratios[place] / 100, faces: [], lines: [],
+      ratio: ratios[place] / 100, thumbhash: thumbhashes[place], faces: [], lines: [],
     };
   }
 

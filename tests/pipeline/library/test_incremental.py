@@ -174,6 +174,16 @@ def test_a_file_that_lacks_a_column_is_damaged(tables: Tables) -> None:
         tables.read(TABLE, "album")
 
 
+def test_a_file_of_before_there_were_thumbhashes_is_whole_and_its_rows_are_kept(
+    tables: Tables,
+) -> None:
+    run(tables, PHOTOS, Maker())
+    file = tables.storage.local(tables.key(TABLE, "album"))
+    pq.write_table(pq.read_table(file).drop_columns("thumbhash"), file)
+    assert tables.read(TABLE, "album")["thumbhash"].null_count == len(PHOTOS)
+    assert run(tables, PHOTOS, Maker()).new == 0
+
+
 def test_what_was_done_before_a_failure_is_kept(tables: Tables) -> None:
     photos = [Photo(number, str(number)) for number in range(10)]
     with pytest.raises(AlbumscopeError, match="no network"):

@@ -37,6 +37,7 @@ from pipeline.models.encoders.multilingual import moved_to_minilm
 from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder
 from pipeline.models.encoders.text_loading import load_text_encoder, text_producer
 from pipeline.photos.decoding import open_photo
+from pipeline.photos.thumbhash import thumbhash
 from pipeline.settings import Settings
 from pipeline.storage.disk import DiskStorage
 from tests.demo_queries import (
@@ -503,8 +504,10 @@ def test_each_photo_gets_its_own_vector(
             assert isinstance(row, PhotoError)
         else:
             assert not isinstance(row, PhotoError)
-            (alone,) = encoder.encode_images([open_photo(photo.path, encoder.image_size)])
+            decoded = open_photo(photo.path, encoder.image_size)
+            (alone,) = encoder.encode_images([decoded])
             np.testing.assert_allclose(row["embedding"], alone, atol=1e-5)
+            assert row["thumbhash"] == thumbhash(decoded)
 
 
 def test_loading_is_silent(siglip_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

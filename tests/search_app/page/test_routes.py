@@ -13,10 +13,15 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from pipeline.models.imagenet import IMAGE_SIZE
+from pipeline.photos.decoding import open_photo
+from pipeline.photos.thumbhash import thumbhash
 from pipeline.settings import Settings
-from search_app.page import addresses, routes
+from search_app.page import addresses, routes, wall
 from search_app.search.current import CurrentSnapshot
 from search_app.search.filters import Filters
+from search_app.search.hits import Found
+from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
 
@@ -68,6 +73,20 @@ def test_pictures_have_the_size_that_is_shown_and_are_kept(
     assert max(Image.open(io.BytesIO(large.content)).size) <= 1600
     outdated = client.get(f"/app/static/photos/{drum['image_id']}/grid?v=another")
     assert outdated.headers["cache-control"] == "private, no-cache"
+
+
+def test_a_tile_has_the_colours_of_its_photo_with_it(
+    client: TestClient, searcher: Searcher
+) -> None:
+    drum = DEMO_PHOTOS / "Things and Places" / "drum.jpg"
+    found = Found(searcher.browse(Filters(), k=None), [])
+    held = wall.hold(searcher, Query(), None, lambda: found, None, is_search=False, is_scored=False)
+    asked = {"results": held.token, "first": 0, "count": 60}
+    tiles = client.get("/app/static/wall/tiles.json", params=asked).json()
+    hashes = {tile["title"]: tile["thumbhash"] for tile in tiles}
+    assert hashes["drum"] == thumbhash(open_photo(drum, IMAGE_SIZE))
+    assert len(hashes["drum"]) <= 32
+    assert hashes["link"] != hashes["drum"]
 
 
 def test_nothing_but_the_photos_of_the_library_is_served(

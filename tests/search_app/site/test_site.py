@@ -74,6 +74,7 @@ def test_photos_are_looked_at_filtered_found_and_lead_to_similar_ones(
         page.goto(f"{server}/some/path/")
         expect(page.get_by_role("heading", name="28 photos")).to_be_visible()
         expect(tiles(page).first).to_have_accessible_name(re.compile("cat.*Things and Places"))
+        expect(tiles(page).first).to_have_css("background-image", re.compile("data:image"))
 
         page.keyboard.press("/")
         page.keyboard.type("forest")
@@ -106,7 +107,7 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searcher:
     """Two albums: of photos that tell where they were taken and of whom, one of them hidden."""
     use_quick_models(monkeypatch)
     library = Library(Settings(data_dir=tmp_path / "library"))
-    for album, titles in {"one": ("red", "blue"), "two": ("green",)}.items():
+    for album, titles in {"one": ("red", "navy"), "two": ("green",)}.items():
         (tmp_path / album).mkdir()
         for title in titles:
             exif, gps = Image.Exif(), ExifTags.GPS
@@ -125,8 +126,8 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searcher:
         folder.register(library.storage, folder.Registration(str(tmp_path / album)))
     bring_in(library)
     searcher = searcher_of(tmp_path / "library")
-    (blue,) = [row for row in searcher.browse(Filters()) if row.title == "blue"]
-    searcher.marks.mark(Marking("hide", [blue.image_id]))
+    (navy,) = [row for row in searcher.browse(Filters()) if row.title == "navy"]
+    searcher.marks.mark(Marking("hide", [navy.image_id]))
     return searcher
 
 
@@ -150,7 +151,7 @@ SECRETS = ("lovelace", "geo:lat", "33.85", "151.2", "sydney", "openstreetmap")
 def test_nothing_private_is_in_it_unless_asked_for(private: Searcher, tmp_path: Path) -> None:
     site = tmp_path / "site"
     assert write(private, site).photos == 2
-    assert found((*SECRETS, str(tmp_path), "blue"), site) == []
+    assert found((*SECRETS, str(tmp_path), "navy"), site) == []
     assert not any(Image.open(path).getexif() for path in site.glob("pictures/*/*"))
     for each in ("zoe photographer", "cc by 4.0", "engine", "fujifilm"):
         assert found([each], site)

@@ -1,6 +1,7 @@
 // One photo on the wall: a link that opens it, and what can be done with it.
 
 import {withParameter} from './address.js';
+import {blur} from './blurred.js';
 import {button, element} from './elements.js';
 
 export function dress(wall, tile, photo) {
@@ -13,6 +14,7 @@ export function dress(wall, tile, photo) {
   const picture = element('img', '', {alt: '', decoding: 'async', draggable: false});
   picture.addEventListener('load', () => tile.classList.add('is-there'));
   picture.src = photo.src;
+  blur(open, photo);
   const about = element('span', 'wall-about', {ariaHidden: true});
   about.append(element('b', '', {textContent: title}),
     element('small', '', {textContent: [photo.note, photo.album].filter(Boolean).join(' · ')}));

@@ -2,6 +2,7 @@
 
 import PhotoSwipe from '../vendor/photoswipe/photoswipe.esm.min.js';
 import {Cropper} from './cropper.js';
+import {blur} from './blurred.js';
 import {parameter, withParameter} from './address.js';
 import {Panel} from './panel.js';
 import {element, say} from './elements.js';
@@ -40,7 +41,7 @@ export class Viewer {
     if (place < 0) {
       const about = await this.askAbout(id).catch(() => null);
       if (!about) return this.forget(wall.labels.notThere);
-      this.alone = {id, title: about.title, src: about.src, large: about.large, ratio: about.ratio};
+      this.alone = {id, title: about.title, src: about.src, large: about.large, ratio: about.ratio, thumbhash: about.thumbhash};
     } else await wall.photos.whenKnown(place);
     if (this.isOpen || (place >= wall.count() && !this.alone)) return;
     this.begin(place);
@@ -63,6 +64,7 @@ export class Viewer {
     pswp.addFilter('thumbEl', (thumb, _, at) =>
       (alone ? null : wall.tiles.get(at)?.querySelector('img')) ?? thumb);
     pswp.on('uiRegister', () => this.buttons(labels));
+    pswp.on('slideLoad', ({slide}) => this.blurUnder(slide));
     pswp.on('change', () => this.changed());
     pswp.on('verticalDrag', event => this.swiped(event));
     pswp.on('pointerUp', () => this.swipedUp());
@@ -101,7 +103,16 @@ export class Viewer {
       this.wall.photos.want(at, at + 1);
       return {...size, html: '<div class="wall-waiting"></div>'};
     }
-    return {...size, src: photo.large, msrc: photo.src, alt: photo.title || this.wall.labels.untitled};
+    return {...size, src: photo.large, msrc: photo.src, thumbhash: photo.thumbhash, alt: photo.title || this.wall.labels.untitled};
+  }
+
+  // Until even the small picture is there, which then may have another shape.
+  blurUnder({content: {placeholder}, data}) {
+    const small = placeholder?.element;
+    if (!small || small.complete) return;
+    small.style.aspectRatio = `${data.width} / ${data.height}`;
+    blur(small, data);
+    small.addEventListener('load', () => small.style.removeProperty('background'));
   }
 
   loaded(from, to) {
