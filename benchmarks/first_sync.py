@@ -35,9 +35,9 @@ CASES = {
 def make_photos(root: Path, count: int) -> None:
     """Save crops of the demo photos in albums of a hundred."""
     random = np.random.default_rng(3)
-    originals = sorted(shipped("data/demo").glob("*/*.jpg"))
+    originals = [open_photo(path) for path in sorted(shipped("data/demo").glob("*/*.jpg"))]
     for number in range(count):
-        image = open_photo(originals[number % len(originals)])
+        image = originals[number % len(originals)]
         left, top = (random.integers(0, side // 5) for side in image.size)
         album = root / f"Album {number // 100:03}"
         album.mkdir(parents=True, exist_ok=True)
