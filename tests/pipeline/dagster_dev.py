@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import httpx
 
-from pipeline.assets.instance import dagster_home, open_instance
+from pipeline.assets.instance import dagster_home
 from pipeline.cli import servers
 from pipeline.settings import Settings
 
@@ -86,8 +86,10 @@ def dagster_dev(settings: Settings, workspace: Path | None = None) -> Iterator[G
     environment = servers.environment(settings) | {"DAGSTER_HOME": str(home)}
     url = f"http://{servers.LOCALHOST}:{port}/graphql"
 
+    client = httpx.Client(timeout=60)
+
     def ask(query: str, **variables: Any) -> Any:
-        answer = httpx.post(url, json={"query": query, "variables": variables}, timeout=60)
+        answer = client.post(url, json={"query": query, "variables": variables})
         return answer.json()["data"]
 
     def answers() -> bool:
@@ -99,7 +101,7 @@ def dagster_dev(settings: Settings, workspace: Path | None = None) -> Iterator[G
     command = servers.dagster_command(servers.LOCALHOST, port)
     if workspace:
         command[command.index("--workspace") + 1] = str(workspace)
-    with servers.running(command, environment, home):
+    with client, servers.running(command, environment, home):
         wait_for(answers, "Dagster's UI to answer")
         yield ask
 
@@ -185,11 +187,10 @@ def unsynced(ask: GraphQL, asset: str) -> dict[str, Any]:
     return {partition: causes or status for partition, status, causes in found if status != "FRESH"}
 
 
-def process_of(settings: Settings, run: dg.DagsterRun) -> int | None:
+def process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
     """The process that works on a run; None while there is none."""
-    with open_instance(settings) as instance:
-        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-            event = entry.dagster_event
-            if event and "pid" in event.engine_event_data.metadata:
-                return int(str(event.engine_event_data.metadata["pid"].value))
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        event = entry.dagster_event
+        if event and "pid" in event.engine_event_data.metadata:
+            return int(str(event.engine_event_data.metadata["pid"].value))
     return None

@@ -33,20 +33,24 @@ def flickr(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlickrStandIn]:
 
 @pytest.fixture
 def library(flickr: FlickrStandIn, monkeypatch: pytest.MonkeyPatch) -> Library:
-    """What is on Flickr, synced."""
+    """Of what is on Flickr."""
     monkeypatch.setenv("SYNC_SCHEDULE", EVERY_MINUTE)
     monkeypatch.setenv("CAPTION_MODEL", "none")
     load_settings.cache_clear()
-    library = Library(load_settings())
+    return Library(load_settings())
+
+
+@pytest.fixture
+def instance(library: Library) -> Iterator[dg.DagsterInstance]:
+    """Dagster's, by which the library was synced."""
     with open_instance(library.settings) as instance:
         assert not sync.sync(library, instance).failed
-    return library
+        yield instance
 
 
-def runs(library: Library) -> list[dg.DagsterRun]:
+def runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """All runs, oldest first."""
-    with open_instance(library.settings) as instance:
-        return list(reversed(instance.get_runs()))
+    return list(reversed(instance.get_runs()))
 
 
 def assets_of(run: dg.DagsterRun) -> set[str]:
@@ -65,13 +69,13 @@ def photos_in_snapshot(library: Library) -> dict[str, int]:
     return found
 
 
-def test_two_nights(flickr: FlickrStandIn, library: Library) -> None:
+def test_two_nights(flickr: FlickrStandIn, library: Library, instance: dg.DagsterInstance) -> None:
     """In the first night one album changed, one is gone, one is new; a worker is killed meanwhile.
 
     In the second night nothing changed.
     """
     changed, gone, *_ = flickr.albums
-    before = len(runs(library))
+    before = len(runs(instance))
     photos = [Photo(id=str(10_000 + number), title=f"late {number}") for number in range(12)]
     for photo in photos:
         flickr.add_photo(changed, photo)
@@ -85,7 +89,7 @@ def test_two_nights(flickr: FlickrStandIn, library: Library) -> None:
     flickr.faults.hold_seconds = 3.0  # long enough to be killed meanwhile
 
     def new_runs() -> list[dg.DagsterRun]:
-        return runs(library)[before:]
+        return runs(instance)[before:]
 
     def album_runs() -> list[dg.DagsterRun]:
         return [run for run in new_runs() if "raw_images" in assets_of(run)]
@@ -98,13 +102,16 @@ def test_two_nights(flickr: FlickrStandIn, library: Library) -> None:
             lambda: any(request[1] == "pictures" for request in flickr.requests[started:]),
             "downloads to begin",
         )
-        pid = dagster_dev.process_of(library.settings, victim)
+        pid = dagster_dev.process_of(instance, victim)
         assert pid
         os.kill(pid, signal.SIGKILL)
 
         def published() -> bool:
-            return photos_in_snapshot(library).get("EuroPython 2026 Sprints") == 2 and all(
-                run.is_finished for run in new_runs()
+            done = new_runs()
+            return (
+                all(run.is_finished for run in done)
+                and {"faiss_index"} in map(assets_of, done)
+                and photos_in_snapshot(library).get("EuroPython 2026 Sprints") == 2
             )
 
         dagster_dev.wait_for(published, "the new snapshot")
@@ -126,8 +133,7 @@ def test_two_nights(flickr: FlickrStandIn, library: Library) -> None:
     assert photos_in_snapshot(library) == {
         album.title: len(album.photos) for album in flickr.albums
     }
-    with open_instance(library.settings) as instance:
-        partitions = set(instance.get_dynamic_partitions("albums"))
+    partitions = set(instance.get_dynamic_partitions("albums"))
     assert partitions == {album.id for album in flickr.albums}
     assert not (library.settings.data_dir / "photos" / gone.id).exists()
 

@@ -112,7 +112,7 @@ def test_materialise_and_backfill_from_the_ui(
         first, second = (each for each in records if each.dagster_run.run_id not in known)
         statuses = {each.dagster_run.status.value for each in (first, second)}
         assert statuses == {"SUCCESS", "FAILURE"}
-        pids = {dagster_dev.process_of(settings, each.dagster_run) for each in (first, second)}
+        pids = {dagster_dev.process_of(instance, each.dagster_run) for each in (first, second)}
         assert len(pids - {None, os.getpid()}) == 2
         assert first.start_time and first.end_time and second.start_time and second.end_time
         assert max(first.start_time, second.start_time) < min(first.end_time, second.end_time)
