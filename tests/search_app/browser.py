@@ -20,6 +20,15 @@ from search_app.search.filters import Filters
 from tests.search_app.searching import searcher_of
 
 CHROMIUM = shutil.which("chromium")
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    # Each page would come with the popups of an address bar that nobody sees, for 0.7 s of a CPU.
+    # Only the last list of features counts, so what matters here of Playwright's is in it, too.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,AimEnabled,"
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,"
+    "LensOverlay,MediaRouter,OptimizationHints,PaintHolding,PreconnectToSearch",
+]
 LOCALHOST = "127.0.0.1"
 SERVE = [sys.executable, "-m", "pipeline.cli", "serve"]
 PATIENCE = 40_000  # milliseconds; the first search loads the models

@@ -14,7 +14,7 @@ from pipeline.settings import Settings
 from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, built_once
 from tests.pipeline.quick_model import use_quick_models
-from tests.search_app.browser import CHROMIUM, LOCALHOST, Server, serving
+from tests.search_app.browser import CHROMIUM, CHROMIUM_FLAGS, LOCALHOST, Server, serving
 from tests.search_app.faces import faces
 from tests.search_app.searching import bring_in
 
@@ -76,9 +76,7 @@ def chromium(demo_library: Path) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("needs chromium")
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
 
 
 @pytest.fixture(scope="module")

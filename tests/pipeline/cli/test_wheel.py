@@ -19,7 +19,7 @@ from pipeline.cli import servers
 from pipeline.settings import Settings
 from tests.conftest import LOOKING, PROJECT_ROOT
 from tests.pipeline.dagster_dev import wait_for
-from tests.search_app.browser import CHROMIUM, expect_pictures, free_port, loaded
+from tests.search_app.browser import CHROMIUM, CHROMIUM_FLAGS, expect_pictures, free_port, loaded
 
 BUILD = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
 
@@ -115,7 +115,7 @@ def expect_japanese(url: str) -> None:
     if CHROMIUM is None:
         pytest.skip("needs chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         page = chromium.new_page(locale="ja-JP")
         page.goto(url)
         expect(page.get_by_role("heading", name="写真 28 枚")).to_be_visible()
