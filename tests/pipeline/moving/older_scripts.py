@@ -8,7 +8,6 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from transformers import AutoModel, AutoProcessor
 
 TABLES = """
     CREATE TABLE images (
@@ -34,6 +33,8 @@ def picture(number: int) -> Image.Image:
 
 def vectors_of(model: Path, files: Sequence[Path]) -> NDArray[np.float32]:
     """As the scripts make them: by transformers, from the whole picture."""
+    from transformers import AutoModel, AutoProcessor  # takes seconds
+
     processor, siglip = AutoProcessor.from_pretrained(model), AutoModel.from_pretrained(model)
     pixels = processor(images=[Image.open(file) for file in files], return_tensors="pt")
     vectors = siglip.get_image_features(**pixels)
