@@ -38,7 +38,7 @@ demo: setup
 	@$(BIN)/albumscope demo
 
 test: setup chromium exiftool nginx pg_ctlcluster redis-server lint
-	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

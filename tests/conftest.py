@@ -15,6 +15,8 @@ import duckdb
 import pytest
 from filelock import FileLock
 
+from tests import workers
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEMO_PHOTOS = PROJECT_ROOT / "data" / "demo"
 INPUTS = PROJECT_ROOT / "tests" / "inputs"  # odd files and answers that people met
@@ -36,31 +38,16 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 with suppress(ValueError):
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Whichever worker came to one of these files last would keep all waiting.
-LONG = (
-    *("test_automation", "test_postgres", "test_crash", "test_wheel", "test_bad_input"),
-    *("test_flickr_sync", "test_folder_trees", "test_cli", "test_flickr_interrupted"),
-    *("test_dagster", "test_object_store", "test_folder", "test_current", "test_staleness"),
-)
-
 Albumscope = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with what takes longest; one worker has a file, and one all that need a browser.
+    items.sort(key=lambda item: workers.rank(item.nodeid))
 
-    That one starts a single browser, and a single page of the demo library.
-    """
-    ranks = {name: rank for rank, name in enumerate(["pages", *LONG])}
-    of_pages = {each.path for each in items if "chromium" in getattr(each, "fixturenames", ())}
 
-    def group(item: pytest.Item) -> str:
-        return "pages" if item.path in of_pages else item.path.stem
-
-    items.sort(key=lambda item: ranks.get(group(item), len(ranks)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+@pytest.hookimpl(optionalhook=True)  # unknown where there are no workers, and in each of them
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.Groups:
+    return workers.Groups(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
