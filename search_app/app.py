@@ -5,12 +5,13 @@ from pathlib import Path
 import streamlit as st
 
 from search_app.api import server
-from search_app.page import routes, session
+from search_app.page import routes, session, shell
 
 _base_path = st.get_option("server.baseUrlPath")
 app = st.App(
     Path(__file__).parent / "page" / "main.py",
     routes=[
+        *shell.routes(_base_path),
         routes.mount(_base_path),
         *server.routes(
             _base_path,

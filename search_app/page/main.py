@@ -10,25 +10,10 @@ from search_app.page.session import current_snapshot, errors_shown, sign_in_secr
 from search_app.page.views import library, options, people, search
 from search_app.page.views.by_picture import take_pasted
 
-# Captions in Streamlit's own grey are too faint for many, and so is its ring of the focus.
-_STYLE = """
-<style>
-.stMainBlockContainer { padding: 3.5rem 1.5rem 2rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 3.5rem 0.75rem 1rem; } }
-[data-testid="stApp"] :is(a, button, summary, [role="tab"]):focus-visible {
-    outline: 3px solid var(--st-primary-color, currentColor) !important; outline-offset: 1px;
-}
-[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
-    color: inherit !important; opacity: 1;
-}
-</style>
-"""
-
 
 def main() -> None:
     """Draw the page that is chosen, in its frame."""
     st.set_page_config("Albumscope", "🖼️", layout="wide")
-    st.html(_STYLE)
     address.read()
     home = st.Page(search.show, title=t("Search"), icon=":material/search:", default=True)
     page = st.navigation(

@@ -8,22 +8,9 @@ from search_app.page.language import LANGUAGES, t
 from search_app.page.session import sign_in_secret
 from search_app.search.ranking import MODES, Mode
 
-# At the end of the bar with the navigation; a phone shows the icon alone.
-_STYLE = """
-<style>
-.st-key-options { position: fixed; inset: 0.5rem 1rem auto auto; z-index: 1000000; width: auto; }
-[data-testid="stToolbar"] { padding-right: 7.5rem; }
-@media (max-width: 640px) {
-    [data-testid="stToolbar"] { padding-right: 4rem; }
-    .st-key-options button p { position: absolute; clip-path: inset(50%); }
-}
-</style>
-"""
-
 
 def show(of_page: Callable[[], None] | None = None) -> None:
     """Draw the button that opens them; ``of_page`` draws what a page has besides."""
-    st.html(_STYLE)
     with (
         st.container(key="options"),
         st.popover(t("Options"), icon=":material/tune:", type="tertiary"),

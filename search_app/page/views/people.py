@@ -24,19 +24,10 @@ from search_app.search.terms import face_term, person_term
 _COLUMNS = 6
 _PAGE = 48  # people
 _FACES = 60  # of one person that are shown
-_STYLE = """
-<style>
-[class*="st-key-person-"] img { width: 100%; border-radius: 50%; }
-[class*="st-key-person-"] { align-items: center; text-align: center; }
-[class*="st-key-person-"] .stButton button { min-height: 0; padding-block: 0.25rem 0; }
-[class*="st-key-face-"] img { border-radius: 0.5rem; }
-</style>
-"""
 
 
 def show() -> None:
     """Draw the page."""
-    st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(t("People"), anchor=False, width="content")
         _way_back("page")

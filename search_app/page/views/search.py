@@ -26,22 +26,9 @@ from search_app.search.queries import Query
 from search_app.search.searcher import MOST_COMPARED, Searcher
 from search_app.search.sorting import Sort
 
-_STYLE = """
-<style>
-.st-key-q input { font-size: 1rem; }
-/* On a phone the photos come right below the box: what is beside it are icons. */
-@media (max-width: 640px) {
-    .st-key-name { position: absolute; clip-path: inset(50%); }
-    .st-key-bar { flex-wrap: nowrap !important; gap: 0.5rem; padding-right: 3rem; }
-    .st-key-bar [data-testid="stPopover"] button p { position: absolute; clip-path: inset(50%); }
-}
-</style>
-"""
-
 
 def show() -> None:
     """Draw the page; Streamlit calls this at every interaction."""
-    st.html(_STYLE)
     with st.container(key="name"):
         st.header("Albumscope", anchor=False)
     with current_snapshot().searcher() as searcher:
