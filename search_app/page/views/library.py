@@ -23,7 +23,7 @@ from search_app.page.views import (
 from search_app.page.views.library_tables import percentage
 from search_app.search.searcher import Searcher
 
-_TILE = 150  # pixels: two of them fit beside each other on a phone
+_TILE, _TILE_HEIGHT = 150, 108  # pixels: two of them fit beside each other on a phone
 _FRESH_FOR = 600  # seconds; photos may come to a folder, or go, without any table changing
 
 
@@ -100,7 +100,7 @@ def _figures(searcher: Searcher, library: Library, albums: Sequence[AlbumReport]
     }
     with st.container(horizontal=True, key="figures"):
         for label, value in figures.items():
-            st.metric(label, value, border=True, width=_TILE)
+            st.metric(label, value, border=True, width=_TILE, height=_TILE_HEIGHT)
 
 
 def _not_taken(files: Mapping[str, int]) -> None:

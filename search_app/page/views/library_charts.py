@@ -20,7 +20,7 @@ from search_app.page.wording import literal
 
 _COLOR = "#c0392b"
 _CAMERAS = 15  # that are plotted
-_BAR = 28  # pixels
+_BAR, _YEARS = 28, 260  # pixels in height
 _STATE_COLORS = {"done": "#3a9a5b", "missing": "#8a8f98", "failed": "#d9483b"}
 
 
@@ -36,7 +36,7 @@ def photos_by_year(years: Mapping[int | None, int]) -> None:
             for year, count in known
         ]  # fmt: skip
         chart = (
-            alt.Chart(alt.InlineData(values=rows), height=260)
+            alt.Chart(alt.InlineData(values=rows))
             .mark_bar(color=_COLOR, orient="vertical")
             .encode(
                 x=alt.X(
@@ -62,7 +62,7 @@ def photos_by_year(years: Mapping[int | None, int]) -> None:
             last=known[-1][0],
             most=most,
         )
-        st.altair_chart(chart, alt=summary)
+        st.altair_chart(chart, height=_YEARS, alt=summary)
         st.caption(summary)
         with st.expander(t("As a table")):
             table(
@@ -119,7 +119,7 @@ def done_by_stage(albums: Sequence[AlbumReport]) -> None:
         for at, (state, word) in enumerate(words.items())
     ]  # fmt: skip
     chart = (
-        alt.Chart(alt.InlineData(values=rows), height=_BAR * len(stages) + 110)
+        alt.Chart(alt.InlineData(values=rows))
         .mark_bar()
         .encode(
             y=_names_axis("stage:N"),
@@ -140,7 +140,7 @@ def done_by_stage(albums: Sequence[AlbumReport]) -> None:
         )
     )
     summary = "; ".join(f"{names[stage]}: {counted(counts)}" for stage, counts in stages.items())
-    st.altair_chart(chart, alt=summary)
+    st.altair_chart(chart, height=_BAR * len(stages) + 110, alt=summary)
     with st.expander(t("As a table")):
         columns: dict[str, list[Any]] = {t("Stage"): [names[stage] for stage in stages]}
         for state, word in words.items():
@@ -186,13 +186,14 @@ def indexes(facts: Sequence[IndexFacts]) -> None:
 
 def _bars(rows: Sequence[Mapping[str, Any]], y: alt.Y, x: alt.X, summary: str) -> None:
     """Plot lying bars with what is in ``label`` at their ends."""
-    bars = alt.Chart(alt.InlineData(values=list(rows)), height=_BAR * len(rows) + 80).encode(
+    bars = alt.Chart(alt.InlineData(values=list(rows))).encode(
         y=y,
         x=x,
         tooltip=[alt.Tooltip(field, title=" ") for field in (y.shorthand, "label:N")],
     )
     labels = bars.mark_text(align="left", dx=4, color="#8a8f98").encode(text="label:N")
-    st.altair_chart(bars.mark_bar(color=_COLOR) + labels, alt=summary)
+    height = _BAR * len(rows) + 80
+    st.altair_chart(bars.mark_bar(color=_COLOR) + labels, height=height, alt=summary)
 
 
 def _names_axis(field: str) -> alt.Y:

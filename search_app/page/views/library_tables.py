@@ -11,6 +11,7 @@ from search_app.page.library_report import AlbumReport
 from search_app.page.wording import WORD_JOINER, no_formula, with_code
 
 _REASONS = 5  # that are told in full
+_ROW, _HIGHEST = 35, 400  # pixels: of a row, of a table
 
 
 def albums(albums: Sequence[AlbumReport]) -> None:
@@ -82,7 +83,8 @@ def table(title: str, columns: Mapping[str, Sequence[Any]]) -> None:
     }
     # Streamlit lets people download the table as CSV.
     rows = pa.table({name: list(map(_inert, values)) for name, values in columns.items()})
-    st.dataframe(rows, hide_index=True, column_config=localized, alt=title)
+    height = min(_ROW * (rows.num_rows + 1) + 2, _HIGHEST)
+    st.dataframe(rows, hide_index=True, column_config=localized, height=height, alt=title)
 
 
 def _inert(value: object) -> object:

@@ -26,6 +26,16 @@ def visitor(browser: BrowserContext, url: str, **options: Any) -> Iterator[Page]
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 DESK = {"viewport": {"width": 1280, "height": 900}}
 
+# Their sum is at least the cumulative layout shift, which takes the worst five seconds.
+MOVES = """
+    window.moves = [];
+    const named = ({node, previousRect: {y, height}, currentRect}) =>
+        `${node?.className} from ${y} + ${height} to ${currentRect.y} + ${currentRect.height}`;
+    const add = list => list.getEntries().forEach(
+        ({value, sources}) => moves.push([value, sources.map(named).join(', ')]));
+    new PerformanceObserver(add).observe({type: 'layout-shift', buffered: true});
+"""
+
 
 def violations(page: Page) -> list[str]:
     """What axe-core finds to object to, however little."""
@@ -35,6 +45,24 @@ def violations(page: Page) -> list[str]:
         for each in found
         for node in each["nodes"]
     ]
+
+
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_first_visit_finds_every_view_in_its_place_and_no_fault(
+    browser: BrowserContext, demo_server: Server, screen: dict[str, Any]
+) -> None:
+    assert browser.browser is not None
+    for view in ("", "?q=dogs", "people", "library"):
+        with browser.browser.new_context(**screen) as context:
+            page = context.new_page()
+            page.add_init_script(MOVES)
+            page.goto(f"{demo_server.url}/{view}")
+            loaded(page)
+            # What is not found is an error there, too.
+            messages = page.console_messages()
+            assert [each.text for each in messages if each.type == "error"] == []
+            moves = page.evaluate("moves")
+            assert sum(by for by, _ in moves) <= 0.1, (view, moves)
 
 
 @pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
