@@ -312,7 +312,8 @@ def _choose(
     """
     columns, condition = None, "TRUE"
     if table in VECTOR_TABLES:
-        columns = [name for name in SCHEMAS[table].names if name != "embedding"]
+        read = {"image_id", "producer", "model_name", "thumbhash", "error", "created_at", "run_id"}
+        columns = [name for name in SCHEMAS[table].names if name in read]
         condition = "producer = '" + library.stages[table].producer.replace("'", "''") + "'"
     _stream(connection, library, table, reading, columns)
     connection.execute(

@@ -15,8 +15,8 @@ from search_app.search.facets import FacetIndex
 from search_app.search.filters import Filters, Mask
 
 _MOST = 24  # albums, towns
-COVER = "{'image_id': image_id, 'image_url': image_url, 'sha256': sha256}"
-"""SQL for the columns of table ``images`` by which a photo's picture is found."""
+COVER = "{'image_id': image_id, 'image_url': image_url, 'sha256': sha256, 'thumbhash': thumbhash}"
+"""SQL for the columns of table ``images`` by which a photo's picture is found and shown."""
 _SHOWN = """
     albums JOIN album_images USING (album_id) JOIN images USING (image_id)
     WHERE NOT list_contains(?::BIGINT[], image_id)

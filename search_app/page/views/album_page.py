@@ -84,6 +84,7 @@ def _about(searcher: Searcher, held: Held, page: AlbumPage, query: str) -> Json:
         facts.append(tn("{count} album", "{count} albums", len(page.albums)))
     return {
         "cover": addresses.picture_for_script(page.cover, "large"),
+        "thumbhash": page.cover["thumbhash"],
         "facts": " · ".join(filter(None, facts)),
         "description": page.albums[0]["description"] if is_album else "",
         "links": [*_towns(searcher, held, query), *(_links(page) if is_album else [])],
@@ -146,6 +147,7 @@ def _albums(page: AlbumPage) -> list[Json]:
             "text": album["title"],
             "note": tn("{count} photo", "{count} photos", album["photos"]),
             "src": addresses.picture_for_script(album["cover"], "grid"),
+            "thumbhash": album["cover"]["thumbhash"],
             "query": urlencode({"album": album["album_id"]}),
         }
         for album in page.albums

@@ -122,7 +122,13 @@ def _towns(searcher: Searcher, towns: Iterable[Way]) -> list[Json]:
 def _picture(way: Way, text: str, **parameters: str) -> Json:
     note = tn("{count} photo", "{count} photos", way.photos)
     src = addresses.picture_for_script(way.cover, "grid")
-    return {"text": text, "note": note, "src": src, "query": urlencode(parameters)}
+    return {
+        "text": text,
+        "note": note,
+        "src": src,
+        "thumbhash": way.cover["thumbhash"],
+        "query": urlencode(parameters),
+    }
 
 
 def _word(text: str, note: str = "", **parameters: Any) -> Json:

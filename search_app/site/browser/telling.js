@@ -92,7 +92,8 @@ export class Telling {
     const places = this.collection.facets.album.get(album.id);
     return {
       text: album.title, note: this.counted(this.words.photoCount, places.length),
-      src: this.picture(places[0], 'small'), query: query('album', album.id),
+      src: this.picture(places[0], 'small'), thumbhash: this.collection.thumbhashes[places[0]],
+      query: query('album', album.id),
     };
   }
 
@@ -113,7 +114,7 @@ export class Telling {
     const albums = isAlbum ? [] : collection.albums.filter(each => each.event === event
       && (!years.length || years.includes(String(each.year))));
     return {
-      ...head, cover: this.picture(found[0], 'large'),
+      ...head, cover: this.picture(found[0], 'large'), thumbhash: collection.thumbhashes[found[0]],
       facts: [this.period(found), this.counted(words.photoCount, found.length)].filter(Boolean).join(' · '),
       description: isAlbum ? album.description : '',
       links: isAlbum ? this.linksOf(album) : [],

@@ -1,5 +1,7 @@
 """What is seen of photos whose pictures are still on their way."""
 
+import re
+
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.search_app.browser import Server, open_photo, tiles
@@ -33,6 +35,8 @@ def test_the_wall_and_the_viewer_show_blurred_colours_until_pictures_are_there(
     cups = tiles(page).filter(has_text="colorful cups").first
     expect(cups.locator("img")).to_have_css("opacity", "0")
     assert looks_like_the_cups(cups)
+    for cover in page.locator(".wall-shelf li:not(.is-round) img").all():
+        expect(cover).to_have_css("background-image", re.compile("data:image"))
     place = cups.locator("..").get_attribute("style")
     dialog = open_photo(page, "colorful cups")
     shown = dialog.locator(".pswp__item[aria-hidden=false]")

@@ -1,5 +1,6 @@
 // The head of the page of an album or an event; a line, where something is searched for in it.
 
+import {blur} from './blurred.js';
 import {element} from './elements.js';
 
 export class AlbumHead {
@@ -24,7 +25,9 @@ export class AlbumHead {
     text.append(element('p', 'wall-album-facts', {textContent: album.facts}));
     if (album.description) text.append(element('p', 'wall-album-description', {textContent: album.description}));
     if (album.links.length) text.append(this.links(album.links));
-    head.append(element('img', 'wall-album-cover', {alt: '', src: new URL(album.cover, document.baseURI)}), text);
+    const cover = element('img', 'wall-album-cover', {alt: '', src: new URL(album.cover, document.baseURI)});
+    blur(cover, album);
+    head.append(cover, text);
     if (album.spots.length) head.append(this.map(album));
     const shelves = [[album.peopleTitle, album.people], [album.albumsTitle, album.albums]];
     return [head, ...shelves.filter(([, items]) => items.length).map(([title, items]) => this.shelves.shelf({title, items}))];

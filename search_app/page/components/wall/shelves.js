@@ -1,6 +1,7 @@
 // Before anything is searched for: how the library is, and rows of pictures and words that each lead
 // to a search.
 
+import {blur} from './blurred.js';
 import {button, element, linkTo} from './elements.js';
 
 export class Shelves {
@@ -37,11 +38,12 @@ export class Shelves {
     return list;
   }
 
-  picture({text, note, src, query}) {
+  picture({text, note, src, thumbhash, query}) {
     const link = this.link(query);
-    link.append(src ? element('img', '', {alt: '', loading: 'lazy', src: new URL(src, document.baseURI)})
-      : element('span', 'wall-letter', {textContent: [...text][0], ariaHidden: true}),
-    element('b', '', {textContent: text}));
+    const picture = src ? element('img', '', {alt: '', loading: 'lazy', src: new URL(src, document.baseURI)})
+      : element('span', 'wall-letter', {textContent: [...text][0], ariaHidden: true});
+    blur(picture, {thumbhash});
+    link.append(picture, element('b', '', {textContent: text}));
     if (note) link.append(element('small', '', {textContent: note}));
     return link;
   }
