@@ -143,17 +143,6 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_OTHER_TABLES)
 
 
-def same_order(connection: duckdb.DuckDBPyConnection, library: "Library") -> bool:
-    """Whether the albums that the catalogue has are in the order in which the library has them.
-
-    Of a photo that is in several albums, the order says whose row is taken.
-    """
-    before = [row[0] for row in connection.execute("SELECT album_id FROM albums").fetchall()]
-    now = [album["album_id"] for album in library.albums()]
-    both = set(before) & set(now)
-    return [one for one in before if one in both] == [one for one in now if one in both]
-
-
 def _changed_albums(connection: duckdb.DuckDBPyConnection, files: Sequence[InputFile]) -> list[str]:
     schema = pa.schema([(name, pa.string()) for name in InputFile._fields])
     rows = pa.Table.from_pylist([file._asdict() for file in files], schema)

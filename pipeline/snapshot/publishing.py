@@ -276,7 +276,18 @@ def _is_worth_starting_from(folder: Path, library: "Library", connect: Connect) 
         return False
     with connect() as connection, closing(connection):
         connection.execute(f"ATTACH '{_quoted(folder / CATALOG)}' AS old (READ_ONLY); USE old")
-        return catalogue.same_order(connection, library)
+        return _same_order(connection, library)
+
+
+def _same_order(connection: duckdb.DuckDBPyConnection, library: "Library") -> bool:
+    """Whether the albums that the catalogue has are in the order in which the library has them.
+
+    Of a photo that is in several albums, the order says whose row is taken.
+    """
+    before = [row[0] for row in connection.execute("SELECT album_id FROM albums").fetchall()]
+    now = [album["album_id"] for album in library.albums()]
+    both = set(before) & set(now)
+    return [one for one in before if one in both] == [one for one in now if one in both]
 
 
 def _verify(folder: Path) -> None:
