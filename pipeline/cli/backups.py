@@ -16,7 +16,7 @@ def backup(
     """Write all that a sync cannot make again by itself into one file.
 
     That is the tables, what people said of faces and marked, the folders that were added, events
-    and the settings without keys. A sync may be at work meanwhile.
+    and the settings, without keys and tokens. A sync may be at work meanwhile.
     """
     from pipeline.library.backup import back_up
     from pipeline.storage.opening import open_storage
@@ -33,9 +33,13 @@ def restore(
         Path, typer.Argument(metavar="DIR|FILE", help="A backup, or where they lie: the newest.")
     ],
 ) -> None:
-    """Make the empty library that the settings name that of a backup."""
+    """Make the empty library that the settings name that of a backup.
+
+    Keys and tokens are not in a backup: `albumscope token create` makes tokens anew.
+    """
     from pipeline.library.backup import restore as restore_into
     from pipeline.storage.opening import open_storage
 
     number = restore_into(open_storage(load_settings()), source)
     say(f"{count(number, 'file')} restored: `albumscope sync` publishes them.")
+    say("Tokens for programs are not in a backup: `albumscope token create NAME` makes new ones.")

@@ -13,14 +13,6 @@ from typing import Any, NoReturn, TextIO
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
@@ -151,6 +143,15 @@ def progress_bars() -> Iterator[
     Yields two functions: one is told how many photos there are in all, the other of photos as
     they are done (table, album, how many of it by now).
     """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description:<20}"),
         BarColumn(),

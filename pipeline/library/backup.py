@@ -8,7 +8,8 @@ A backup is a tar file::
     manifest.json      the format, and the sha256 of each file; comes last
 
 Pictures from Flickr, snapshots and Dagster's runs are not in it: the next sync fetches the pictures
-and publishes from the tables, without a model making anything anew.
+and publishes from the tables, without a model making anything anew. Nor are tokens: one that was
+revoked since would let in again.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from pipeline.storage.disk import replace_file
 FORMAT = 1
 """Goes up when a release writes what an earlier one would not understand."""
 
-_FOLDERS = ("tables", *files.SMALL, "flickr/albums")
+_FOLDERS = ("tables", *(name for name in files.SMALL if name != "tokens"), "flickr/albums")
 _FILES = ("events.toml", "queries.toml")
 _ELSEWHERE = ("photos", "snapshots")  # what a library has beside these
 _SETTINGS, _MANIFEST = "settings.env", "manifest.json"

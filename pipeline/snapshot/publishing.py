@@ -18,7 +18,7 @@ from pipeline.library import files as library_files
 from pipeline.library.corrections import PEOPLE
 from pipeline.library.marks import JOURNALS
 from pipeline.library.searches import SEARCHES
-from pipeline.snapshot import catalogue, fulltext, index_building, vectors
+from pipeline.snapshot import catalogue, fulltext, index_building, vector_writing, vectors
 from pipeline.snapshot.inputs import (
     InputFile,
     fingerprint,
@@ -193,7 +193,7 @@ def _write(
         _attach_newest(connection, newest)
         catalogue.update(connection, library, files)
         reports = {
-            f"{kind.name}.faiss": vectors.write(
+            f"{kind.name}.faiss": vector_writing.write(
                 kind, connection, library.tables, folder, before, exact_up_to
             )
             for kind in vectors.KINDS

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from pipeline.errors import AlbumscopeError, Message
 from pipeline.storage import DAMAGED
 
@@ -143,6 +141,8 @@ def is_left_over(temporary: Path) -> bool:
     writer = _WRITER.search(temporary.name)
     if is_old or writer is None or writer[2] != socket.gethostname():
         return is_old
+    import psutil  # slow, and hardly ever needed
+
     return not psutil.pid_exists(int(writer[1]))
 
 

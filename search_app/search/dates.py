@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from babel import Locale
-
 from search_app.search.parsed import Fields, Interval
 
 
@@ -24,23 +22,27 @@ class Dated(NamedTuple):
     is_certain: bool
 
 
-def _month_names() -> dict[str, int]:
-    """What the months are called; in Russian also as in "в мае"."""
-    names = {}
-    for language in ("en", "ru"):
-        for context in ("format", "stand-alone"):
-            for width in ("wide", "abbreviated"):
-                for number, name in Locale(language).months[context][width].items():
-                    names[name.casefold().rstrip(".")] = number
-    prepositional = {
-        re.sub("[аья]$|(?<=ма)й$", "", name) + "е": number
-        for name, number in names.items()
-        if name == Locale("ru").months["stand-alone"]["wide"][number]
-    }
-    return names | prepositional
-
-
-_MONTHS = _month_names()
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        [
+            "january jan января янв январь январе",
+            "february feb февраля февр февраль феврале",
+            "march mar марта мар март марте",
+            "april apr апреля апр апрель апреле",
+            "may мая май мае",
+            "june jun июня июн июнь июне",
+            "july jul июля июл июль июле",
+            "august aug августа авг август августе",
+            "september sep сентября сент сентябрь сентябре",
+            "october oct октября окт октябрь октябре",
+            "november nov ноября нояб ноябрь ноябре",
+            "december dec декабря дек декабрь декабре",
+        ],
+        start=1,
+    )
+    for name in names.split()
+}
 _SEASONS = {
     "spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12,
     "весна": 3, "весной": 3, "весну": 3, "весны": 3, "лето": 6, "летом": 6, "лета": 6,

@@ -66,9 +66,9 @@ class Evidence(NamedTuple):
 
 # Fitted to tests/search_app/search/judged_queries.json, by which of visual and caption a photo has.
 WEIGHTS = {
-    (True, True): Weights(0.69, 0.69, 1.39, 2.13, -3.10),
-    (True, False): Weights(1.14, 0.0, 6.21, 3.97, -3.04),
-    (False, True): Weights(0.0, 0.97, 3.09, 1.81, -2.87),
+    (True, True): Weights(0.70, 0.70, 1.39, 2.05, -3.06),
+    (True, False): Weights(1.15, 0.0, 6.22, 3.77, -2.94),
+    (False, True): Weights(0.0, 0.97, 3.03, 1.83, -2.89),
     (False, False): Weights(0.0, 0.0, 8.39, 0.0, -1.68),
 }
 

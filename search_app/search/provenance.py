@@ -5,7 +5,6 @@ from datetime import datetime
 from urllib.parse import quote
 
 from pipeline.errors import NotInLibraryError
-from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.snapshot.reading import Snapshot
 
 
@@ -68,6 +67,8 @@ def provenance(snapshot: Snapshot, image_id: int, dagster_url: str) -> Provenanc
         """,
         [image_id],
     ).fetchall()
+    from pipeline.library.schemas import ALBUM_TABLES  # slow: with all that reads metadata
+
     rows = cursor.execute(
         """
         SELECT asset, producer, model_name, run_id, created_at, album_id

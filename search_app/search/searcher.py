@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from pipeline.storage.opening import open_storage
 from search_app.search import evidence, hits, people, photos, ranking, sorting, starting
 from search_app.search.album_pages import AlbumPage, album_page
 from search_app.search.evidence import Evidence
-from search_app.search.facets import FacetIndex, FacetName
 from search_app.search.filters import (
     Filters,
     Mask,
@@ -48,6 +47,9 @@ from search_app.search.sorting import Sort
 from search_app.search.spaces import VectorSpaces
 from search_app.search.starting import Ways
 from search_app.search.understanding import understand
+
+if TYPE_CHECKING:
+    from search_app.search.facets import FacetIndex, FacetName
 
 LESS_LIKELY = 20
 """How many photos that are less likely than they should be are found besides, at the most."""
@@ -168,8 +170,10 @@ class Searcher:
         )
 
     @property
-    def facets(self) -> FacetIndex:
+    def facets(self) -> "FacetIndex":
         """What the photos can be filtered by."""
+        from search_app.search.facets import FacetIndex
+
         with self._indexing:
             now = self.marks.now()
             index = self._facet_index or FacetIndex(self.snapshot, now.who)
@@ -177,7 +181,7 @@ class Searcher:
             return self._facet_index
 
     def counts(
-        self, name: FacetName, query: Query | None = None, rows: NDArray[np.int64] | None = None
+        self, name: "FacetName", query: Query | None = None, rows: NDArray[np.int64] | None = None
     ) -> dict[Any, int]:
         """How many photos that a query finds have each value of a facet.
 

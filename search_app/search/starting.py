@@ -5,14 +5,16 @@ Photos that are hidden neither count nor are a cover.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from pipeline.snapshot.reading import Snapshot
 from search_app.search import photos
-from search_app.search.facets import FacetIndex
 from search_app.search.filters import Filters, Mask
+
+if TYPE_CHECKING:
+    from search_app.search.facets import FacetIndex
 
 _MOST = 24  # albums, towns
 COVER = "{'image_id': image_id, 'image_url': image_url, 'sha256': sha256, 'thumbhash': thumbhash}"
@@ -48,7 +50,7 @@ class Ways(NamedTuple):
 
 
 def ways(
-    snapshot: Snapshot, facets: FacetIndex, towns: Mapping[str, int], hidden: Mask, today: date
+    snapshot: Snapshot, facets: "FacetIndex", towns: Mapping[str, int], hidden: Mask, today: date
 ) -> Ways:
     """All of them; ``towns`` have their number of photos, ``hidden`` is of shape (photos,)."""
     hidden_ids = photos.ids_of(snapshot, np.flatnonzero(hidden))
@@ -88,7 +90,7 @@ def events(snapshot: Snapshot, hidden: Collection[int]) -> list[Way]:
 
 
 def _towns(
-    snapshot: Snapshot, facets: FacetIndex, counts: Mapping[str, int], hidden: Mask
+    snapshot: Snapshot, facets: "FacetIndex", counts: Mapping[str, int], hidden: Mask
 ) -> list[Way]:
     busiest = sorted(counts, key=lambda town: (-counts[town], town))[:_MOST]
     masks = [facets.allowed(Filters(towns=(town,))) for town in busiest]

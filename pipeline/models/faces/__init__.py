@@ -1,10 +1,12 @@
 """Face finders: models that find faces in photos and tell people apart by them."""
 
-from typing import Protocol, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SAME_PERSON = 0.363
 """The cosine above which SFace takes two faces for one person's, as its authors have it."""
@@ -38,6 +40,6 @@ class FaceFinder(Protocol):
     image_size: int
     """Length in pixels that a decoded photo's short side should at least have."""
 
-    def find(self, image: Image.Image) -> list[Face]:
+    def find(self, image: "Image") -> list[Face]:
         """The faces in one upright RGB photo, the largest first. Thread-safe, on one core."""
         ...

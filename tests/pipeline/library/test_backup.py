@@ -72,6 +72,7 @@ def test_into_a_bucket_and_back(
     before = found(run)
     assert [row["title"] for row in before[0]] == ["drum"]  # type: ignore[attr-defined]
     made = model.embedded, model.described
+    assert run("token", "create", "revoked-later").code == 0
     assert run("backup", tmp_path / "kept").code == 0
     (first,) = (tmp_path / "kept").iterdir()
     with tarfile.open(first) as tar:
@@ -87,6 +88,7 @@ def test_into_a_bucket_and_back(
     monkeypatch.setenv("LIBRARY_URL", bucket.url)
     elsewhere(monkeypatch, tmp_path / "second")
     assert run("restore", tmp_path / "kept").code == 0
+    assert run("token", "list", "--json").json == []
     assert found(run) == before
     assert "a backup is restored into an empty library" in run("restore", first).error.lower()
     assert run("backup", tmp_path / "kept again").code == 0

@@ -198,6 +198,14 @@ def test_what_two_models_understand_alike_means_something() -> None:
     assert sense[2:].max() < 0.5
 
 
+def test_what_is_plainly_a_thing_needs_one_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other takes half a second to load, half of what a search from the shell takes."""
+    monkeypatch.setattr(multilingual, "_universal", lambda texts: pytest.fail(f"{texts}"))
+    encoder = load_text_encoder("embedded", "cpu")
+    assert isinstance(encoder, SenseEncoder)
+    assert encoder.sense(["dogs", "a red sports car"]).tolist() == pytest.approx([SENSE, SENSE])
+
+
 def test_a_query_is_embedded_once_by_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its vector and its sense are asked for one after the other."""
     embedded_texts: list[str] = []

@@ -20,7 +20,7 @@ from pipeline.library.library import Library
 from pipeline.library.schemas import ALBUM_TABLES, SCHEMAS, VECTOR_TABLES
 from pipeline.rows import utc_now
 from pipeline.settings import Settings
-from pipeline.snapshot import fulltext, publishing, reading, vectors
+from pipeline.snapshot import fulltext, publishing, reading, vector_writing
 from pipeline.snapshot.publishing import Published
 from pipeline.snapshot.reading import Snapshot
 
@@ -240,7 +240,7 @@ def test_what_is_taken_over_is_as_if_made_from_nothing(
     index = current(demo_copy) / "images.faiss"
     for changes in CHANGES:
         most_changes = -1.0 if "photos gone" in changes else 10.0
-        monkeypatch.setattr(vectors, "MOST_CHANGES", most_changes)
+        monkeypatch.setattr(vector_writing, "MOST_CHANGES", most_changes)
         for what in changes:
             change(Library(Settings(data_dir=demo_copy)), what)
         assert publish(demo_copy).is_new
