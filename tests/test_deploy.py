@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,16 @@ def test_what_an_image_is_made_from_is_there() -> None:
         r"^COPY (?!--from)(?:--\S+ )?(\S+) /", (DEPLOY / "Containerfile").read_text(), re.M
     )
     assert set(copied) <= {".", *taken}, copied
+
+
+def test_what_an_image_may_have_beside_is_pinned() -> None:
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    constraints = (PROJECT_ROOT / "constraints.txt").read_text()
+    for part in ("celery", "k8s", "postgres", "s3"):
+        for wanted in extras[part]:
+            (name,) = re.findall(r"^[\w-]+", wanted)
+            assert re.search(f"^{name}==", constraints, re.M), name
 
 
 def test_helm_values_are_of_the_dagster_that_is_installed() -> None:

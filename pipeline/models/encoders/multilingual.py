@@ -64,7 +64,9 @@ class MultilingualMiniLM(BatchedTextEncoder):
         doubtful = is_ascii & ((vectors @ class_vectors().T).max(axis=1) < NEAR_A_CLASS)
         sense = np.full(len(texts), SENSE, np.float32)
         if doubtful.any():
-            moved = moved_to_minilm([text for text, is_so in zip(texts, doubtful, strict=True) if is_so])
+            moved = moved_to_minilm(
+                [text for text, is_so in zip(texts, doubtful, strict=True) if is_so]
+            )
             cosines = (vectors[doubtful] * moved).sum(axis=1)
             sense[doubtful] = np.minimum(cosines, SENSE)
         return sense
