@@ -103,6 +103,12 @@ def test_nothing_keeps_anyone_out(
 def test_a_phone_shows_all_of_it(browser: BrowserContext, demo_server: Server) -> None:
     with visitor(browser, demo_server.url, **PHONE) as page:
         expect(page.get_by_role("heading", name="28 photos")).to_be_visible()
+        second_row = photos(page).nth(3)
+        expect(second_row).to_be_in_viewport()
+        page.get_by_role("button", name="Albums", exact=True).tap()
+        expect(page.get_by_role("link", name="Space and Flight 3 photos")).to_be_in_viewport()
+        page.get_by_role("button", name="Albums", exact=True).tap()
+        expect(second_row).to_be_in_viewport()
         search(page, "two dogs")
         expect(photos(page).first).to_have_text("two dogs")
         settled(page)

@@ -12,7 +12,20 @@ export class Shelves {
   draw({library, shelves}) {
     const line = element('p', 'wall-library');
     line.append(element('a', '', {href: new URL(library.href, document.baseURI), textContent: library.text}));
-    return [line, ...shelves.map(shelf => this.shelf(shelf))];
+    const drawn = shelves.map(shelf => this.shelf(shelf));
+    return [line, this.ways(shelves, drawn), ...drawn];
+  }
+
+  // On a phone the photos come first: of the shelves there is a line of names, and one opens at a time.
+  ways(shelves, drawn) {
+    const ways = element('div', 'wall-ways');
+    const open = chosen => drawn.forEach((shelf, at) => {
+      const isOpen = shelf.classList.toggle('is-open', at === chosen && !shelf.classList.contains('is-open'));
+      ways.children[at].setAttribute('aria-expanded', isOpen);
+    });
+    ways.append(...shelves.map(({title}, at) => button(title, '', () => open(at))));
+    open();
+    return ways;
   }
 
   shelf({title, items, rows}) {
