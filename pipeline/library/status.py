@@ -10,7 +10,7 @@ from pipeline.library.incremental import Plan
 from pipeline.library.stages.raw_images import RawImages
 from pipeline.library.stages.stage import Stage
 from pipeline.library.tables import Tables
-from pipeline.sources import Album
+from pipeline.sources import Album, SourcePhoto
 from pipeline.storage import sealed
 from pipeline.storage.disk import keep_text
 
@@ -47,11 +47,15 @@ class Statuses:
 
         Raises AlbumError if its photos cannot be listed.
         """
-        state = self._state(album)
+        raw_images = self._stages[RawImages.table]
+        photos = raw_images.wanted(album)  # for which their folder is walked through: once
+        state = self._state(album, photos)
         known_state, statuses = self._known.get(album["album_id"], ("", {}))
         if state != known_state:
             statuses = {
-                table: _status(stage.plan(album), stage.active)
+                table: _status(
+                    stage.plan(album, photos if stage is raw_images else None), stage.active
+                )
                 for table, stage in self._stages.items()
             }
             self._known[album["album_id"]] = state, statuses
@@ -85,11 +89,10 @@ class Statuses:
         except (OSError, ValueError, TypeError):  # nothing is lost: it is compared
             return {}
 
-    def _state(self, album: Album) -> str:
+    def _state(self, album: Album, photos: Iterable[SourcePhoto]) -> str:
         """What is another whenever a status may be: its files, the models, its photos as listed."""
-        raw_images = self._stages[RawImages.table]
-        photos = [(each.image_id, *each.origin().values()) for each in raw_images.wanted(album)]
-        listed = hashlib.sha256(repr(photos).encode()).hexdigest()
+        origins = [(each.image_id, *each.origin().values()) for each in photos]
+        listed = hashlib.sha256(repr(origins).encode()).hexdigest()
         return f"{self._state_of_tables(album)} {listed}"
 
     def _state_of_tables(self, album: Album) -> str:

@@ -94,7 +94,7 @@ class RawImages(Stage[SourcePhoto]):
 
     def plan_now(self, album: Album) -> Plan[SourcePhoto]:
         """What would be to do if the source were asked now; remembers nothing of it."""
-        return self._plan(album, self.source_of(album).photos_now(album))
+        return self.plan(album, self.source_of(album).photos_now(album))
 
     def downloads(self, album: Album, plan: Plan[SourcePhoto]) -> tuple[int, int]:
         """How many pictures a plan has downloaded, and about how many bytes that is.

@@ -102,11 +102,11 @@ class Stage(Generic[Item]):
         """Make the rows of these items, lazily and in order."""
         raise NotImplementedError
 
-    def plan(self, album: Album) -> Plan[Item]:
-        """What is to be done for an album, as far as is known without asking anybody."""
-        return self._plan(album, self.wanted(album))
-
-    def _plan(self, album: Album, wanted: Sequence[Item]) -> Plan[Item]:
+    def plan(self, album: Album, wanted: Sequence[Item] | None = None) -> Plan[Item]:
+        """What is to be done for an album; ``wanted`` is, unless given, as far as is known without
+        asking anybody."""
+        if wanted is None:
+            wanted = self.wanted(album)
         origin_columns = self.origin(wanted[0]) if wanted else []
         columns = dict.fromkeys(["image_id", *origin_columns, "error", "attempts", "retryable"])
         existing = self.tables.read(self.table, album["album_id"], list(columns))
