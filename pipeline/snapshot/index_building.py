@@ -43,6 +43,7 @@ def build(
 ) -> tuple[faiss.Index, IndexReport]:
     """Build the index that fits ``count`` vectors and measure its recall."""
     flat = half_precision(dimension)
+    flat.codes.resize(count * flat.code_size)  # growing by copies, it would take twice its memory
     index = flat if count <= exact_up_to else faiss.IndexRefine(_trained_lists(blocks, count), flat)
     for block in blocks():
         index.add(np.ascontiguousarray(block))
