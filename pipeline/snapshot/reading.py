@@ -57,7 +57,9 @@ class Snapshot:
             if self.manifest["format"] != FORMAT:
                 raise ValueError("it was published by another version of Albumscope")
             self._connection = duckdb.connect(
-                str(folder / CATALOG), read_only=True, config={"file_search_path": str(folder)}
+                str(folder / CATALOG),
+                read_only=True,
+                config={"file_search_path": str(folder), **fulltext.QUICK_TO_LOAD},
             )
             fulltext.load_extension(self._connection)
             photos: int = self.manifest["tables"]["images"]
