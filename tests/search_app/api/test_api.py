@@ -72,13 +72,13 @@ def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"),
             *("--url", api.url, "--header", f"Authorization: Bearer {api.token}"),
-            *("--max-examples", "10", "--max-time", "30", "--seed", "1"),
+            *("--max-examples", "10", "--request-timeout", "60", "--seed", "1"),
             *("--generation-database", "none"),
         ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert run.returncode == 0, run.stdout
