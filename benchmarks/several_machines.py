@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ from tests.standins.bucket import s3_server
 from tests.standins.flickr import FlickrStandIn, make_albums
 from tests.standins.postgres import initdb, postgres_server
 from tests.standins.redis import redis_server
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = {"created_at", "updated_at", "downloaded_at", "run_id"}
@@ -193,9 +194,9 @@ def rows(library: Library, table: str) -> list[dict[str, object]]:
     return sorted(made, key=repr)
 
 
-def wait_until(is_so: object, what: str) -> None:
+def wait_until(is_so: Callable[[], bool], what: str) -> None:
     """Wait as the tests do, but longer."""
-    dagster_dev.wait_for(is_so, what, PATIENCE)  # type: ignore[arg-type]
+    wait_for(is_so, what, PATIENCE)
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import httpx
 from pipeline.assets.instance import dagster_home
 from pipeline.cli import servers
 from pipeline.settings import Settings
+from tests.waiting import PATIENCE, wait_for
 
 GraphQL = Callable[..., Any]
 
@@ -106,13 +106,6 @@ def dagster_dev(settings: Settings, workspace: Path | None = None) -> Iterator[G
         yield ask
 
 
-def wait_for(is_so: Callable[[], bool], what: str, seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.5)
-
-
 def materialise(ask: GraphQL, *assets: str, partition: str | None = None) -> str:
     """Start a run as the button Materialize does, wait for its end, return its status."""
     tags = [{"key": "dagster/partition", "value": partition}] if partition else []
@@ -151,7 +144,7 @@ def start_backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -
 
 
 def backfill(
-    ask: GraphQL, assets: list[str], partition_keys: list[str], seconds: float = 180
+    ask: GraphQL, assets: list[str], partition_keys: list[str], seconds: float = PATIENCE
 ) -> Mapping[str, Any]:
     """Materialise many partitions, wait for the end, return the status and the runs' statuses."""
     backfill_id = start_backfill(ask, assets, partition_keys)

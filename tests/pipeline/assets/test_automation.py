@@ -18,6 +18,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.snapshot import reading
 from tests.pipeline import dagster_dev
 from tests.standins.flickr import FlickrStandIn, Photo, make_albums
+from tests.waiting import wait_for
 
 EVERY_MINUTE = "* * * * *"
 
@@ -96,9 +97,9 @@ def test_two_nights(flickr: FlickrStandIn, library: Library, instance: dg.Dagste
 
     with dagster_dev.dagster_dev(library.settings):
         started = len(flickr.requests)
-        dagster_dev.wait_for(lambda: any(map(is_of(changed.title), album_runs())), "the runs")
+        wait_for(lambda: any(map(is_of(changed.title), album_runs())), "the runs")
         (victim,) = filter(is_of(changed.title), album_runs())
-        dagster_dev.wait_for(
+        wait_for(
             lambda: any(request[1] == "pictures" for request in flickr.requests[started:]),
             "downloads to begin",
         )
@@ -114,11 +115,11 @@ def test_two_nights(flickr: FlickrStandIn, library: Library, instance: dg.Dagste
                 and photos_in_snapshot(library).get("EuroPython 2026 Sprints") == 2
             )
 
-        dagster_dev.wait_for(published, "the new snapshot")
+        wait_for(published, "the new snapshot")
         first_night = new_runs()
 
         calls = len(flickr.calls)
-        dagster_dev.wait_for(lambda: len(flickr.calls) > calls, "the second night")
+        wait_for(lambda: len(flickr.calls) > calls, "the second night")
         time.sleep(12)  # the sensor has looked meanwhile
         assert [call[1] for call in flickr.calls[calls:]] == ["flickr.photosets.getList"]
         assert new_runs() == first_night

@@ -16,8 +16,8 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from pipeline.assets import celery_runs
 from pipeline.assets.celery_runs import CeleryLauncher
 from tests.conftest import PROJECT_ROOT
-from tests.pipeline import dagster_dev
 from tests.standins.redis import redis_server
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_lost_worker_is_seen(redis: str, tmp_path: Path, monkeypatch: pytest.M
         start_new_session=True,
     )
     try:
-        dagster_dev.wait_for(lambda: task.state == "STARTED", "the worker to take it")
+        wait_for(lambda: task.state == "STARTED", "the worker to take it")
         assert status() == WorkerStatus.RUNNING
     finally:
         os.killpg(worker.pid, signal.SIGKILL)

@@ -9,7 +9,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -31,6 +30,7 @@ from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from tests.pipeline.command_line import Result, Run
 from tests.pipeline.quick_model import QuickModel
+from tests.waiting import wait_for
 
 DEMO = Path(__file__).parents[3] / "data" / "demo"
 CAT = DEMO / "Things and Places" / "cat-portrait.jpg"
@@ -462,9 +462,8 @@ def test_stopping_a_sync_keeps_what_is_done(data_dir: Path, run: Run) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli", "sync"], stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 60
-    while not list(data_dir.glob("tables/raw_images/*.parquet")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    tables = data_dir / "tables" / "raw_images"
+    wait_for(lambda: list(tables.glob("*.parquet")), "the first table", every=0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -18,8 +18,8 @@ from playwright.sync_api import expect, sync_playwright
 from pipeline.cli import servers
 from pipeline.settings import Settings
 from tests.conftest import LOOKING, PROJECT_ROOT
-from tests.pipeline.dagster_dev import wait_for
 from tests.search_app.browser import CHROMIUM, CHROMIUM_FLAGS, expect_pictures, free_port, loaded
+from tests.waiting import wait_for
 
 BUILD = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
 

@@ -35,6 +35,7 @@ from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import use_quick_models
 from tests.standins.bucket import SECRET, Objects, empty_bucket, s3_server
 from tests.standins.flickr import FlickrStandIn, Photo, make_albums
+from tests.waiting import wait_for
 
 FIRST, SECOND = "first", "second"  # machines
 
@@ -230,12 +231,12 @@ def test_an_update_is_taken_up_once_it_is_here(
         assert name_of(current) == before  # which goes on serving meanwhile
         assert titles(current) == {"cat portrait", "drum"}
     may_go_on.set()
-    wait_for(lambda: name_of(current) == published(bucket))
+    wait_for(lambda: name_of(current) == published(bucket), "the new snapshot", every=0.05)
     assert titles(current) == {"cat portrait", "drum", "clock"}
 
     run("remove-folder", folder)
     assert run("sync", "--json").json["published"]
-    wait_for(lambda: name_of(current) == published(bucket))
+    wait_for(lambda: name_of(current) == published(bucket), "the new snapshot", every=0.05)
     assert titles(current) == set()
     assert not [key for key in bucket.names("tables/") if "trip-2021" in key]
     assert not bucket.names("folders/")
@@ -245,18 +246,10 @@ def test_an_update_is_taken_up_once_it_is_here(
     names = [row["name"] for row in run("snapshots", "--json").json]
     assert (len(names), names[0]) == (3, before)
     assert run("snapshots", "--publish", before).code == 0
-    wait_for(lambda: name_of(current) == before)
+    wait_for(lambda: name_of(current) == before, "the one before", every=0.05)
     assert published(bucket) == before
     assert not run("sync", "--json").json["published"]
     assert published(bucket) == before
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if is_so():
-            return
-        threading.Event().wait(0.05)
-    raise AssertionError("it never was so")
 
 
 def requests(caplog: pytest.LogCaptureFixture) -> Counter[str]:

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from pipeline.library import under_way
 from pipeline.library.under_way import Progress, UnderWay
 from pipeline.storage.disk import DiskStorage
+from tests.waiting import wait_for
 
 ALBUMS: dict[str, Any] = {
     name: {"album_id": name, "title": name.title(), "photo_count": 10}
@@ -22,11 +22,7 @@ ALBUMS: dict[str, Any] = {
 
 def seen(storage: DiskStorage) -> under_way.Work:
     """What somebody else sees, once there is anything. Raises AssertionError if there never is."""
-    for _ in range(200):
-        if work := under_way.under_way(storage):
-            return work
-        time.sleep(0.01)
-    raise AssertionError("nothing was told")
+    return wait_for(lambda: under_way.under_way(storage), "the work to be told", every=0.01)
 
 
 def test_work_is_told_by_stage_while_it_goes_on_and_leaves_nothing(

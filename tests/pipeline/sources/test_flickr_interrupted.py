@@ -30,6 +30,7 @@ from tests.pipeline.sources.flickr_library import (
     picture_of,
 )
 from tests.standins.flickr import Album, FlickrStandIn, make_albums
+from tests.waiting import wait_for
 
 KILLS = 2
 
@@ -55,10 +56,11 @@ def slow_down(flickr: FlickrStandIn, seconds: float) -> None:
 
 
 def wait_for_downloads(library: FlickrLibrary, number: int, is_alive: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
-    while library.downloads().total() < number:
-        assert is_alive() and time.monotonic() < deadline, "it ended too early"
-        time.sleep(0.01)
+    def has_so_many() -> bool:
+        assert is_alive(), "it ended too early"
+        return library.downloads().total() >= number
+
+    wait_for(has_so_many, f"{number} downloads", every=0.01)
 
 
 def test_killed_during_downloads(flickr: FlickrStandIn, library: FlickrLibrary) -> None:
@@ -141,10 +143,12 @@ def test_ctrl_c_during_downloads_keeps_what_is_whole(
 def test_ctrl_c_does_not_wait_for_retries(flickr: FlickrStandIn, library: FlickrLibrary) -> None:
     flickr.fail_next("too_many", times=1000, where="pictures", retry_after=120)
     process = start_command("sync")
-    deadline = time.monotonic() + 300
-    while sum(request.where == "pictures" for request in list(flickr.requests)) < 5:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+
+    def has_asked() -> bool:
+        assert process.poll() is None
+        return sum(request.where == "pictures" for request in list(flickr.requests)) >= 5
+
+    wait_for(has_asked, "five requests", every=0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     try:

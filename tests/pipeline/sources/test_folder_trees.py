@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.conftest import INPUTS
 from tests.pipeline.command_line import Run
 from tests.pipeline.photos.camera_raw import write_dng
 from tests.pipeline.quick_model import QuickModel, use_quick_models
+from tests.waiting import wait_for
 
 NAS = (
     *("Trip/a.jpg", "Trip/@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "#recycle/old.jpg"),
@@ -398,23 +398,24 @@ def test_watch_brings_in_what_changes(
     run("add-folder", tmp_path / "disk")
     (tmp_path / "disk").rename(tmp_path / "taken out")
 
-    def wait_for(text: str) -> None:
-        deadline = time.monotonic() + 60
-        while text not in said.read_text():
-            assert process.poll() is None and time.monotonic() < deadline, said.read_text()
-            time.sleep(0.1)
+    def has_said(text: str) -> bool:
+        assert process.poll() is None, said.read_text()
+        return text in said.read_text()
+
+    def until(text: str) -> None:
+        wait_for(lambda: has_said(text), f"it to say: {text}", every=0.1)
 
     with said.open("w") as file:
         command = [sys.executable, "-m", "pipeline.cli", "watch"]
         process = subprocess.Popen(command, stderr=file, env=os.environ | {"CAPTION_MODEL": "none"})
     try:
-        wait_for("Watching")
+        until("Watching")
         make_photo(root / "Home" / "new.jpg")
-        wait_for("in the folders.\n1 album brought up to date")
+        until("in the folders.\n1 album brought up to date")
         assert "Home/new.jpg" in paths(run, root)
         assert [int(each) for each in re.findall(r"(\d+) changes?", said.read_text())] < [10]
         (tmp_path / "taken out").rename(tmp_path / "disk")
-        wait_for("came or went.\n1 album brought up to date")
+        until("came or went.\n1 album brought up to date")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
     finally:

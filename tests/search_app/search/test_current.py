@@ -28,6 +28,7 @@ from search_app.search.hits import Hit
 from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
 from tests.pipeline.quick_model import QuickModel, use_quick_models
+from tests.waiting import wait_for
 
 ALL = 1000
 
@@ -214,30 +215,32 @@ def test_thirty_search_while_snapshots_are_published(publisher: Publisher) -> No
     seen: set[str] = set()
     stop = threading.Event()
 
-    def search_on(number: int) -> int:
-        chance, answers = random.Random(number), 0
+    answers = [0] * THREADS
+
+    def search_on(number: int) -> None:
+        chance = random.Random(number)
         while not stop.wait(chance.random()):
             with current.searcher() as searcher:
                 seen.add(check_an_answer(searcher, chance))
-                answers += 1
-        return answers
+                answers[number] += 1
 
     with (
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere,
         ThreadPoolExecutor(THREADS) as pool,
     ):
         assert len(elsewhere.submit(reading.names, data_dir).result()) == 3  # it has started
-        publishes = elsewhere.submit(publish_on, data_dir)
         searching = [pool.submit(search_on, number) for number in range(THREADS)]
         try:
+            wait_for(lambda: all(answers), "all to have what a first search takes", every=0.05)
+            publishes = elsewhere.submit(publish_on, data_dir)
             stop.wait(SECONDS / 4)
             early = resident()
             publishes.result()
             late = resident()
         finally:
             stop.set()
-        answers = [search.result() for search in searching]
-    assert min(answers) > 0
+        for search in searching:
+            search.result()
     assert len(seen) > 5
     assert late - early < MOST_GROWTH, (early, late)
     with current.searcher() as searcher:
