@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pipeline.errors import Message
 
 MarkName = Literal["favourite", "hidden"]
-Kind = Literal["date", "event", "album", "place", "camera", "person", "file"]
+Kind = Literal["date", "event", "album", "place", "camera", "person", "people", "file"]
 
 
 @dataclass(frozen=True)

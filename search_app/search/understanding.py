@@ -1,4 +1,4 @@
-"""What the words of a query mean beside what they say: dates, names that the library knows, files.
+"""What the words of a query mean beside what they say: dates, names of the library, files, people.
 
 A reading is certain where its words can hardly be anything else: a date with a number, a name with
 a number (PyCon JP 2024), a person's full name, a place after "in", the name of a file. Its words
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pipeline.snapshot import fulltext
 from pipeline.snapshot.reading import Snapshot
-from search_app.search import dates
+from search_app.search import dates, head_counts
 from search_app.search.filters import allowed_rows
 from search_app.search.names import Found, Names
 from search_app.search.parsed import Fields, Kind, ParsedQuery, Reading, Text
@@ -87,6 +87,9 @@ def _spans(text: str, snapshot: Snapshot, names: Names, today: date) -> Iterator
     for dated in dates.find(text, today):
         typed = text[dated.start : dated.end]
         yield _Span(dated.start, dated.end, "date", typed, dated.any_of, dated.is_certain)
+    for heads in head_counts.find(text):
+        typed = text[heads.start : heads.end]
+        yield _Span(heads.start, heads.end, "people", typed, (heads.fields,), heads.is_certain)
     for match in _FILE.finditer(text):
         files = Fields(files=(match.group(),))
         yield _Span(match.start(), match.end(), "file", match.group(), (files,), True)
@@ -127,7 +130,7 @@ def _apart(spans: Iterable[_Span]) -> Sequence[_Span]:
 
 
 def _any_fits(snapshot: Snapshot, reading: Reading, who: Who) -> bool:
-    if reading.kind not in {"date", "file"}:
+    if reading.kind not in {"date", "people", "file"}:
         return True  # names are those of photos
     certain = replace(reading, is_certain=True)
     rows = allowed_rows(snapshot, None, ParsedQuery(readings=(certain,)), who)

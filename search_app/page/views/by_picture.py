@@ -20,6 +20,7 @@ from search_app.page import addresses
 from search_app.page.language import t
 from search_app.page.session import errors_shown
 from search_app.page.uploads import MAX_UPLOAD, Upload
+from search_app.page.views import faces
 from search_app.page.wording import literal, title_of
 from search_app.search import pictures
 from search_app.search.parsed import ParsedQuery
@@ -27,6 +28,7 @@ from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
 
 _FACES = 8  # that are offered
+_FACE = 88  # pixels
 _SHORT_SIDE = 768  # pixels: as large as a model may want it
 _WANTED_PHOTO = re.compile(
     r"(?i)(?<!\S)(?:photo|ｐｈｏｔｏ)[:：][\d０-９.,]+\s*|(?<!\S)https?://\S+\s*"
@@ -81,16 +83,18 @@ def searched_by(
     st.session_state.face = None  # until one is picked
     if upload is None and not wanted:
         return None
-    with _row(border=True):
-        what = st.container()
-        st.button(t("Clear"), icon=":material/close:", on_click=clear)
+    with st.container(border=True):
+        with _row():
+            what = st.container()
+            st.button(t("Clear"), icon=":material/close:", on_click=clear)
+        those = st.container(horizontal=True)
     picture = None
     if upload is not None:
         with what, _row():
             picture = _read(upload)
             st.image(pictures.square(picture), width=72, alt=t("Your picture"))
-            st.text(t("Photos like your picture {name}", name=upload.name))
-        with what:
+            st.markdown(literal(t("Photos like your picture {name}", name=upload.name)))
+        with those:
             _faces_of_upload(upload, picture)
     for ref in wanted:
         photo = searcher.photo(ref.image_id)
@@ -98,26 +102,27 @@ def searched_by(
         with what, _row():
             if ref.part is None:
                 st.image(addresses.picture(photo, "grid"), width=72, alt=title)
-                st.text(t("Photos like {title}", title=title))
-                _faces_of_photo(searcher, ref.image_id)
+                st.markdown(literal(t("Photos like {title}", title=title)))
             else:
                 st.image(addresses.picture_of_part(photo, ref.part), width=72, alt=title)
-                st.text(t("Photos like a part of {title}", title=title))
+                st.markdown(literal(t("Photos like a part of {title}", title=title)))
+        if ref.part is None:
+            with those:
+                _faces_of_photo(searcher, ref.image_id)
     return picture
 
 
 def _faces_of_photo(searcher: Searcher, image_id: int) -> None:
     """The faces on a photo of the library; a click on one searches for who it is."""
     for face, name in searcher.faces_of(image_id)[:_FACES]:
-        with st.container(width=72, gap=None):
-            st.image(addresses.picture_of_face(face), width=56, alt=name or t("A face"))
-            st.button(
-                literal(name or t("This person")),
-                key=f"face-{image_id}-{face.number}",
-                type="tertiary",
-                on_click=search_with,
-                args=(person_term(name) if name else face_term(image_id, face.number),),
-            )
+        faces.card(
+            addresses.picture_of_face(face),
+            name or t("This person"),
+            f"{image_id}-{face.number}",
+            search_with,
+            person_term(name) if name else face_term(image_id, face.number),
+            width=_FACE,
+        )
 
 
 def _faces_of_upload(upload: Upload, picture: Image.Image) -> None:
@@ -127,23 +132,21 @@ def _faces_of_upload(upload: Upload, picture: Image.Image) -> None:
     """
     if not load_settings().faces:
         return
-    faces = _found_faces(upload.key, picture)[:_FACES]
-    if not faces:
-        return
+    found = _found_faces(upload.key, picture)[:_FACES]
     chosen = st.session_state.get("chosen_face")
-    with _row():
-        for at, face in enumerate(faces):
-            with st.container(width=90, gap=None):
-                st.image(pictures.square(_cut(picture, face)), width=56, alt=t("A face"))
-                st.button(
-                    t("This person"),
-                    key=f"face-of-upload-{at}",
-                    type="primary" if chosen == (upload.key, at) else "tertiary",
-                    on_click=_choose,
-                    args=(upload.key, at),
-                )
+    for at, face in enumerate(found):
+        faces.card(
+            pictures.square(_cut(picture, face)),
+            t("This person"),
+            f"of-upload-{at}",
+            _choose,
+            upload.key,
+            at,
+            width=_FACE,
+            is_chosen=chosen == (upload.key, at),
+        )
     if chosen and chosen[0] == upload.key:
-        st.session_state.face = tuple(faces[chosen[1]]["embedding"].tolist())
+        st.session_state.face = tuple(found[chosen[1]]["embedding"].tolist())
 
 
 def _choose(key: str, at: int) -> None:
@@ -197,5 +200,5 @@ def _read(upload: Upload) -> Image.Image:
         raise AlbumscopeError("This picture cannot be read: {why}", why=error) from error
 
 
-def _row(*, border: bool = False) -> DeltaGenerator:
-    return st.container(horizontal=True, wrap=False, vertical_alignment="center", border=border)
+def _row() -> DeltaGenerator:
+    return st.container(horizontal=True, wrap=False, vertical_alignment="center")

@@ -16,6 +16,7 @@ from pipeline.storage.opening import open_storage
 from search_app.page import addresses
 from search_app.page.language import t, tn
 from search_app.page.session import current_snapshot, errors_shown, may_change
+from search_app.page.views import faces
 from search_app.page.views.by_picture import search_with
 from search_app.page.wording import literal, with_code
 from search_app.search.searcher import Searcher
@@ -24,13 +25,13 @@ from search_app.search.terms import face_term, person_term
 _COLUMNS = 6
 _PAGE = 48  # people
 _FACES = 60  # of one person that are shown
+_FORM = 480  # pixels
 
 
 def show() -> None:
     """Draw the page."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.header(t("People"), anchor=False, width="content")
-        _way_back("page")
+    st.header(t("People"), anchor=False)
+    _way_back("page")
     with current_snapshot().searcher() as searcher:
         _people_page(searcher)
 
@@ -65,7 +66,14 @@ def _people_page(searcher: Searcher) -> None:
     grid = st.grid(_COLUMNS, min_column_width=125)
     for place, person in enumerate(shown[:most]):
         with grid.cell():
-            _card(person, place)
+            faces.card(
+                addresses.picture_of_face(person.faces[0]),
+                _name(person),
+                str(place),
+                _open,
+                person.person_id,
+                below=tn("{count} photo", "{count} photos", photos(person)),
+            )
     if len(shown) > most:
         st.button(t("Load more"), icon=":material/expand_more:", on_click=_more, width="stretch")
     chosen = st.session_state.get("person_opened")
@@ -73,19 +81,6 @@ def _people_page(searcher: Searcher) -> None:
     if opened:
         dialog = st.dialog(literal(_name(opened)), width="large", on_dismiss=_close)
         dialog(_person)(opened, everybody, searcher)
-
-
-def _card(person: Person, place: int) -> None:
-    with st.container(key=f"person-{place}", gap="xxsmall", horizontal_alignment="center"):
-        st.image(addresses.picture_of_face(person.faces[0]), alt=_name(person))
-        st.button(
-            literal(_name(person)),
-            key=f"who-{place}",
-            type="tertiary",
-            on_click=_open,
-            args=(person.person_id,),
-        )
-        st.caption(tn("{count} photo", "{count} photos", photos(person)))
 
 
 def _name(person: Person) -> str:
@@ -169,7 +164,7 @@ def _names(person: Person, everybody: Sequence[Person]) -> None:
 
 
 def _in_one_line() -> DeltaGenerator:
-    return st.container(horizontal=True, wrap=False, vertical_alignment="bottom")
+    return st.container(horizontal=True, wrap=False, vertical_alignment="bottom", width=_FORM)
 
 
 def _rename(person: Person, name: str, others: Sequence[Person]) -> None:
@@ -184,7 +179,7 @@ def _rename(person: Person, name: str, others: Sequence[Person]) -> None:
 def _faces(person: Person) -> None:
     grid = st.grid(_COLUMNS, min_column_width=100)
     for place, face in enumerate(person.faces[:_FACES]):
-        with grid.cell(), st.container(key=f"face-{place}", gap="xxsmall"):
+        with grid.cell(), st.container(key=f"face-of-{place}", gap="xxsmall"):
             st.image(addresses.picture_of_face(face), alt=_name(person))
             if may_change():
                 st.button(
@@ -205,7 +200,7 @@ def _look_alikes(person: Person, everybody: Sequence[Person], searcher: Searcher
     st.subheader(t("Is this the same person?"), anchor=False)
     grid = st.grid(_COLUMNS, min_column_width=100)
     for place, other in enumerate(alike):
-        with grid.cell(), st.container(key=f"face-alike-{place}", gap="xxsmall"):
+        with grid.cell(), st.container(key=f"face-of-alike-{place}", gap="xxsmall"):
             st.image(addresses.picture_of_face(other.faces[0]), alt=_name(other))
             st.button(
                 other.name or tn("{count} photo", "{count} photos", photos(other)),

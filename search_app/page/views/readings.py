@@ -46,5 +46,6 @@ def kind_names() -> dict[Kind, str]:
         "place": t("Place"),
         "camera": t("Camera"),
         "person": t("Person"),
+        "people": t("People"),
         "file": t("File"),
     }

@@ -22,6 +22,7 @@ from pipeline.snapshot.who_is_who import Person
 from pipeline.sources import folder
 from search_app.search.filters import Filters
 from search_app.search.queries import Query
+from search_app.search.ranking import meant_by
 from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
 from tests.conftest import Albumscope
@@ -171,6 +172,19 @@ def test_what_is_said_counts_for_searches_before_it_is_published(library: Librar
     assert searcher.suggest("love", "en") == []
     assert searcher.counts("people") == {}
     assert found(publish(library), "person:ada") == (women | men) - {"woman dark"}
+
+
+def test_how_many_people_are_to_be_there_is_typed_plainly(library: Library) -> None:
+    searcher = searcher_of(library.settings.data_dir)
+    for text in ("no people", "人のいない写真", "без людей"):
+        assert found(searcher, text) == {"cat"}
+        (reading,) = searcher.understand(text).readings
+        assert searcher.understand(text, [reading.key]).texts
+    for text in ("two people", "2人", "два человека"):
+        parsed = searcher.understand(text)
+        assert parsed.texts  # they may be seen from behind
+        meant = meant_by(searcher.snapshot, parsed.readings, searcher.who, None)
+        assert searcher.ids(np.array([*meant])) == [id_of(searcher, "both")]
 
 
 def test_a_name_is_that_of_one_person_first(library: Library) -> None:
