@@ -7,6 +7,7 @@ import streamlit as st
 
 from search_app.page.wording import literal
 
+
 def card(
     picture: str | bytes,
     label: str,
