@@ -23,6 +23,10 @@ _COLUMNS = pa.schema(
         ("is_hidden", pa.bool_()),
     ]
 )
+_PUBLISHED = f"""
+    SELECT faces.image_id, faces.face, {", ".join(_COLUMNS.names[2:])}
+    FROM faces JOIN people USING (person_id)
+"""
 
 
 class Who:
@@ -54,13 +58,7 @@ class Who:
     def table(self) -> pa.Table:
         """A row for each face that is somebody's, with the columns of ``_COLUMNS``."""
         if self._is_published:
-            published = self._snapshot.cursor().execute(
-                f"""
-                SELECT faces.image_id, faces.face, {", ".join(_COLUMNS.names[2:])}
-                FROM faces JOIN people USING (person_id)
-                """
-            )
-            return published.to_arrow_table()
+            return self._snapshot.cursor().execute(_PUBLISHED).to_arrow_table()
         rows = [
             (face.image_id, face.number, person.person_id, person.name, person.is_hidden)
             for person in self.everybody
@@ -77,13 +75,16 @@ class Who:
         Columns ``image_id``, ``row`` (of table ``images``), ``person`` and ``is_hidden``.
         """
         cursor = self._snapshot.cursor()
-        cursor.register("seen", self.table.filter(pc.is_valid(self.table["name"])))
+        of_faces = _PUBLISHED
+        if not self._is_published:
+            of_faces = "FROM said"
+            cursor.register("said", self.table)
         return cursor.execute(
-            """
+            f"""
             SELECT image_id, images.rowid AS row, person, is_hidden FROM images JOIN (
                 SELECT image_id, unnest(people) AS person, FALSE AS is_hidden FROM exif
                 UNION
-                SELECT image_id, name, is_hidden FROM seen
+                SELECT image_id, name, is_hidden FROM ({of_faces})
             ) USING (image_id) WHERE person IS NOT NULL
             """
         ).to_arrow_table()
@@ -92,7 +93,7 @@ class Who:
     def shown(self) -> pa.Table:
         """The names of those who are not hidden, in columns ``row`` and ``person``."""
         names = self.names.filter(pc.invert(self.names["is_hidden"]))
-        return names.select(["row", "person"]).group_by(["row", "person"]).aggregate([])
+        return names.select(["row", "person"])
 
     def photos_of(self, wanted: str) -> list[int]:
         """The ids of the photos with somebody of this name; if nobody has it, with this in theirs.
