@@ -140,7 +140,8 @@ def day_of_year(value: date) -> str:
 
 def moment(value: datetime) -> str:
     """A date and a time in the language, to the minute, as the clock that told it showed it."""
-    return f"{day(value)}, {value:%H:%M}"
+    both = str(dates.get_datetime_format("medium", locale=_locale()))
+    return both.replace("{1}", day(value)).replace("{0}", f"{value:%H:%M}")
 
 
 def local_moment(written: str) -> str:

@@ -23,7 +23,7 @@ from search_app.page.uploads import MAX_UPLOAD, Upload
 from search_app.page.views import faces
 from search_app.page.wording import literal, title_of
 from search_app.search import pictures
-from search_app.search.parsed import ParsedQuery
+from search_app.search.parsed import ParsedQuery, PhotoRef
 from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
 
@@ -98,18 +98,35 @@ def searched_by(
             _faces_of_upload(upload, picture)
     for ref in wanted:
         photo = searcher.photo(ref.image_id)
-        title = title_of(photo)
+        picture_of = (
+            addresses.picture(photo, "grid")
+            if ref.part is None
+            else addresses.picture_of_part(photo, ref.part)
+        )
         with what, _row():
-            if ref.part is None:
-                st.image(addresses.picture(photo, "grid"), width=72, alt=title)
-                st.markdown(literal(t("Photos like {title}", title=title)))
-            else:
-                st.image(addresses.picture_of_part(photo, ref.part), width=72, alt=title)
-                st.markdown(literal(t("Photos like a part of {title}", title=title)))
+            st.image(picture_of, width=72, alt=title_of(photo))
+            st.markdown(literal(_like(searcher, ref)))
         if ref.part is None:
             with those:
                 _faces_of_photo(searcher, ref.image_id)
     return picture
+
+
+def in_words(searcher: Searcher) -> str:
+    """What the box asks for: a photo that is searched with is called by its title."""
+    typed: str = st.session_state.q
+    if not _WANTED_PHOTO.search(typed):
+        return typed
+    wanted = (ref for ref in searcher.understand(typed).photos if ref.weight > 0)
+    parts = [*(_like(searcher, ref) for ref in wanted), _WANTED_PHOTO.sub("", typed).strip()]
+    return " · ".join(filter(None, parts))
+
+
+def _like(searcher: Searcher, ref: PhotoRef) -> str:
+    title = title_of(searcher.photo(ref.image_id))
+    if ref.part is None:
+        return t("Photos like {title}", title=title)
+    return t("Photos like a part of {title}", title=title)
 
 
 def _faces_of_photo(searcher: Searcher, image_id: int) -> None:

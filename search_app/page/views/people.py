@@ -51,7 +51,9 @@ def _people_page(searcher: Searcher) -> None:
             icon=":material/face:",
         )
         return
-    if not may_change():
+    if may_change():
+        st.caption(t("A click on a face names the person, or finds their photos."))
+    else:
         st.caption(
             with_code(
                 t(

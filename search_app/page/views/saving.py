@@ -7,7 +7,7 @@ import streamlit as st
 from search_app.page import address
 from search_app.page.language import t
 from search_app.page.session import current_snapshot, errors_shown, user
-from search_app.page.views import filters
+from search_app.page.views import by_picture, filters
 from search_app.page.wall import Held
 from search_app.search.searcher import Searcher
 
@@ -21,7 +21,7 @@ def present(searcher: Searcher, held: Held) -> dict[str, Any] | None:
     if not query or held.query.images or held.query.face:
         return None
     names = [name for name, saved in searcher.saved.of(user()).items() if saved == query]
-    words = filter(None, [st.session_state.q, *filters.chosen_in_words(searcher)])
+    words = filter(None, [by_picture.in_words(searcher), *filters.chosen_in_words(searcher)])
     return {"name": next(iter(names), None), "suggest": " · ".join(words)}
 
 

@@ -116,18 +116,20 @@ def _held(
         query,
         (upload and upload.key, marks.version(query.filters, parsed)),
         find,
-        _headings(query.sort, is_search=is_search),
+        _headings(query, is_search=is_search),
         is_search=is_search,
         is_scored=is_scored,
         unfolded=frozenset(state.unfolded),
     )
 
 
-def _headings(sort: Sort, *, is_search: bool) -> Literal["album", "time"] | None:
-    """By what the photos lie, and headings tell of them."""
-    if sort == "relevance":
-        return None if is_search else "album"
-    return "album" if sort == "album" else "time"
+def _headings(query: Query, *, is_search: bool) -> Literal["album", "time"] | None:
+    """By what the photos lie, and headings tell of them; an album's page has its title already."""
+    if query.sort in {"newest", "oldest"}:
+        return "time"
+    if is_search:
+        return "album" if query.sort == "album" else None
+    return None if album_page.kind(query.filters) == "album" else "album"
 
 
 def _search_bar() -> Upload | None:
@@ -162,7 +164,7 @@ def _fold_if_other(search: object) -> None:
 
 def _heading(held: Held) -> str:
     count = len(held.shown.rows)  # with those that are folded away: facets count them, too
-    if count == MOST_COMPARED and held.headings is None:
+    if count == MOST_COMPARED and held.is_search and held.headings is None:
         return tn("The best photo", "The {count} best photos", count)
     heading = tn("{count} photo", "{count} photos", count)
     if folded := count - len(held.shown):
@@ -182,7 +184,7 @@ def _sort_names(*, is_search: bool) -> dict[Sort, str]:
 def _in_words(searcher: Searcher) -> str:
     """What the present search is called among others."""
     state = st.session_state
-    parts = [state.q, *filters.chosen_in_words(searcher)]
+    parts = [by_picture.in_words(searcher), *filters.chosen_in_words(searcher)]
     names = {
         "mode": options.mode_names(),
         "sort": _sort_names(is_search=True),

@@ -28,7 +28,8 @@ export class Toolbar {
     this.density = DENSITIES.find(each => each === kept('density')) ?? 'medium';
   }
 
-  show({heading, saved, sort, sorts, view, views, labels}) {
+  show({heading, count, less, saved, sort, sorts, view, views, labels}) {
+    const isNone = !count && !less.length;
     this.heading.textContent = heading;
     this.save.hidden = !saved;
     this.save.setAttribute('aria-pressed', Boolean(saved?.name));
@@ -38,11 +39,12 @@ export class Toolbar {
     redraw(this.sort, sorts, options => options.map(([value, textContent]) =>
       element('option', '', {value, textContent})));
     this.sort.value = sort;
-    this.views.hidden = views.length < 2;
+    this.sort.hidden = !count || view !== 'grid';
+    this.views.hidden = views.length < 2 || (isNone && view === 'grid');
     this.choice(this.views, labels.view, views, view, chosen => this.wall.trigger('view', chosen));
     const sizes = DENSITIES.map(size => [size, labels.sizes[size]]);
     this.choice(this.sizes, labels.size, sizes, this.density, chosen => this.resize(chosen));
-    this.sizes.hidden = view !== 'grid';
+    this.sizes.hidden = isNone || view !== 'grid';
   }
 
   choice(group, label, choices, now, choose) {
