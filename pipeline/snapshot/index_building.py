@@ -97,7 +97,8 @@ def _trained_lists(blocks: Blocks, count: int) -> faiss.IndexIVF:
 
 def _sample(blocks: Blocks, count: int, *, at_most: int) -> NDArray[np.float32]:
     step = max(1, count // at_most)
-    sample: NDArray[np.float32] = np.concatenate([block[::step] for block in blocks()])
+    some = [block[::step].copy() for block in blocks()]  # a view would keep all of its block
+    sample: NDArray[np.float32] = np.concatenate(some)
     return np.ascontiguousarray(sample[:at_most])
 
 
@@ -109,7 +110,7 @@ def _queries(blocks: Blocks) -> NDArray[np.float32]:
     """
     random = np.random.default_rng(0)
     some: NDArray[np.float32] = np.concatenate(
-        [block[:: max(1, len(block) // 64)] for block in blocks()]
+        [block[:: max(1, len(block) // 64)].copy() for block in blocks()]
     )
     chosen = some[random.permutation(len(some))[:_RECALL_QUERIES]]
     noise = random.standard_normal(chosen.shape, dtype=np.float32) / np.sqrt(chosen.shape[1])

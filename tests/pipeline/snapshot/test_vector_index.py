@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -163,3 +164,19 @@ def test_an_empty_library_can_be_searched(tmp_path: Path) -> None:
     empty = VectorIndex([read], np.empty(0, np.int64), 0)
     rows, cosines = empty.search(clustered(1)[0], 20)
     assert len(rows) == len(cosines) == report.vectors == 0
+
+
+@pytest.mark.parametrize("exact_up_to", [COUNT, 1000])
+def test_vectors_are_not_kept_while_an_index_is_built(exact_up_to: int) -> None:
+    given: list[ref[NDArray[np.float32]]] = []
+    alive = []
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for part in np.array_split(clustered(COUNT), 20):
+            block = part.copy()
+            given.append(ref(block))
+            alive.append(sum(each() is not None for each in given))
+            yield block
+
+    index_building.build(blocks, DIMENSION, COUNT, exact_up_to=exact_up_to)
+    assert max(alive) <= 3
