@@ -5,7 +5,7 @@ import streamlit as st
 from pipeline.settings import load_settings
 from pipeline.snapshot import reading
 from search_app.page import address, components
-from search_app.page.language import t
+from search_app.page.language import language, t
 from search_app.page.session import current_snapshot, errors_shown, sign_in_secret
 from search_app.page.views import library, options, people, search
 from search_app.page.views.by_picture import take_pasted
@@ -47,7 +47,7 @@ def main() -> None:
             page.run()
         options.show(search.of_options if page == home else None)
         names = address.ALL if page.url_path == "" else ("lang",)
-        components.browser(address.write(names), _go, take_pasted)
+        components.browser(address.write(names), language(), _go, take_pasted)
         return
     st.button(t("Try again"), icon=":material/refresh:")
 

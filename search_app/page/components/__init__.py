@@ -61,15 +61,19 @@ _facets = st.components.v2.component(
 )
 
 
-def browser(query: str, on_go: Callable[[], None], on_paste: Callable[[], None]) -> None:
-    """Listen to what people do with the browser itself: keys, the back button, pasting.
+def browser(
+    query: str, language: str, on_go: Callable[[], None], on_paste: Callable[[], None]
+) -> None:
+    """Listen to what people do with the browser itself: keys, the back button, pasting, dropping.
 
-    / goes to the search box. The page's address gets ``query`` behind it; the query that one went
+    It is told which ``language`` the page is in: screen readers speak it, fonts have its signs. /
+    goes to the search box. The page's address gets ``query`` behind it; the query that one went
     back to is in ``st.session_state.browser.go``. Which photo is open, and whether less likely
-    ones are shown, is the wall's part of the address. A picture that was pasted is in
+    ones are shown, is the wall's part of the address. A picture that was pasted or dropped is in
     ``st.session_state.browser.paste`` as {"name", "data"}, data being a data: URL.
     """
-    _browser(key="browser", data={"query": query}, on_go_change=on_go, on_paste_change=on_paste)
+    data = {"query": query, "language": language}
+    _browser(key="browser", data=data, on_go_change=on_go, on_paste_change=on_paste)
 
 
 def wall(data: Mapping[str, Any], act: Mapping[str, Callable[[], None]]) -> None:

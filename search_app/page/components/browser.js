@@ -1,4 +1,5 @@
-// The way to the search box, pictures that are pasted anywhere on the page, and its address.
+// The way to the search box, pictures that are pasted or dropped anywhere on the page, its
+// language and its address.
 
 const BOX = '.st-key-q input';
 const TAKES_KEYS = 'input, textarea, [contenteditable], [role="combobox"], [role="slider"], [role="listbox"], [role="dialog"]';
@@ -20,8 +21,31 @@ function onKey(event) {
   event.preventDefault();
 }
 
-async function onPaste(event) {
-  const file = [...event.clipboardData.files].find(file => file.type.startsWith('image/'));
+const onPaste = event => take(event, event.clipboardData);
+
+// Files from elsewhere; what is dragged within the page is not meant.
+let isOurs = false;
+const onDragStart = () => { isOurs = true; };
+const onDragEnd = () => { isOurs = false; };
+const showDrop = isOver => document.body.classList.toggle('is-dropped-on', isOver);
+
+function onDragOver(event) {
+  if (isOurs || event.defaultPrevented || !event.dataTransfer.types.includes('Files')) return showDrop(false);
+  event.preventDefault(); // else the browser would leave the page, and show the file
+  showDrop(true);
+}
+
+const onDragLeave = event => event.relatedTarget ?? showDrop(false);
+
+function onDrop(event) {
+  showDrop(false);
+  if (isOurs || event.defaultPrevented || !event.dataTransfer.files.length) return;
+  event.preventDefault();
+  take(event, event.dataTransfer);
+}
+
+async function take(event, {files}) {
+  const file = [...files].find(file => file.type.startsWith('image/'));
   if (!file) return;
   event.preventDefault();
   const picture = await createImageBitmap(file).catch(() => null);
@@ -33,6 +57,11 @@ async function onPaste(event) {
   canvas.getContext('2d').drawImage(picture, 0, 0, canvas.width, canvas.height);
   paste({name: file.name || 'pasted', data: canvas.toDataURL('image/png')});
 }
+
+const ofPictures = Object.entries({
+  paste: onPaste, dragstart: onDragStart, dragend: onDragEnd, dragover: onDragOver, dragleave: onDragLeave,
+  drop: onDrop,
+});
 
 // The server knows the search; a step back in the browser's history to another is told to it.
 // Streamlit itself follows one to another of its pages.
@@ -73,15 +102,16 @@ export default function({data, setTriggerValue}) {
   paste = picture => setTriggerValue('paste', picture);
   go = query => setTriggerValue('go', query);
   document.addEventListener('keydown', onKey);
-  document.addEventListener('paste', onPaste);
+  for (const [name, listener] of ofPictures) document.addEventListener(name, listener);
   window.addEventListener('popstate', onBack);
   boxes.observe(document.body, {childList: true, subtree: true});
   nameKey();
+  document.documentElement.lang = data.language;
   keepAddress(data.query);
   return () => {
     if (call !== calls) return;
     document.removeEventListener('keydown', onKey);
-    document.removeEventListener('paste', onPaste);
+    for (const [name, listener] of ofPictures) document.removeEventListener(name, listener);
     window.removeEventListener('popstate', onBack);
     boxes.disconnect();
   };

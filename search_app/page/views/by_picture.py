@@ -47,7 +47,11 @@ def uploader() -> Upload | None:
             max_upload_size=MAX_UPLOAD,
             on_change=_take_upload,
         )
-        st.caption(t("Or paste one anywhere on this page, or the address of a photo into the box."))
+        st.caption(
+            t(
+                "Or drop or paste one anywhere on this page, or paste the address of a photo into the box."
+            )
+        )
     if file is not None:
         return Upload(file.file_id, file.name, file)
     pasted: Upload | None = state.get("pasted")

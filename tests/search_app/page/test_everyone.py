@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from search_app.page.language import LANGUAGES
 from tests.search_app.browser import Server, loaded, photos, search, settled
 
 
@@ -151,6 +152,8 @@ def test_the_browser_chooses_the_language_and_people_may_choose_another(
     with visitor(browser, demo_server.url, locale=locale) as page:
         expect(page.get_by_role("heading", name=newest)).to_be_visible()
         expect(page.get_by_role("button", name=similar).first).to_be_attached()
+        language = locale[:2] if locale[:2] in LANGUAGES else "en"
+        expect(page.locator("html")).to_have_attribute("lang", language)
         settled(page)
         page.locator(".st-key-options button").click()
         page.locator(".st-key-lang").get_by_role("combobox").click()

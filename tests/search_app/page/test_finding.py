@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.search_app.browser import (
     Server,
@@ -24,12 +24,14 @@ from tests.search_app.browser import (
 )
 from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
 
-PASTE = """async picture => {
+GIVE = """([name, picture]) => {
     const bytes = Uint8Array.from(atob(picture), letter => letter.charCodeAt(0));
     const data = new DataTransfer();
     data.items.add(new File([bytes], 'pasted.jpg', {type: 'image/jpeg'}));
-    document.body.dispatchEvent(
-        new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+    const how = {bubbles: true, cancelable: true, clipboardData: data, dataTransfer: data};
+    const given = name === 'paste' ? new ClipboardEvent(name, how) : new DragEvent(name, how);
+    document.body.dispatchEvent(given);
+    if (name === 'drop' && !given.defaultPrevented) throw new Error('the browser would go to it');
 }"""
 
 
@@ -75,18 +77,21 @@ def test_the_last_searches_are_remembered_by_the_browser_alone(demo: Page) -> No
         expect(demo).to_have_url(re.compile(r"q=a\+drum"))
 
 
-@pytest.mark.parametrize("opened", ["", "library", "?photo={clock}"])
-def test_a_pasted_picture_is_searched_by(
-    demo: Page, demo_server: Server, demo_library: Path, opened: str
+@pytest.mark.parametrize(
+    ("how", "opened"),
+    [("paste", ""), ("paste", "library"), ("paste", "?photo={clock}"), ("drop", "library")],
+)
+def test_a_picture_that_is_pasted_or_dropped_is_searched_by(
+    demo: Page, demo_server: Server, demo_library: Path, how: str, opened: str
 ) -> None:
-    """Wherever it is pasted: on the Library page and in a preview, too."""
+    """Wherever it is: on the Library page and in a preview, too."""
     demo.goto(f"{demo_server.url}/{opened.format(clock=photo_id(demo_library, 'clock'))}")
     loaded(demo)
     drum = DEMO_PHOTOS / "Things and Places" / "drum.jpg"
     pasted = demo.get_by_text("Photos like your picture pasted.jpg")
     for _ in range(10):  # until the script that listens is there
-        demo.evaluate(PASTE, base64.b64encode(drum.read_bytes()).decode())
-        with suppress(AssertionError):
+        with suppress(AssertionError, Error):
+            demo.evaluate(GIVE, [how, base64.b64encode(drum.read_bytes()).decode()])
             expect(pasted).to_be_visible(timeout=4000)
             break
     expect(photos(demo).first).to_have_text("drum")
