@@ -49,7 +49,8 @@ def uploader() -> Upload | None:
         )
         st.caption(
             t(
-                "Or drop or paste one anywhere on this page, or paste the address of a photo into the box."
+                "Or drop or paste one anywhere on this page, or paste the address of a photo into"
+                " the box."
             )
         )
     if file is not None:
