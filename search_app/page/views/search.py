@@ -173,8 +173,14 @@ def _heading(held: Held) -> str:
 
 
 def _sort_names(*, is_search: bool) -> dict[Sort, str]:
+    if is_search:
+        first = t("Best first")
+    elif album_page.kind(address.filters()) == "album":
+        first = t("In the album's order")
+    else:
+        first = t("Newest albums first")
     return {
-        "relevance": t("Best first") if is_search else t("Newest albums first"),
+        "relevance": first,
         "newest": t("Newest first, by date taken"),
         "oldest": t("Oldest first, by date taken"),
         "album": t("By album"),

@@ -21,6 +21,10 @@ def test_an_album_has_a_page_that_searches_in_it(demo: Page) -> None:
     expect(head).to_contain_text("29 Apr 2014 – 29 Oct 2015 · 8 photos")
     expect(demo.get_by_role("heading", name="8 photos")).to_be_visible()
     expect(photos(demo)).to_have_count(8)
+    # Its title is told once, and its photos lie in its own order.
+    expect(demo.get_by_role("heading", name="Northern Light 2015")).to_have_count(1)
+    order = demo.get_by_label("Sort", exact=True).locator("option:checked")
+    expect(order).to_have_text("In the album's order")
     expect(demo.get_by_placeholder("Search in this album")).to_be_visible()
 
     search(demo, "a kite")

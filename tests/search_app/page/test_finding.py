@@ -106,6 +106,8 @@ def test_the_address_of_a_photo_is_searched_by(demo: Page, demo_library: Path) -
     kite = photo_id(demo_library, "kite")
     search(demo, f"{demo.url}?photo={kite}")
     expect(demo.get_by_text("Photos like kite")).to_be_visible()
+    with options(demo):
+        expect(demo.locator(".memory button.go").first).to_have_text("Photos like kite")
     search(demo, "https://www.flickr.com/photos/somebody/1234567/")
     expect(demo.get_by_role("alert")).to_contain_text("the library has no such photo")
 

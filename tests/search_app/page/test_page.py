@@ -75,6 +75,7 @@ def test_what_means_nothing_matches_nothing_until_one_insists(demo: Page) -> Non
     settled(demo)
     expect(photos(demo)).to_have_count(0)
     expect(demo.get_by_role("button", name="less likely")).to_have_count(0)
+    expect(demo.get_by_label("Sort", exact=True)).to_be_hidden()
     show_all(demo)
     expect(photos(demo)).to_have_count(28)
     expect(nothing).to_have_count(0)
