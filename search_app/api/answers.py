@@ -4,14 +4,22 @@ Photos that people hid are in no answer.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, computed_field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    computed_field,
+)
 
-from pipeline.errors import NotInLibraryError
+from pipeline.errors import NotInLibraryError, QueryError
 from search_app.api.rows import (
     Album,
     Event,
@@ -30,6 +38,7 @@ from search_app.search.searcher import Searcher
 from search_app.search.sorting import Sort
 
 Row = TypeVar("Row")
+Form = TypeVar("Form", bound=BaseModel)
 Size = Literal["small", "large"]
 """480 pixels high, or large enough to fill a window."""
 _LARGEST = 2**31 - 1
@@ -146,6 +155,24 @@ class Page(BaseModel, Generic[Row]):
         """Where the next page begins, if there is one."""
         after = self.offset + len(self.rows)
         return after if self.rows and after < self.total else None
+
+
+def understood(form: type[Form], values: Mapping[str, Any]) -> Form:
+    """What a program asks for. Raises QueryError that says of each value what is wrong with it."""
+    try:
+        return form.model_validate(values)
+    except ValidationError as error:
+        raise QueryError(
+            in_words([(each["loc"], each["msg"]) for each in error.errors()])
+        ) from None
+
+
+def in_words(wrong: Sequence[tuple[tuple[str | int, ...], str]]) -> str:
+    """What is wrong, and where: ``limit: …; tag[0]: …``."""
+    return "; ".join(
+        "".join(f"[{step}]" if isinstance(step, int) else step for step in where) + f": {why}"
+        for where, why in wrong
+    )
 
 
 def page(rows: Sequence[Row], asked: Paged) -> Page[Row]:

@@ -24,7 +24,7 @@ from mcp.types import (
     Tool,
     ToolAnnotations,
 )
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from pipeline.errors import AlbumscopeError, PhotoError
 from pipeline.settings import Settings, load_settings
@@ -99,16 +99,15 @@ async def serve(settings: Settings) -> None:
 
 
 def _call(lender: _Lender, call: CallToolRequestParams) -> CallToolResult:
+    from search_app.api.answers import understood
+
     tool = _tools().get(call.name)
     if tool is None:
         return _failed(f"There is no tool {call.name!r}")
     try:
-        asked = tool.asked.model_validate(call.arguments or {})
+        asked = understood(tool.asked, call.arguments or {})
         with lender.searcher() as searcher:
             answer = tool.answer(searcher, asked)
-    except ValidationError as error:
-        wrong = [f"{each['loc'][-1]}: {each['msg']}" for each in error.errors()]
-        return _failed("; ".join(wrong))
     except (AlbumscopeError, PhotoError) as error:
         return _failed(str(error))
     if isinstance(answer, BaseModel):

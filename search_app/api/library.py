@@ -9,10 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, overload
 
 from PIL import Image
-from pydantic import ValidationError
 from typing_extensions import Unpack, override
 
-from pipeline.errors import PhotoError, QueryError
+from pipeline.errors import PhotoError
 from pipeline.settings import Settings
 from search_app.api import answers
 from search_app.api.answers import Asked, Paged
@@ -121,19 +120,19 @@ class Library:
 
         Raises QueryError.
         """
-        try:
-            asked = Asked(q=q, limit=limit, offset=offset, **wanted)
-        except ValidationError as error:
-            wrong = [f"{each['loc'][0]}: {each['msg']}" for each in error.errors()]
-            raise QueryError("; ".join(wrong)) from None
+        asked = answers.understood(Asked, {"q": q, "limit": limit, "offset": offset, **wanted})
         with self._current.searcher() as searcher:
             found = answers.search(searcher, asked, self._settings.min_probability)
         return Photos(self, found.rows, found.total)
 
     def similar(self, image_id: int, *, limit: int = 20) -> Photos:
-        """The photos that are most like one of the library. Raises NotInLibraryError."""
+        """The photos that are most like one of the library.
+
+        Raises NotInLibraryError, QueryError.
+        """
+        asked = answers.understood(Paged, {"limit": limit})
         with self._current.searcher() as searcher:
-            found = answers.similar(searcher, image_id, Paged(limit=limit))
+            found = answers.similar(searcher, image_id, asked)
         return Photos(self, found.rows, found.total)
 
     def photo(self, image_id: int) -> PhotoDetails:

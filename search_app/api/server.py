@@ -235,8 +235,9 @@ def _of_http(_: Request, error: Any) -> Response:
 
 
 def _of_parameters(_: Request, error: Any) -> Response:
-    wrong = [f"{each['loc'][-1]}: {each['msg']}" for each in error.errors()]
-    return _problem(422, "; ".join(wrong))
+    # the first step says whether it was in the path or in the query
+    wrong = [(each["loc"][1:], each["msg"]) for each in error.errors()]
+    return _problem(422, answers.in_words(wrong))
 
 
 _HANDLERS: dict[type[Exception], Callable[[Request, Any], Response]] = {

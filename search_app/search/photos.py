@@ -212,11 +212,11 @@ def ids_of(snapshot: Snapshot, rows: NDArray[np.int64]) -> list[int]:
 
 def rows_of(snapshot: Snapshot, image_ids: Sequence[int]) -> dict[int, int]:
     """By id, the row of ``images`` of each of these photos that there is."""
-    if not image_ids:
+    possible = [each for each in image_ids if 0 <= each < 2**63]  # more the column does not hold
+    if not possible:
         return {}
     found = snapshot.cursor().execute(
-        "SELECT image_id, rowid FROM images WHERE list_contains(?::BIGINT[], image_id)",
-        [list(image_ids)],
+        "SELECT image_id, rowid FROM images WHERE list_contains(?::BIGINT[], image_id)", [possible]
     )
     return dict(found.fetchall())
 

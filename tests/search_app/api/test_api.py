@@ -122,6 +122,9 @@ def test_what_is_wrong_is_told_in_words(api: Api) -> None:
     assert unknown.json()["detail"] == "No photo 1 in the library"
     typo = api.ask("/search", albumid="x").json()
     assert (typo["status"], typo["detail"]) == (422, "albumid: Extra inputs are not permitted")
+    long = api.ask("/search", tag=["dog", "x" * 201]).json()["detail"]
+    assert long == "tag[1]: String should have at most 200 characters"
+    assert api.ask("/photos/-1").json()["detail"].startswith("image_id: Input should be")
     assert api.ask("/search", q="dog taken:tomorrow").json()["problems"]
 
 

@@ -56,6 +56,8 @@ async def conversation(data_dir: Path) -> None:
             True,
             "limit: Input should be greater than or equal to 1",
         )
+        long = await client.call_tool("search_photos", {"tag": ["dog", "x" * 201]})
+        assert told(long) == "tag[1]: String should have at most 200 characters"
         unknown = await client.call_tool("look_at_photo", {"image_id": "1"})
         assert told(unknown) == "No photo 1 in the library"
 

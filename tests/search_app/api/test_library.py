@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import AlbumscopeError
+from pipeline.errors import NotInLibraryError, QueryError
 from search_app import open_library
 from search_app.api.answers import Asked
 from search_app.api.library import Wanted
@@ -26,8 +26,15 @@ def test_a_library_is_searched_and_shown_in_a_notebook(demo_library: Path) -> No
         assert library.picture(photos[0].image_id).height == 480
         assert len(library.similar(photos[0].image_id, limit=3)) == 3
         assert sum(album.photo_count for album in library.albums()) == 28
-        with pytest.raises(AlbumscopeError, match="limit: Input should be"):
+        with pytest.raises(QueryError, match="limit: Input should be"):
             library.search(limit=0)
+        with pytest.raises(QueryError, match="limit: Input should be"):
+            library.similar(photos[0].image_id, limit=0)
+        with pytest.raises(QueryError, match=r"tag\[1\]: String should have"):
+            library.search(tag=["dog", "x" * 201])
+        for beyond in (-1, 2**63, 2**70):
+            with pytest.raises(NotInLibraryError):
+                library.photo(beyond)
     assert {*Wanted.__annotations__} == {*Asked.model_fields} - {"q", "limit", "offset"}
 
 
