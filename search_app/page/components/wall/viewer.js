@@ -65,7 +65,8 @@ export class Viewer {
       (alone ? null : wall.tiles.get(at)?.querySelector('img')) ?? thumb);
     pswp.on('uiRegister', () => this.buttons(labels));
     pswp.on('slideLoad', ({slide}) => this.blurUnder(slide));
-    pswp.on('change', () => this.changed());
+    // PhotoSwipe says so of neighbours that were loaded, too.
+    pswp.on('change', () => this.photoAt(pswp.currIndex)?.id !== this.shown && this.changed());
     pswp.on('verticalDrag', event => this.swiped(event));
     pswp.on('pointerUp', () => this.swipedUp());
     pswp.on('imageSizeChange', ({slide, width, height}) => this.fitOverlay(slide, width, height));
@@ -121,7 +122,6 @@ export class Viewer {
     for (let at = Math.max(from, currIndex - 2); at < Math.min(to, currIndex + 3); at++) {
       if (this.pswp.currSlide?.index === at && this.pswp.currSlide.data.src) continue;
       this.pswp.refreshSlideContent(at);
-      if (at === currIndex) this.changed();
     }
   }
 
@@ -179,6 +179,7 @@ export class Viewer {
     if (!pswp || pswp.isDestroying || !this.panel?.root.isConnected) return;
     const photo = this.photoAt(pswp.currIndex);
     if (!photo) return;
+    this.shown = photo.id;
     this.remember(false);
     this.marked();
     this.cropper?.end();
@@ -346,7 +347,7 @@ export class Viewer {
   }
 
   closed() {
-    this.pswp = this.panel = this.about = null;
+    this.pswp = this.panel = this.about = this.shown = null;
     if (!this.isLeft && this.place !== null) this.wall.focus(this.place);
     this.isLeft = false;
   }
