@@ -83,7 +83,7 @@ def nearest(path: Path, queries: Vectors, allowed: NDArray[np.bool_] | None) -> 
         rows = np.arange(start, start + len(block))
         start += len(block)
         kept = np.ones(len(block), np.bool_) if allowed is None else allowed[rows]
-        if k := min(K, np.count_nonzero(kept)):
+        if k := min(K, int(np.count_nonzero(kept))):
             metric = faiss.METRIC_INNER_PRODUCT
             cosines, places = faiss.knn(queries, block[kept], k, metric=metric)
             heap.add_result(D=cosines, I=rows[kept][places])
