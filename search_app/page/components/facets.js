@@ -99,11 +99,11 @@ function chip(words, what, isOff, title, act) {
 }
 
 function drawChips() {
-  const list = find('.chips'), before = [...list.querySelectorAll('button')];
-  const told = JSON.stringify([`${state}`, given.locale, given.facets, given.readings, every().map(([key, value]) => names[key]?.[value])]);
+  const list = find('.chips');
+  const told = JSON.stringify([`${state}`, given.locale, root.dataset.facets, given.readings, every().map(([key, value]) => names[key]?.[value])]);
   if (list.dataset.told === told) return; // a chip that is being pressed is not lost
   list.dataset.told = told;
-  const at = before.indexOf(document.activeElement);
+  const at = [...list.querySelectorAll('button')].indexOf(document.activeElement);
   const chips = given.facets.flatMap(facet => facet.groups.flatMap(group =>
     state.getAll(group.key).map(value => chip(
       [group.label, name(group, value)], given.labels.remove, false, null,

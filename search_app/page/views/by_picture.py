@@ -24,6 +24,7 @@ from search_app.page.views import faces
 from search_app.page.wording import literal, title_of
 from search_app.search import pictures
 from search_app.search.parsed import ParsedQuery, PhotoRef
+from search_app.search.photos import Columns
 from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
 
@@ -110,7 +111,7 @@ def searched_by(
         )
         with what, _row():
             st.image(picture_of, width=72, alt=title_of(photo))
-            st.markdown(literal(_like(searcher, ref)))
+            st.markdown(literal(_like(photo, ref)))
         if ref.part is None:
             with those:
                 _faces_of_photo(searcher, ref.image_id)
@@ -123,12 +124,13 @@ def in_words(searcher: Searcher) -> str:
     if not _WANTED_PHOTO.search(typed):
         return typed
     wanted = (ref for ref in searcher.understand(typed).photos if ref.weight > 0)
-    parts = [*(_like(searcher, ref) for ref in wanted), _WANTED_PHOTO.sub("", typed).strip()]
+    liked = (_like(searcher.photo(ref.image_id), ref) for ref in wanted)
+    parts = [*liked, _WANTED_PHOTO.sub("", typed).strip()]
     return " · ".join(filter(None, parts))
 
 
-def _like(searcher: Searcher, ref: PhotoRef) -> str:
-    title = title_of(searcher.photo(ref.image_id))
+def _like(photo: Columns, ref: PhotoRef) -> str:
+    title = title_of(photo)
     if ref.part is None:
         return t("Photos like {title}", title=title)
     return t("Photos like a part of {title}", title=title)
