@@ -78,6 +78,11 @@ def query(*names: str) -> str:
     return urlencode(now, doseq=True)
 
 
+def text() -> str:
+    """The query in words that the state asks for: what is in the box, and photos beneath it."""
+    return " ".join(filter(None, [*st.session_state.like, st.session_state.q]))
+
+
 def filters() -> Filters:
     """The filters that the state asks for."""
     values: dict[str, Any] = {}
@@ -137,6 +142,7 @@ def _maybe() -> _Parameter[bool | None]:
 
 
 _PARAMETERS: dict[str, _Parameter[Any]] = {
+    "like": _texts(),
     "q": _Parameter(str, lambda texts: texts[-1], lambda value: [value] if value else []),
     "off": _texts(),
     "event": _texts(),

@@ -8,7 +8,7 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -325,6 +325,19 @@ def _area(value: str) -> Area:
     if -90 <= south <= north <= 90 and abs(west) <= 180 and abs(east) <= 180:
         return Area(south, west, north, east)
     raise ValueError(value)
+
+
+def without_photos(text: str, photos: Collection[PhotoRef]) -> tuple[list[str], str]:
+    """The terms of a query that are for these photos, as they were typed, and the rest of it."""
+    terms, rest = [], ""
+    for token in _TOKEN.finditer(text):
+        reader = _Reader()
+        reader.read(token)
+        if reader.photos and reader.photos[0] in photos and not reader.problems:
+            terms.append(token[0].strip())
+        else:
+            rest += token[0]
+    return terms, rest.strip()
 
 
 def with_area(text: str, area: str) -> str:

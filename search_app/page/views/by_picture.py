@@ -4,7 +4,6 @@ import base64
 import binascii
 import hashlib
 import io
-import re
 from typing import BinaryIO
 
 import streamlit as st
@@ -16,7 +15,7 @@ from pipeline.models.faces import Face
 from pipeline.models.faces.embedded import EmbeddedFaceFinder
 from pipeline.photos.decoding import open_photo
 from pipeline.settings import load_settings
-from search_app.page import addresses
+from search_app.page import address, addresses
 from search_app.page.language import t
 from search_app.page.session import errors_shown
 from search_app.page.uploads import MAX_UPLOAD, Upload
@@ -25,15 +24,13 @@ from search_app.page.wording import literal, title_of
 from search_app.search import pictures
 from search_app.search.parsed import ParsedQuery, PhotoRef
 from search_app.search.photos import Columns
+from search_app.search.query import without_photos
 from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
 
 _FACES = 8  # that are offered
 _FACE = 88  # pixels
 _SHORT_SIDE = 768  # pixels: as large as a model may want it
-_WANTED_PHOTO = re.compile(
-    r"(?i)(?<!\S)(?:photo|ｐｈｏｔｏ)[:：][\d０-９.,]+\s*|(?<!\S)https?://\S+\s*"
-)
 
 
 def uploader() -> Upload | None:
@@ -81,6 +78,15 @@ def search_with(term: str) -> None:
     st.session_state.q = term
 
 
+def take_photos(parsed: ParsedQuery) -> None:
+    """Take photos that are searched with out of the box, which is for words; they are drawn."""
+    state = st.session_state
+    wanted = [photo for photo in parsed.photos if photo.weight > 0]
+    like, words = without_photos(address.text(), wanted)
+    if like != state.like:
+        state.like, state.q = like, words
+
+
 def searched_by(
     searcher: Searcher, parsed: ParsedQuery, upload: Upload | None
 ) -> Image.Image | None:
@@ -119,14 +125,10 @@ def searched_by(
 
 
 def in_words(searcher: Searcher) -> str:
-    """What the box asks for: a photo that is searched with is called by its title."""
-    typed: str = st.session_state.q
-    if not _WANTED_PHOTO.search(typed):
-        return typed
-    wanted = (ref for ref in searcher.understand(typed).photos if ref.weight > 0)
-    liked = (_like(searcher.photo(ref.image_id), ref) for ref in wanted)
-    parts = [*liked, _WANTED_PHOTO.sub("", typed).strip()]
-    return " · ".join(filter(None, parts))
+    """What is asked for in words: a photo that is searched with is called by its title."""
+    photos = searcher.understand(" ".join(st.session_state.like)).photos
+    liked = (_like(searcher.photo(ref.image_id), ref) for ref in photos)
+    return " · ".join(filter(None, [*liked, st.session_state.q]))
 
 
 def _like(photo: Columns, ref: PhotoRef) -> str:
@@ -194,7 +196,7 @@ def _cut(picture: Image.Image, face: Face) -> Image.Image:
 def _take_upload() -> None:
     st.session_state.uploads += 1
     st.session_state.pasted = None
-    _forget_photos()
+    st.session_state.like = []
 
 
 def clear() -> None:
@@ -202,11 +204,7 @@ def clear() -> None:
     # A new key empties the uploader.
     st.session_state.cleared = st.session_state.get("cleared", 0) + 1
     st.session_state.pasted = None
-    _forget_photos()
-
-
-def _forget_photos() -> None:
-    st.session_state.q = _WANTED_PHOTO.sub("", st.session_state.q)
+    st.session_state.like = []
 
 
 @st.cache_data(scope="session", max_entries=1, show_spinner=False)

@@ -54,8 +54,9 @@ def of_options() -> None:
 
 def _search_page(searcher: Searcher) -> None:
     state = st.session_state
+    parsed = searcher.understand(address.text(), tuple(state.off))
+    by_picture.take_photos(parsed)
     upload = _search_bar()
-    parsed = searcher.understand(state.q, tuple(state.off))
     beneath = st.container()
     if parsed.problems:
         problems = "  \n".join(literal(told(each)) for each in parsed.problems)
@@ -63,7 +64,7 @@ def _search_page(searcher: Searcher) -> None:
     held = None
     try:
         picture = by_picture.searched_by(searcher, parsed, upload)
-        _fold_if_other((state.q, *state.off, upload and upload.key, address.filters()))
+        _fold_if_other((address.text(), *state.off, upload and upload.key, address.filters()))
         held = _held(searcher, parsed, upload, picture)
     finally:
         with beneath:
@@ -88,7 +89,7 @@ def _held(
     is_search = not parsed.is_empty or picture is not None
     is_scored = bool(parsed.photos) or (picture is not None and not state.face)
     query = Query(
-        state.q,
+        address.text(),
         images=() if picture is None or state.face else (picture,),
         filters=replace(address.filters(), user=user()),
         # Captions and words can only be compared with words.

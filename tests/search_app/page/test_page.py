@@ -164,7 +164,7 @@ def test_the_address_holds_the_search(demo: Page, browser: BrowserContext) -> No
     find_similar(demo, 0)
     expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
     expect(photos(demo)).to_have_count(8)
-    expect(demo).to_have_url(re.compile("q=photo%3A"))
+    expect(demo).to_have_url(re.compile("like=photo%3A"))
     settled(demo)
     expect_same_elsewhere(demo, browser, photos(demo).all_inner_texts())
 
@@ -259,7 +259,7 @@ def test_a_picture_finds_the_photo_and_can_be_cleared(demo: Page) -> None:
 def test_a_photo_of_the_query_is_compared_by_what_it_shows(demo: Page, demo_library: Path) -> None:
     """In any mode, as an upload is; and what is like it is not cut."""
     choose_mode(demo, "Text")
-    search(demo, f"photo:{photo_id(demo_library, 'kite')}")
+    enter(demo, f"photo:{photo_id(demo_library, 'kite')}")
     expect(photos(demo)).to_have_count(27)
     expect(notes(demo).filter(has_text=re.compile(r"^0\.\d{3} · "))).to_have_count(27)
 
@@ -307,7 +307,10 @@ def test_find_similar_keeps_the_filters_and_can_be_cleared(demo: Page) -> None:
     expect(photos(demo)).to_have_count(8)
     settled(demo)
     assert "two dogs" not in photos(demo).all_inner_texts()
-    expect(demo.get_by_label("Search", exact=True)).to_have_value(re.compile(r"^photo:\d+$"))
+    search(demo, "water")  # the box has room for words, which are searched for with the photo
+    expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
+    expect(demo).to_have_url(re.compile(r"like=photo%3A\d+&q=water"))
+    search(demo, "")
     clear(demo)
     expect(demo.get_by_role("heading", name="9 photos")).to_be_visible()
 

@@ -42,8 +42,8 @@ def copy(dialog: Locator) -> Locator:
 
 
 def part_of_address(page: Page) -> str:
-    expect(page).to_have_url(re.compile(r"q=photo%3A\d+%2C"))
-    return re.findall(r"q=photo%3A\d+%2C([\d.C%]+)", page.url)[0].replace("%2C", ",")
+    expect(page).to_have_url(re.compile(r"like=photo%3A\d+%2C"))
+    return re.findall(r"like=photo%3A\d+%2C([\d.C%]+)", page.url)[0].replace("%2C", ",")
 
 
 def test_a_photo_tells_all_that_is_known_of_it_and_leads_on(demo: Page) -> None:
