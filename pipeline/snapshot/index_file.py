@@ -17,6 +17,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import Message
+
 RECALL_AT = 20
 """How many of the nearest the search is tuned for."""
 
@@ -81,10 +83,13 @@ class IndexFile:
     def kind(self) -> str:
         """How it searches, in words."""
         if self._lists is None:
-            return "exact, half precision"
-        return (
-            f"inverted file, {self._lists.nlist} lists, {self._lists.nprobe} probed,"
-            f" {self._candidates(RECALL_AT)} candidates re-ranked at half precision"
+            return Message("exact, half precision")
+        return Message(
+            "inverted file, {lists} lists, {probed} probed, {candidates} candidates re-ranked at"
+            " half precision",
+            lists=self._lists.nlist,
+            probed=self._lists.nprobe,
+            candidates=self._candidates(RECALL_AT),
         )
 
     def _candidates(self, k: int) -> int:

@@ -189,6 +189,7 @@ def choose(page: Page, widget: str, option: str) -> None:
 def upload(page: Page, path: Path) -> None:
     settled(page)
     page.get_by_role("button", name="Picture", exact=True).click()
+    expect(page.get_by_role("button", name="Choose a picture", exact=True)).to_be_visible()
     page.locator("input[type=file]").set_input_files(path)
 
 

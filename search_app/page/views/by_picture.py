@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import io
+import json
 from typing import BinaryIO
 
 import streamlit as st
@@ -39,6 +40,9 @@ def uploader() -> Upload | None:
     # A new key closes the popover once it has a picture.
     uploads = state.setdefault("uploads", 0)
     with st.popover(t("Picture"), icon=":material/add_photo_alternate:", key=f"popover-{uploads}"):
+        # In place of Streamlit's own, which is in English.
+        words = json.dumps(t("Choose a picture"), ensure_ascii=False)
+        st.html(f"<style>:root {{ --choose-a-picture: {words} }}</style>")
         file = st.file_uploader(
             t("Search by a picture of your own"),
             key=f"upload-{state.setdefault('cleared', 0)}",
@@ -98,7 +102,7 @@ def searched_by(
     with st.container(border=True):
         with _row():
             what = st.container()
-            st.button(t("Clear"), icon=":material/close:", on_click=clear)
+            st.button(t("Clear"), icon=":material/close:", key="clear", on_click=clear)
         those = st.container(horizontal=True)
     picture = None
     if upload is not None:

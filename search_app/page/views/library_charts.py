@@ -7,7 +7,7 @@ import altair as alt
 import streamlit as st
 
 from search_app.page import library_report
-from search_app.page.language import number, t, tn
+from search_app.page.language import number, t, tn, told
 from search_app.page.library_report import AlbumReport, IndexFacts
 from search_app.page.views.library_tables import (
     counted,
@@ -176,7 +176,7 @@ def indexes(facts: Sequence[IndexFacts]) -> None:
         t("Search index"),
         {
             t("Index"): [names[index.of] for index in facts],
-            t("Kind"): [index.kind for index in facts],
+            t("Kind"): [told(index.kind) for index in facts],
             t("Vectors"): [index.vectors for index in facts],
             t("Size"): [megabytes(index.megabytes) for index in facts],
             t("Recall"): [percentage(index.recall) for index in facts],

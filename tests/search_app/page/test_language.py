@@ -108,6 +108,7 @@ def test_what_the_engine_says_is_translated_and_so_is_what_tables_kept_of_it(
     translated = "загрузка не удалась: нет прав на чтение файла"
     assert language.told(error.message) == translated
     assert language.told(f"{error}") == translated
+    assert language.told("exact, half precision") == "точный, половинная точность"
     assert language.told("something that nobody foresaw") == "something that nobody foresaw"
 
 
