@@ -1,10 +1,12 @@
 """The frame of every page: title, navigation, language; Streamlit runs it at each interaction."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from pipeline.settings import load_settings
 from pipeline.snapshot import reading
-from search_app.page import address, components
+from search_app.page import address, components, shell
 from search_app.page.language import language, t
 from search_app.page.session import current_snapshot, errors_shown, sign_in_secret
 from search_app.page.views import library, options, people, search
@@ -15,20 +17,15 @@ def main() -> None:
     """Draw the page that is chosen, in its frame."""
     st.set_page_config("Albumscope", "🖼️", layout="wide")
     address.read()
-    home = st.Page(search.show, title=t("Search"), icon=":material/search:", default=True)
-    page = st.navigation(
-        [
-            home,
-            st.Page(people.show, title=t("People"), icon=":material/group:", url_path="people"),
-            st.Page(
-                library.show,
-                title=t("Library"),
-                icon=":material/photo_library:",
-                url_path="library",
-            ),
-        ],
-        position="top",
-    )
+    pages = [
+        st.Page(show, title=title, icon=f":material/{icon}:", url_path=path, default=path == "")
+        for path, (show, title, icon) in zip(shell.PAGES, _views(), strict=True)
+    ]
+    home, page = pages[0], st.navigation(pages, position="hidden")
+    # Streamlit's own bar is hidden behind a sign on a phone.
+    with st.container(horizontal=True, key="pages"):
+        for each in pages:
+            st.page_link(each)
     if sign_in_secret() is not None and not st.user.is_logged_in:
         _sign_in()
         return
@@ -47,9 +44,18 @@ def main() -> None:
             page.run()
         options.show(search.of_options if page == home else None)
         names = address.ALL if page.url_path == "" else ("lang",)
-        components.browser(address.write(names), language(), _go, take_pasted)
+        components.browser(address.write(names), language(), t("Pages"), _go, take_pasted)
         return
     st.button(t("Try again"), icon=":material/refresh:")
+
+
+def _views() -> list[tuple[Callable[[], None], str, str]]:
+    """What draws each of ``shell.PAGES``, its title and its icon."""
+    return [
+        (search.show, t("Search"), "search"),
+        (people.show, t("People"), "group"),
+        (library.show, t("Library"), "photo_library"),
+    ]
 
 
 @errors_shown()

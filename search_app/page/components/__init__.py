@@ -62,17 +62,18 @@ _facets = st.components.v2.component(
 
 
 def browser(
-    query: str, language: str, on_go: Callable[[], None], on_paste: Callable[[], None]
+    query: str, language: str, pages: str, on_go: Callable[[], None], on_paste: Callable[[], None]
 ) -> None:
     """Listen to what people do with the browser itself: keys, the back button, pasting, dropping.
 
-    It is told which ``language`` the page is in: screen readers speak it, fonts have its signs. /
-    goes to the search box. The page's address gets ``query`` behind it; the query that one went
-    back to is in ``st.session_state.browser.go``. Which photo is open, and whether less likely
-    ones are shown, is the wall's part of the address. A picture that was pasted or dropped is in
-    ``st.session_state.browser.paste`` as {"name", "data"}, data being a data: URL.
+    It is told which ``language`` the page is in: screen readers speak it, fonts have its signs; and
+    what the bar of ``pages`` is called. / goes to the search box. The page's address gets ``query``
+    behind it; the query that one went back to is in ``st.session_state.browser.go``. Which photo is
+    open, and whether less likely ones are shown, is the wall's part of the address. A picture that
+    was pasted or dropped is in ``st.session_state.browser.paste`` as {"name", "data"}, data being a
+    data: URL.
     """
-    data = {"query": query, "language": language}
+    data = {"query": query, "language": language, "pages": pages}
     _browser(key="browser", data=data, on_go_change=on_go, on_paste_change=on_paste)
 
 

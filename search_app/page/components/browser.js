@@ -1,12 +1,12 @@
-// The way to the search box, pictures that are pasted or dropped anywhere on the page, its
-// language and its address.
+// The way to the search box and to the pages, pictures that are pasted or dropped anywhere on the
+// page, its language and its address.
 
 const BOX = '.st-key-q input';
 const TAKES_KEYS = 'input, textarea, [contenteditable], [role="combobox"], [role="slider"], [role="listbox"], [role="dialog"]';
 const LONG_SIDE = 1600; // pixels: more is of no use to a model
 const OF_WALL = ['photo', 'unlikely']; // parameters of the address that the server does not know
 
-let paste = () => {}, go = () => {}, told, path, isFirst = true, calls = 0;
+let paste = () => {}, go = () => {}, pages, told, path, isFirst = true, calls = 0;
 
 function toSearchBox() {
   const box = document.querySelector(BOX);
@@ -90,9 +90,20 @@ function keepAddress(query) {
   window.dispatchEvent(new Event('albumscope:address'));
 }
 
-const nameKey = () => document.querySelector(BOX)?.setAttribute('aria-keyshortcuts', '/');
-// The page may put up another box, without it.
-const boxes = new MutationObserver(nameKey);
+// What Streamlit does not say of what it draws: the key of the box, what the bar of pages is, where
+// the first page lies, and which one is shown.
+function name() {
+  document.querySelector(BOX)?.setAttribute('aria-keyshortcuts', '/');
+  const bar = document.querySelector('.st-key-pages');
+  bar?.setAttribute('role', 'navigation');
+  bar?.setAttribute('aria-label', pages);
+  for (const link of bar?.querySelectorAll('a') ?? []) {
+    if (!link.getAttribute('href')) link.setAttribute('href', './');
+    link.ariaCurrent = link.pathname === location.pathname ? 'page' : null;
+  }
+}
+// The page may put up others, without it.
+const drawn = new MutationObserver(name);
 
 // Streamlit calls this at every run of the page; the same listener is added only once. What is
 // returned takes them away, unless it was called again since: Streamlit may clean up after a call
@@ -104,8 +115,9 @@ export default function({data, setTriggerValue}) {
   document.addEventListener('keydown', onKey);
   for (const [name, listener] of ofPictures) document.addEventListener(name, listener);
   window.addEventListener('popstate', onBack);
-  boxes.observe(document.body, {childList: true, subtree: true});
-  nameKey();
+  pages = data.pages;
+  drawn.observe(document.body, {childList: true, subtree: true});
+  name();
   document.documentElement.lang = data.language;
   keepAddress(data.query);
   return () => {
@@ -113,6 +125,6 @@ export default function({data, setTriggerValue}) {
     document.removeEventListener('keydown', onKey);
     for (const [name, listener] of ofPictures) document.removeEventListener(name, listener);
     window.removeEventListener('popstate', onBack);
-    boxes.disconnect();
+    drawn.disconnect();
   };
 }

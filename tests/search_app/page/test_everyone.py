@@ -123,8 +123,15 @@ def test_a_phone_shows_all_of_it(browser: BrowserContext, demo_server: Server) -
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= 360
         page.keyboard.press("Escape")
-        page.goto(f"{demo_server.url}/library")
+        bar = page.get_by_role("navigation", name="Pages")
+        expect(bar.get_by_role("link", name="Search")).to_have_attribute("aria-current", "page")
+        for link in bar.get_by_role("link").all():
+            box = link.bounding_box()
+            assert box
+            assert min(box["width"], box["height"]) >= 44  # pixels, for a thumb
+        bar.get_by_role("link", name="Library").tap()
         expect(page.get_by_role("heading", name="Snapshots")).to_be_visible()
+        expect(bar.get_by_role("link", name="Library")).to_have_attribute("aria-current", "page")
         assert page.evaluate(overflow) <= 0
 
 
