@@ -45,6 +45,26 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> I
         logger.handlers = handlers
 
 
+def _is_there_a_gpu() -> bool:
+    import torch  # takes seconds, in each worker that collects the tests
+
+    return torch.cuda.is_available()
+
+
+@pytest.fixture
+def gpu() -> None:
+    """Skips the test where there is none."""
+    if not _is_there_a_gpu():
+        pytest.skip("there is no GPU")
+
+
+@pytest.fixture
+def no_gpu() -> None:
+    """Skips the test where there is one."""
+    if _is_there_a_gpu():
+        pytest.skip("there is a GPU")
+
+
 @pytest.fixture(scope="session")
 def unprivileged() -> list[str]:
     """What to put before a command so that permissions count for it, whoever runs the tests.

@@ -1,7 +1,8 @@
 """Tiny models with random weights, in folders that hold what the Hugging Face hub has of real ones.
 
 Each function fills a folder and returns what turns a text into the numbers that its model must be
-given, by the tokenizer's own library and not by transformers.
+given, by the tokenizer's own library and not by transformers. Which is imported, with torch, by what
+makes models: that takes seconds, in each worker that collects the tests.
 """
 
 import io
@@ -10,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sentencepiece
-import torch
-import transformers  # which imports no model before one is asked for
 from tokenizers import (
     Tokenizer,
     decoders,
@@ -116,6 +115,9 @@ def save_siglip2(folder: Path) -> Tokenize:
 
 def save_clip(folder: Path) -> Tokenize:
     """As openai/clip-vit-base-patch32: a text is as long as it is, between start and end."""
+    import torch
+    import transformers
+
     letters = [*"abcdefghijklmnopqrstuvwxyz", *(f"{c}</w>" for c in "abcdefghijklmnopqrstuvwxyz")]
     vocabulary = {piece: index for index, piece in enumerate([*letters, "<start>", "<end>"])}
     start, end = len(letters), len(letters) + 1
@@ -145,6 +147,8 @@ def save_clip(folder: Path) -> Tokenize:
 
 def save_naflex(folder: Path) -> None:
     """As google/siglip2-base-patch16-naflex: photos of any shape, as patches."""
+    import transformers
+
     save_siglip2(folder)
     text = {"vocab_size": 360, "projection_size": 16, "eos_token_id": 1, "pad_token_id": 0}
     vision = _TOWER | {"patch_size": 8, "num_patches": 16}
@@ -161,6 +165,8 @@ def save_naflex(folder: Path) -> None:
 
 def save_siglip_of_eight_words(folder: Path) -> None:
     """As any SigLIP that was saved by transformers, with a tokenizer of eight words."""
+    import transformers
+
     words = ["<pad>", "<eos>", "<unk>", "a", "cat", "dog", "photo", "of"]
     vocabulary = {word: index for index, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
@@ -179,6 +185,9 @@ def save_siglip_of_eight_words(folder: Path) -> None:
 
 def save_siglip_model(folder: Path, words: int, *, eos: int, pad: int) -> None:
     """Save a SigLIP that knows so many words, without tokenizer and processor."""
+    import torch
+    import transformers
+
     text = {"vocab_size": words, "max_position_embeddings": TEXT_LENGTH, "projection_size": 16}
     special = {"bos_token_id": None, "eos_token_id": eos, "pad_token_id": pad}
     torch.manual_seed(0)

@@ -17,7 +17,6 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-import torch
 from PIL import Image
 
 from pipeline import settings as settings_module
@@ -624,7 +623,7 @@ def test_a_model_that_is_not_there(
     assert "Nothing new" in run("sync").err  # and nothing is lost
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.usefixtures("no_gpu")
 def test_a_gpu_that_is_not_there(
     run: Run, demo_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

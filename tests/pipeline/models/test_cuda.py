@@ -9,7 +9,6 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
-import torch
 
 from pipeline.models.encoders.sentence_transformer import SentenceTransformerEncoder
 from pipeline.photos.decoding import open_photo
@@ -20,7 +19,7 @@ from tests.pipeline.command_line import Run
 
 pytestmark = [
     pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU"),
+    pytest.mark.usefixtures("gpu"),
 ]
 PHOTOS = sorted(DEMO_PHOTOS.glob("*/*.jpg"))[:12]
 TEXTS = ["a photo of a cat", "the harbour of oslo in winter"]
@@ -35,6 +34,8 @@ def siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def whole_memory() -> Iterator[None]:
+    import torch
+
     yield
     torch.cuda.set_per_process_memory_fraction(1.0)
 
@@ -55,6 +56,8 @@ def test_siglip_embeds_as_on_a_cpu(siglip: Path) -> None:
 
 @pytest.mark.usefixtures("whole_memory")
 def test_a_batch_too_large_for_the_memory_is_halved(siglip: Path) -> None:
+    import torch
+
     encoder = SentenceTransformerEncoder(str(siglip), "cuda")
     side = encoder.image_size
     prepared = list(np.random.default_rng(0).random((8192, 3, side, side), dtype=np.float32))

@@ -10,7 +10,6 @@ from typing import Any
 import huggingface_hub.constants
 import numpy as np
 import pytest
-import torch
 from onnxruntime import InferenceSession
 from PIL import Image, ImageOps
 
@@ -291,25 +290,34 @@ def test_shipped_class_vectors_are_those_of_their_texts() -> None:
 # --- SigLIP through sentence-transformers
 
 
-def load(folder: Path, dtype: torch.dtype) -> SentenceTransformerEncoder:
+# Importing torch takes seconds, in each worker that collects this file: what needs it imports it.
+
+
+def load(folder: Path, dtype: str = "float32") -> SentenceTransformerEncoder:
     """The encoder as it is on a CPU that is fastest with numbers of this type."""
+    import torch
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sentence_transformer, "fastest_dtype", lambda device: dtype)
+        patch.setattr(sentence_transformer, "fastest_dtype", lambda _: getattr(torch, dtype))
         return SentenceTransformerEncoder(str(folder), "cpu")
 
 
 @pytest.fixture(scope="module")
 def siglip(siglip_folder: Path) -> SentenceTransformerEncoder:
-    return load(siglip_folder, torch.float32)
+    return load(siglip_folder)
 
 
-def unit(rows: torch.Tensor) -> Vectors:
+def unit(rows: Any) -> Vectors:
+    """Of a tensor."""
+    import torch
+
     return torch.nn.functional.normalize(rows, dim=1).detach().numpy()
 
 
 def test_siglip_texts_are_lower_case_and_padded_to_full_length(
     siglip: SentenceTransformerEncoder, siglip_folder: Path
 ) -> None:
+    import torch
     from transformers import SiglipModel
 
     model = SiglipModel.from_pretrained(siglip_folder).eval()
@@ -332,6 +340,7 @@ def test_siglip_cuts_a_text_that_is_too_long(siglip: SentenceTransformerEncoder)
 def test_siglip_photos(
     siglip: SentenceTransformerEncoder, siglip_folder: Path, images: list[Image.Image]
 ) -> None:
+    import torch
     from transformers import SiglipModel
 
     model = SiglipModel.from_pretrained(siglip_folder).eval()
@@ -349,6 +358,7 @@ def test_siglip_photos(
 def test_siglip_match_probability(
     siglip: SentenceTransformerEncoder, siglip_folder: Path, images: list[Image.Image]
 ) -> None:
+    import torch
     from transformers import SiglipModel
 
     model = SiglipModel.from_pretrained(siglip_folder).eval()
@@ -393,7 +403,7 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("tiny")
     tokenize = request.param(folder)
     model = AutoModel.from_pretrained(folder).eval()
-    return Tiny(load(folder, torch.float32), folder, model, tokenize)
+    return Tiny(load(folder), folder, model, tokenize)
 
 
 TEXTS = [
@@ -405,6 +415,8 @@ TEXTS = [
 
 
 def test_texts_are_those_of_transformers(tiny: Tiny) -> None:
+    import torch
+
     tokens = [torch.tensor([tiny.tokenize(text)]) for text in TEXTS]
     expected = np.concatenate(
         [unit(tiny.model.get_text_features(input_ids=row).pooler_output) for row in tokens]
@@ -429,7 +441,7 @@ def test_photos_are_those_of_transformers(tiny: Tiny, images: list[Image.Image])
 
 def test_siglip_1_hears_no_punctuation(tmp_path: Path) -> None:
     tiny_models.save_siglip(tmp_path)
-    plain, marked = load(tmp_path, torch.float32).encode_texts(["a cat", "A cat!"])
+    plain, marked = load(tmp_path).encode_texts(["a cat", "A cat!"])
     np.testing.assert_array_equal(plain, marked)
 
 
@@ -441,9 +453,9 @@ def test_only_siglip_says_how_likely_a_match_is(tiny: Tiny) -> None:
         assert probabilities == pytest.approx(1 / (1 + np.exp(3)))  # the bias is -3
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_fewer_bits_for_photos_keep_their_vectors(
-    tiny: Tiny, images: list[Image.Image], dtype: torch.dtype
+    tiny: Tiny, images: list[Image.Image], dtype: str
 ) -> None:
     exact = tiny.encoder.encode_images(images)
     encoder = load(tiny.folder, dtype)
@@ -461,6 +473,8 @@ def too_many(allowed: int, seen: list[int]) -> Callable[..., None]:
         rows = len(next(value for value in [*args, *kwargs.values()] if value is not None))
         seen.append(rows)
         if rows > allowed:
+            import torch
+
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     return check
@@ -470,7 +484,7 @@ def too_many(allowed: int, seen: list[int]) -> Callable[..., None]:
 def test_out_of_memory_halves_the_batch(
     siglip_folder: Path, images: list[Image.Image], tower: str
 ) -> None:
-    encoder = load(siglip_folder, torch.float32)
+    encoder = load(siglip_folder)
 
     def embed() -> Vectors:
         if tower == "text_model":
@@ -496,7 +510,9 @@ def test_out_of_memory_halves_the_batch(
 def test_each_photo_gets_its_own_vector(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentence_transformer, "fastest_dtype", lambda device: torch.float32)
+    import torch
+
+    monkeypatch.setattr(sentence_transformer, "fastest_dtype", lambda _: torch.float32)
     tiny_models.save_siglip(tmp_path)
     (tmp_path / "damaged.jpg").write_bytes(b"no photo at all")
     paths = [*PHOTOS[:2], tmp_path / "damaged.jpg", *PHOTOS[2:5]]
@@ -565,8 +581,8 @@ def test_text_model_is_no_encoder_of_photos() -> None:
         load_encoder(str(get_model_path()), "cpu")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("load", [load_encoder, load_text_encoder])
+@pytest.mark.usefixtures("no_gpu")
 def test_cuda_without_a_gpu(load: Callable[[str, str], TextEncoder]) -> None:
     with pytest.raises(AlbumscopeError, match=r"DEVICE is 'cuda', but .* set DEVICE to 'auto'"):
         load("embedded", "cuda")

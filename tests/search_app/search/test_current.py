@@ -241,7 +241,7 @@ def test_thirty_search_while_snapshots_are_published(publisher: Publisher) -> No
             stop.set()
         for search in searching:
             search.result()
-    assert len(seen) > 5
+    assert len(seen) > 2  # on a busy machine a search takes as long as several publishes
     assert late - early < MOST_GROWTH, (early, late)
     with current.searcher() as searcher:
         assert names_open(publisher) == {searcher.snapshot.name}
