@@ -122,8 +122,8 @@ class IndexFile:
         One call of FAISS could do it, but cannot be told which lists to open. With as many as are
         opened here it found 36 % of the twenty nearest of an event's 10,000 photos among 100,000,
         as most of these lists hold none of them; this finds 99.8 %. It would have to open all, and
-        at 1,000,000 vectors in clusters takes 1.4 times as long then without a filter, and 1.7 to
-        7.9 times with one (benchmarks/results.md).
+        at 1,000,000 vectors in clusters takes 1.5 times as long then without a filter, and 1.7 to
+        7.1 times with one (benchmarks/results.md).
         """
         (cosines, numbers), probes = self._lists_to_open(lists, query, k, allowed, kept)
         while True:
