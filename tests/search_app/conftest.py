@@ -14,9 +14,9 @@ from pipeline.settings import Settings
 from pipeline.sources import folder
 from tests.conftest import DEMO_PHOTOS, built_once
 from tests.pipeline.quick_model import use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.search_app.browser import CHROMIUM, CHROMIUM_FLAGS, LOCALHOST, Server, serving
 from tests.search_app.faces import faces
-from tests.search_app.searching import bring_in
 
 ODD_ALBUM = "=$x$ :red[hi] <img src=x onerror=alert(1)>"
 ODD_TITLE = "*a* [x](y) <b> >= :streamlit:"

@@ -3,6 +3,8 @@
 ::
 
     {"Summer": ["/photos/beach.jpg", "/photos/boat.jpg"]}
+
+Of its commands ``list FILE`` names the file, and all others are Albumscope's.
 """
 
 import json
@@ -72,8 +74,11 @@ SOURCES[JsonList.name] = JsonList
 if __name__ == "__main__":
     from pipeline.cli.main import main
 
-    for command in sys.argv[1:]:
-        sys.argv = ["albumscope", *shlex.split(command)]
+    for command in map(shlex.split, sys.argv[1:]):
+        if command[0] == "list":
+            os.environ["JSON_LIST"] = command[1]
+            continue
+        sys.argv = ["albumscope", *command]
         try:
             main()
         except SystemExit as end:

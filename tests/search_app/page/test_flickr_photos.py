@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from tests.conftest import DEMO_PHOTOS
+from tests.pipeline.quick_sync import bring_in
 from tests.search_app.browser import draw, open_photo, serving, settled
-from tests.search_app.searching import bring_in
 from tests.standins.flickr import FlickrStandIn, Photo, albums_in
 
 

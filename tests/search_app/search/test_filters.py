@@ -20,9 +20,10 @@ from search_app.search.query import parse
 from search_app.search.ranking import MODES
 from search_app.search.searcher import Searcher
 from tests.pipeline.quick_model import use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.search_app.conftest import DEMO_PHOTOS
 from tests.search_app.search.test_query import NASTY
-from tests.search_app.searching import bring_in, searcher_of
+from tests.search_app.searching import searcher_of
 from tests.standins.flickr import Album, FlickrStandIn, Photo
 
 MAKE, MODEL, EXIF, GPS = 0x010F, 0x0110, 0x8769, 0x8825

@@ -21,7 +21,8 @@ from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
 from tests.conftest import built_once
 from tests.pipeline.quick_model import use_quick_models
-from tests.search_app.searching import bring_in, searcher_of
+from tests.pipeline.quick_sync import bring_in
+from tests.search_app.searching import searcher_of
 
 PHOTOS = ("blue", "gold", "green", "loved", "red")
 RATING = 0x4746

@@ -27,8 +27,9 @@ from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
 from tests.conftest import Albumscope
 from tests.pipeline.quick_model import use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.search_app.faces import faces
-from tests.search_app.searching import bring_in, searcher_of
+from tests.search_app.searching import searcher_of
 
 
 @pytest.fixture

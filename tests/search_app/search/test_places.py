@@ -13,8 +13,9 @@ from search_app.search.filters import Filters
 from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
 from tests.pipeline.quick_model import use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.search_app.search.test_filters import File, found
-from tests.search_app.searching import bring_in, searcher_of
+from tests.search_app.searching import searcher_of
 
 FILES = [
     File("bridge", place=(51.5055, -0.0754)),

@@ -18,7 +18,8 @@ from search_app.search.ranking import Mode
 from search_app.search.searcher import Searcher
 from tests.conftest import INPUTS
 from tests.pipeline.quick_model import use_quick_models
-from tests.search_app.searching import bring_in, searcher_of
+from tests.pipeline.quick_sync import bring_in
+from tests.search_app.searching import searcher_of
 from tests.standins.flickr import Album, FlickrStandIn, Photo
 
 SCAN = "1924-01-01 00:00:00"

@@ -9,7 +9,8 @@ from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
 from tests.pipeline.models.test_readers import slide
 from tests.pipeline.quick_model import use_quick_models
-from tests.search_app.searching import bring_in, searcher_of
+from tests.pipeline.quick_sync import bring_in
+from tests.search_app.searching import searcher_of
 
 
 @pytest.fixture(scope="module")

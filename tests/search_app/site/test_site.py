@@ -24,8 +24,9 @@ from search_app.search.searcher import Searcher
 from search_app.site.contents import Wanted, columns, photos_of
 from search_app.site.writing import Report, export
 from tests.pipeline.quick_model import use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.search_app.browser import LOCALHOST, photos, tiles
-from tests.search_app.searching import bring_in, searcher_of
+from tests.search_app.searching import searcher_of
 
 SIDECAR = """
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
