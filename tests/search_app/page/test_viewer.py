@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageChops
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from search_app.search.parts import cut_out
 from search_app.search.query import read_part
@@ -80,7 +80,21 @@ def test_a_photo_tells_all_that_is_known_of_it_and_leads_on(demo: Page) -> None:
 def test_a_photo_with_a_place_shows_it_and_leads_on_to_similar_ones(demo: Page) -> None:
     search(demo, "plastic cups")
     expect(photos(demo).first).to_have_text("colorful cups")
-    dialog = open_photo(demo, "colorful cups")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    demo.route("**/still_map.js", hold)
+    with demo.expect_request("**/still_map.js"):
+        dialog = open_photo(demo, "colorful cups")
+    below = dialog.locator(".wall-panel").get_by_role("button", name="Find similar")
+    place = below.bounding_box()
+    assert place
+    for route in held:
+        route.continue_()
+    expect(dialog.locator(".wall-still canvas")).to_be_visible()
+    assert below.bounding_box() == place  # it does not move when the map comes
     expect(dialog.locator("dl")).to_contain_text(
         "Århus, Midtjylland, Denmark, 56.1560° N, 10.2082° E"
     )
