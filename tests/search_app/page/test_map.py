@@ -64,6 +64,7 @@ def placed_server(
 def test_from_the_map_into_a_cluster_to_a_photo_and_to_what_else_is_there(
     page: Page, placed_server: Server
 ) -> None:
+    page.set_viewport_size({"width": 1000, "height": 700})  # where all pixels are computed
     page.goto(placed_server.url)
     page.get_by_role("button", name="Map", exact=True).click()
     expect(page).to_have_url(re.compile("view=map"))
