@@ -7,7 +7,8 @@ import streamlit as st
 from search_app.api import server
 from search_app.page import routes, session, shell
 
-_base_path = st.get_option("server.baseUrlPath")
+# Streamlit takes it with and without slashes; here it is empty, or as /photos
+_base_path = f"/{st.get_option('server.baseUrlPath').strip('/')}".rstrip("/")
 app = st.App(
     Path(__file__).parent / "page" / "main.py",
     routes=[

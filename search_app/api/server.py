@@ -61,7 +61,7 @@ def routes(
     is_token: Callable[[str], bool],
 ) -> list[BaseRoute]:
     """The API below ``base_path``; ``is_let_in`` tells who may read it without a token."""
-    root = f"/{base_path.strip('/')}/api" if base_path.strip("/") else "/api"
+    root = f"{base_path}/api"
     app = _Api(
         title="Albumscope",
         description=_ABOUT,

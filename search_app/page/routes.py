@@ -298,10 +298,9 @@ def mount(base_path: str) -> Mount:
 
     All else below ``ROOT`` is answered with 404, where Streamlit would answer with its page.
     """
-    base_path = base_path.strip("/")
     compressed = [Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4)]
     return Mount(
-        f"/{base_path}{ROOT}" if base_path else ROOT,
+        base_path + ROOT,
         routes=[
             Route("/photos/{image_id}/{size}", _photo),
             Route("/photos.zip", _archive, methods=["POST"]),

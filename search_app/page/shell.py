@@ -22,8 +22,7 @@ _HEAD = """<head>
 
 def routes(base_path: str) -> list[Route]:
     """What the server answers at the addresses of the pages, which lie below ``base_path``."""
-    root = f"/{base_path.strip('/')}/".replace("//", "/")
-    return [Route(f"{root}{page}", _answer) for page in PAGES]
+    return [Route(f"{base_path}/{page}", _answer) for page in PAGES]
 
 
 def _answer(_request: Request) -> HTMLResponse:

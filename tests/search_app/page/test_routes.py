@@ -143,7 +143,7 @@ def test_where_one_has_to_sign_in_an_address_needs_a_key(
     assert client.post(archive, data={"ids": str(drum["image_id"])}).status_code == 200
     elsewhere = archive.replace(".zip", ".csv")
     assert client.post(elsewhere, data={"ids": str(drum["image_id"])}).status_code == 403
-    with TestClient(Starlette(routes=[routes.mount("tools/photos")])) as client_of_a_path:
+    with TestClient(Starlette(routes=[routes.mount("/tools/photos")])) as client_of_a_path:
         assert client_of_a_path.get(f"/tools/photos{given}").status_code == 200
         assert client_of_a_path.get(f"/tools/photos{without}").status_code == 403
 
