@@ -24,8 +24,8 @@ GROUPS = {
     "other pages": ("test_api", "test_library_page", "test_map", "test_people_page", "test_site"),
 }
 OF_A_GROUP = {name: group for group, names in GROUPS.items() for name in names}
-# Whichever worker came to one of these last would keep all waiting. The first of the pages builds the
-# demo library, and the others would wait for that.
+# Whichever worker came to one of these last would keep all waiting. The first of the pages builds
+# the demo library, and the others would wait for that.
 ORDER = (
     *("waiting", "finding on the demo's page", "torch", "test_wheel"),
     *("the demo's page for everyone", "other pages", "test_bad_input", "test_crash"),
