@@ -66,8 +66,9 @@ def test_a_first_visit_finds_every_view_in_its_place_and_no_fault(
             assert sum(by for by, _ in moves) <= 0.1, (view, moves)
 
 
-@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "screen"), [("light", DESK), ("dark", PHONE)], ids=["light-desk", "dark-phone"]
+)
 def test_nothing_keeps_anyone_out(
     browser: BrowserContext, demo_server: Server, theme: str, screen: dict[str, Any]
 ) -> None:
