@@ -5,13 +5,11 @@ from pathlib import PurePath
 from xdist.scheduler import LoadScopeScheduling
 
 # Groups of files and tests that one worker each does in one go. What is dear is made once for them,
-# as a browser and the page of the demo library. What waits, as for the next minute of a schedule,
-# does so one after the other while other workers compute.
+# as a browser and the page of the demo library. What mostly waits, as for the next minute of a
+# schedule, begins at once, while other workers compute.
 GROUPS = {
-    "waiting": (
-        *("test_two_nights", "test_materialise_and_backfill_from_the_ui"),
-        "test_watch_brings_in_what_changes",
-    ),
+    "waiting": ("test_two_nights", "test_materialise_and_backfill_from_the_ui"),
+    "watching": ("test_watch_brings_in_what_changes",),
     "finding on the demo's page": (
         *("test_page", "test_viewer", "test_finding", "test_facets_page", "test_taking"),
         "test_albums",
@@ -27,7 +25,7 @@ OF_A_GROUP = {name: group for group, names in GROUPS.items() for name in names}
 # Whichever worker came to one of these last would keep all waiting. The first of the pages builds
 # the demo library, and the others would wait for that.
 ORDER = (
-    *("waiting", "finding on the demo's page", "torch", "test_wheel"),
+    *("waiting", "watching", "finding on the demo's page", "torch", "test_wheel"),
     *("the demo's page for everyone", "other pages", "test_bad_input", "test_crash"),
     *("test_flickr_sync", "test_folder_trees", "test_cli", "test_flickr_interrupted"),
     *("test_object_store", "test_dagster", "test_folder", "test_current", "test_staleness"),
