@@ -34,10 +34,10 @@ from search_app.page.addresses import ROOT, is_allowed
 from search_app.page.language import in_language, language, told
 from search_app.page.session import current_snapshot
 from search_app.search import pictures
+from search_app.search.fields import read_part
 from search_app.search.parsed import Part
 from search_app.search.parts import cut_out
 from search_app.search.queries import MAX_QUERY
-from search_app.search.query import read_part
 from search_app.search.searcher import Searcher
 
 MAX_PHOTOS = 10_000

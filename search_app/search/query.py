@@ -4,27 +4,16 @@ Every text is a query: what cannot be understood is reported, and the rest is se
 """
 
 import difflib
-import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import Any
 
 from pipeline import emoji
 from pipeline.errors import Message
-from search_app.search.parsed import (
-    Area,
-    Fields,
-    Interval,
-    MarkName,
-    ParsedQuery,
-    Part,
-    PhotoRef,
-    Place,
-    Text,
-)
+from search_app.search.fields import FIELDS, has, has_words
+from search_app.search.parsed import Fields, ParsedQuery, PhotoRef, Text
 
 _QUOTES = (('"“”„‟＂', '"“”‟＂'), ("«»", "«»"), ("「", "」"), ("『", "』"))
 _CLOSING = {opening: closing for openings, closing in _QUOTES for opening in openings}
@@ -55,13 +44,7 @@ _ADDRESS = re.compile(
     r")([0-8]?\d{1,18})(?!\d)\S*"  # below 2**63
 )
 _AREA = re.compile(r"(?i)\s*(?<!\S)area[:：]\S+")
-_MARKS: dict[str, MarkName] = {
-    "favourite": "favourite",
-    "favorite": "favourite",
-    "hidden": "hidden",
-}
 _MAX_WEIGHT = 10
-_MAX_DIGITS = 9  # of a count
 _MAX_SHOWN = 60  # characters of a query that a message repeats
 
 
@@ -101,7 +84,7 @@ class _Reader:
         weight, minus = self._weight(token["weight"]), token["minus"]
         name = _folded(token["name"] or "").lower()
         address = _ADDRESS.fullmatch(f"{name}:{token['value']}")
-        if name in _FIELDS or address:
+        if name in FIELDS or address:
             value = (int(address[1]), None) if address else self._value(name, token)
             if name == "photo" or address:
                 if value is not None:
@@ -110,13 +93,13 @@ class _Reader:
                     self.photos.append(PhotoRef(image_id, sign * (weight or 1.0), part))
                 return
             if value is not None:
-                (self.never if minus else self.only)[_FIELDS[name].attribute].append(value)
+                (self.never if minus else self.only)[FIELDS[name].attribute].append(value)
         elif token["word"] in {"+", "＋"}:
             self.end_text()
         else:
             words = self._words(token)
             if minus:
-                if _has_words(words):
+                if has_words(words):
                     self.unwanted.append(Text(words.rstrip(",;"), -(weight or 1.0)))
                 return
             self._text += (" " if token["space"] else "") + words
@@ -131,7 +114,7 @@ class _Reader:
         while words and words[0] in {"AND", "OR"}:
             words.pop(0)
         text = " ".join(words)
-        if _has(text, "L", "N", "So"):  # punctuation says nothing, a symbol does
+        if has(text, "L", "N", "So"):  # punctuation says nothing, a symbol does
             self.wanted.append(Text(text, weight or 1.0))
         elif weight is not None:
             self.problems.append(
@@ -159,10 +142,10 @@ class _Reader:
     def _value(self, name: str, token: re.Match[str]) -> Any:
         """The value of a known field; None, and a problem, if it is none."""
         try:
-            return _FIELDS[name].read(_folded(self._unquoted(token["value"])).rstrip(",;"))
+            return FIELDS[name].read(_folded(self._unquoted(token["value"])).rstrip(",;"))
         except (ValueError, KeyError, OverflowError):
             typed = _shown(f"{token['name']}:{token['value']}")
-            form = _FIELDS[name].form
+            form = FIELDS[name].form
             self.problems.append(
                 Message("{typed} was left out: write {form}", typed=typed, form=form)
             )
@@ -172,7 +155,7 @@ class _Reader:
         name, value = token["name"], token["value"]
         if token["quoted"]:
             phrase = " ".join(self._unquoted(token["quoted"]).split())
-            if not token["minus"] and _has_words(phrase):
+            if not token["minus"] and has_words(phrase):
                 self.phrases.append(phrase)
             return phrase
         if name is None:
@@ -181,11 +164,11 @@ class _Reader:
             not value[0].isalnum() and value[0] not in _CLOSING
         ):  # https://…, std::vector, an emoticon
             return f"{name}:{value}"
-        similar = difflib.get_close_matches(_folded(name).lower(), _FIELDS, n=1)
+        similar = difflib.get_close_matches(_folded(name).lower(), FIELDS, n=1)
         advice = (
             Message("did you mean {field}?", field=similar[0])
             if similar
-            else Message("there are {fields}", fields=", ".join(_FIELDS))
+            else Message("there are {fields}", fields=", ".join(FIELDS))
         )
         self.problems.append(
             Message(
@@ -211,120 +194,9 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).replace("−", "-").strip()
 
 
-def _has(text: str, *categories: str) -> bool:
-    """Whether a text has a character of one of these Unicode categories."""
-    folded = unicodedata.normalize("NFKC", text)
-    return any(unicodedata.category(character).startswith(categories) for character in folded)
-
-
-def _has_words(text: str) -> bool:
-    """Whether a text has anything that full text search looks for."""
-    return _has(text, "L", "N") or emoji.has_emoji(text)
-
-
 def _shown(typed: str) -> str:
     typed = " ".join(typed.split())
     return typed if len(typed) <= _MAX_SHOWN else typed[: _MAX_SHOWN - 1] + "…"
-
-
-def _name(value: str) -> str:
-    if not _has_words(value):
-        raise ValueError(value)
-    return " ".join(value.split())
-
-
-def read_part(value: str) -> Part:
-    """Read ``left,top,right,bottom`` in percent. Raises ValueError."""
-    left, top, right, bottom = map(float, value.split(","))
-    if not (0 <= left < right <= 100 and 0 <= top < bottom <= 100):
-        raise ValueError(value)
-    return Part(left, top, right, bottom)
-
-
-def _photo(value: str) -> tuple[int, Part | None]:
-    image_id, *edges = value.split(",")
-    if not image_id.isdecimal() or int(image_id) >= 2**63:
-        raise ValueError(value)
-    if not edges:
-        return int(image_id), None
-    return int(image_id), read_part(",".join(edges))
-
-
-def _face(value: str) -> tuple[int, int]:
-    image_id, number = value.split(",")
-    if not (number.isdecimal() and len(number) <= _MAX_DIGITS):
-        raise ValueError(value)
-    return _photo(image_id)[0], int(number)
-
-
-def _years(value: str) -> tuple[int | None, int | None]:
-    return _range(value, lambda end: datetime.strptime(end, "%Y").year)
-
-
-def _stars(value: str) -> tuple[int | None, int | None]:
-    return _range(value, lambda end: 1 + [*"12345"].index(end))
-
-
-def _mark(value: str) -> MarkName:
-    return _MARKS[value.lower()]
-
-
-def _count(value: str) -> tuple[int | None, int | None]:
-    return _range(value, lambda end: int(end[: end.isdecimal() and _MAX_DIGITS]))
-
-
-def _range(value: str, read: Callable[[str], int]) -> tuple[int | None, int | None]:
-    first, last = (read(end) if end else None for end in _ends(value))
-    if first and last and first > last:
-        raise ValueError(value)
-    return first, last
-
-
-def _taken(value: str) -> Interval:
-    first, last = _ends(value)
-    start = _period(first)[0] if first else None
-    before = _period(last)[1] if last else None
-    if start and before and start >= before:
-        raise ValueError(value)
-    return Interval(start, before)
-
-
-def _ends(value: str) -> tuple[str, str]:
-    """The ends of a range, one of which may be empty; both are the value where it is no range."""
-    first, dots, last = value.partition("..")
-    if not first and not last:
-        raise ValueError(value)
-    return first, last if dots else first
-
-
-def _period(text: str) -> tuple[datetime, datetime]:
-    """The start of a year, a month or a day, and of the next one."""
-    match text.count("-"):
-        case 0:
-            start = datetime.strptime(text, "%Y")
-            return start, start.replace(year=start.year + 1)
-        case 1:
-            start = datetime.strptime(text, "%Y-%m")
-            return start, (start + timedelta(days=31)).replace(day=1)
-        case _:
-            start = datetime.strptime(text, "%Y-%m-%d")
-            return start, start + timedelta(days=1)
-
-
-def _place(value: str) -> Place:
-    latitude, longitude, radius = value.lower().split(",")
-    unit = 0.001 if re.search(r"(?<!k)m$", radius) else 1.0
-    place = Place(float(latitude), float(longitude), float(radius.rstrip("km")) * unit)
-    if abs(place.latitude) <= 90 and abs(place.longitude) <= 180 and 0 < place.radius_km < math.inf:
-        return place
-    raise ValueError(value)
-
-
-def _area(value: str) -> Area:
-    south, west, north, east = map(float, value.split(","))
-    if -90 <= south <= north <= 90 and abs(west) <= 180 and abs(east) <= 180:
-        return Area(south, west, north, east)
-    raise ValueError(value)
 
 
 def without_photos(text: str, photos: Collection[PhotoRef]) -> tuple[list[str], str]:
@@ -343,63 +215,3 @@ def without_photos(text: str, photos: Collection[PhotoRef]) -> tuple[list[str], 
 def with_area(text: str, area: str) -> str:
     """A query of the photos within an area alone, ``south,west,north,east``, whatever its own."""
     return f"{_AREA.sub('', text)} area:{area}".strip()
-
-
-class _Field(NamedTuple):
-    """The attribute of Fields that a field goes to, what reads its value, and how to write it."""
-
-    attribute: str
-    read: Callable[[str], Any]
-    form: Message
-
-
-_FIELDS = {
-    "photo": _Field(
-        "",
-        _photo,
-        Message(
-            "the number of a photo (and for a part of it, left,top,right,bottom in percent), such"
-            " as photo:123"
-        ),
-    ),
-    "camera": _Field("cameras", _name, Message("a make or a model, such as camera:canon")),
-    "lens": _Field("lenses", _name, Message("a part of its name, such as lens:50mm")),
-    "taken": _Field(
-        "taken",
-        _taken,
-        Message("a day, month or year, or from..to, such as taken:2015-06..2015-09"),
-    ),
-    "near": _Field(
-        "near",
-        _place,
-        Message("latitude,longitude,radius without spaces, such as near:56.1,12.3,5km"),
-    ),
-    "area": _Field(
-        "areas",
-        _area,
-        Message("south,west,north,east without spaces, such as area:56.1,10.1,56.2,10.3"),
-    ),
-    "album": _Field("albums", _name, Message('a part of its title, such as album:"PyCon JP 2024"')),
-    "event": _Field("events", _name, Message('a part of its name, such as event:"PyCon JP"')),
-    "year": _Field(
-        "years", _years, Message("a year, or from..to, such as year:2015 or year:2013..2016")
-    ),
-    "tag": _Field("tags", _name, Message("a word, such as tag:harbour")),
-    "person": _Field("people", _name, Message('a part of a name, such as person:"Ada Lovelace"')),
-    "face": _Field(
-        "faces", _face, Message("the number of a photo and which of its faces, such as face:123,1")
-    ),
-    "people": _Field(
-        "counts",
-        _count,
-        Message("how many faces, or from..to, such as people:0, people:3 or people:2..5"),
-    ),
-    "creator": _Field(
-        "creators", _name, Message('a part of a name, such as creator:"Ansel Adams"')
-    ),
-    "place": _Field("places", _name, Message("a part of a place's name, such as place:Aarhus")),
-    "rating": _Field(
-        "ratings", _stars, Message("stars, or from..to, such as rating:4 or rating:3..5")
-    ),
-    "is": _Field("marked", _mark, Message("is:hidden or is:favourite")),
-}

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageChops
 from playwright.sync_api import Locator, Page, Route, expect
 
+from search_app.search.fields import read_part
 from search_app.search.parts import cut_out
-from search_app.search.query import read_part
 from tests.search_app.browser import (
     draw,
     find_similar,
