@@ -28,25 +28,24 @@ def companions(photos: Iterable[str], films: Iterable[str] = ()) -> dict[str, li
     """
     photos = list(photos)
     films = [each for each in films if Path(each).suffix.lower() in FILMS]
+    stems = {name: name.rpartition(".")[0].casefold() for name in (*photos, *films)}
     others = {name for name in photos if is_raw_name(name)} | set(films)
-    pictures = {_stem(name): name for name in reversed(photos) if not is_raw_name(name)}
-    edited = {_original(stem): name for stem, name in pictures.items() if _original(stem) != stem}
+    pictures = {stems[name]: name for name in reversed(photos) if name not in others}
+    edited = {
+        original: name for stem, name in pictures.items() if (original := _original(stem)) != stem
+    }
 
     def shown(name: str) -> str:
         """The photo that is shown in place of a file: itself, if there is no other."""
-        while _stem(name) in edited:  # which may itself have been edited
-            name = edited[_stem(name)]
-        return pictures.get(_stem(name), name) if name in others else name
+        while stems[name] in edited:  # which may itself have been edited
+            name = edited[stems[name]]
+        return pictures.get(stems[name], name) if name in others else name
 
     found: dict[str, list[str]] = {name: [] for name in photos if shown(name) == name}
     for name in (*photos, *films):
         if (instead := shown(name)) != name:
             found[instead].append(name)
     return found
-
-
-def _stem(name: str) -> str:
-    return Path(name).stem.casefold()
 
 
 def _original(stem: str) -> str:

@@ -87,9 +87,9 @@ class Exclusions:
             with suppress(OSError):  # there is none, most often
                 is_text = file.is_file()  # to open a pipe would wait for ever
                 lines = file.read_text(errors="replace").splitlines() if is_text else []
-                reason = f"{printable(file)} leaves it out"
-                patterns = GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
-                specs = (_Spec(folder, patterns, reason),)
+                if patterns := [line for line in lines if _is_pattern(line)]:
+                    reason = f"{printable(file)} leaves it out"
+                    specs = (_Spec(folder, GitIgnoreSpec.from_lines(patterns), reason),)
             if folder not in {self._root, folder.parent}:
                 specs += self._specs_of(folder.parent)
             self._specs[folder] = specs

@@ -104,23 +104,22 @@ class Folder(Source[PhotoFile]):
         with _told_of(album, folder):
             entries = photos_in(folder, self._exclusions(root))
             photos = [
-                (entry, status, names)
-                for entry, names in entries
-                if (status := _stat_of_photo(entry))
+                (photo, status) for photo in entries if (status := _stat_of_photo(photo.entry))
             ]
         sidecars = Sidecars()
+        below = os.path.relpath(folder, root)
         return [
             PhotoFile(
-                image_id=_image_id(album["album_id"], os.path.relpath(entry.path, folder)),
-                path=entry.path,
-                relative_path=printable(os.path.relpath(entry.path, root)),
+                image_id=_image_id(album["album_id"], name := photo.within(folder)),
+                path=photo.entry.path,
+                relative_path=printable(os.path.normpath(f"{below}/{name}")),
                 size=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 ctime_ns=status.st_ctime_ns,
-                companions=[printable(name) for name in names],
-                sidecars=sidecars.version(entry.path, names),
+                companions=[printable(each) for each in photo.companions],
+                sidecars=sidecars.version(photo.entry.path, photo.companions),
             )
-            for entry, status, names in photos
+            for photo, status in photos
         ]
 
     def _exclusions(self, root: Path) -> Exclusions:

@@ -91,7 +91,7 @@ def folders_with_photos(
             photos = photos_in(folder, exclusions, walk, entries)
         except OSError:  # a part of a photo library is not ours to read
             continue
-        found.names = [os.path.relpath(each.entry.path, folder) for each in photos]
+        found.names = [each.within(folder) for each in photos]
         found.others["film"] -= sum(len(each.films) for each in photos)
         if found.names:
             yield found
@@ -104,6 +104,10 @@ class PhotoEntry(NamedTuple):
 
     entry: os.DirEntry[str]
     companions: list[str]
+
+    def within(self, folder: Path) -> str:
+        """Its path from the folder that was walked through."""
+        return self.entry.path.removeprefix(os.path.join(folder, ""))  # noqa: PTH118
 
     @property
     def films(self) -> list[str]:
@@ -166,10 +170,10 @@ def _is_wanted(
 
 def _kind_of_other(entry: os.DirEntry[str]) -> str | None:
     """The kind of a file that is not taken; None for what belongs to others, and for folders."""
-    suffix = Path(entry.name).suffix.lower()
-    if entry.name.startswith(".") or suffix in _BESIDE or is_photo_name(entry.name):
+    if is_photo_name(entry.name) or entry.name.startswith("."):
         return None
-    if not is_file(entry):
+    suffix = Path(entry.name).suffix.lower()
+    if suffix in _BESIDE or not is_file(entry):
         return None
     return "film" if suffix in _FILMS else "document" if suffix in _DOCUMENTS else "other"
 
