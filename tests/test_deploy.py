@@ -1,5 +1,6 @@
 """What lies in deploy/ is understood by those whom it is for, and says what the project says."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -90,6 +91,17 @@ def test_what_an_image_is_made_from_is_there() -> None:
         r"^COPY (?!--from)(?:--\S+ )?(\S+) /", (DEPLOY / "Containerfile").read_text(), re.M
     )
     assert set(copied) <= {".", *taken}, copied
+
+
+def test_each_container_starts_a_program_of_the_image() -> None:
+    """Whole commands, no entry point: Dagster's chart gives those of its pods as ``args``."""
+    containerfile = (DEPLOY / "Containerfile").read_text()
+    assert "ENTRYPOINT" not in containerfile
+    commands = [json.loads(command) for command in re.findall("^CMD (.*)$", containerfile, re.M)]
+    for service in settings_in("deploy/compose.yaml")["services"].values():
+        commands += [service["command"]] if service["image"] == "albumscope" else []
+    assert len(commands) == 4
+    assert all((BIN / program).exists() for program, *_ in commands), commands
 
 
 def test_what_an_image_may_have_beside_is_pinned() -> None:
