@@ -40,6 +40,10 @@ def restore(
     from pipeline.library.backup import restore as restore_into
     from pipeline.storage.opening import open_storage
 
-    number = restore_into(open_storage(load_settings()), source)
-    say(f"{count(number, 'file')} restored: `albumscope sync` publishes them.")
+    settings = load_settings()
+    restored = restore_into(open_storage(settings), settings, source)
+    say(f"{count(restored.files, 'file')} restored: `albumscope sync` publishes them.")
+    if restored.settings:
+        say("Set otherwise when it was backed up; before that sync, set what you want of it:")
+        say("\n".join(restored.settings))
     say("Tokens for programs are not in a backup: `albumscope token create NAME` makes new ones.")

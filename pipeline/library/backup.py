@@ -2,7 +2,7 @@
 
 A backup is a tar file::
 
-    tables/… folders/… people/… marks/… flickr/albums/…     as in files.py
+    tables/… folders/… people/… marks/… searches/… imported/… flickr/albums/…   as in files.py
     events.toml, queries.toml
     settings.env       the settings, for people to read; without keys
     manifest.json      the format, and the sha256 of each file; comes last
@@ -35,8 +35,16 @@ _FOLDERS = ("tables", *(name for name in files.SMALL if name != "tokens"), "flic
 _FILES = ("events.toml", "queries.toml")
 _ELSEWHERE = ("photos", "snapshots")  # what a library has beside these
 _SETTINGS, _MANIFEST = "settings.env", "manifest.json"
+_OF_THE_MACHINE = ("DATA_DIR=", "LIBRARY_URL=", "DAGSTER_HOME=")  # where it was, not how it works
 _NAME = "albumscope-"
 _SEALED = (".parquet", ".json")
+
+
+class Restored(NamedTuple):
+    """How many files were restored, and what is set otherwise now, as lines of a file .env."""
+
+    files: int
+    settings: list[str]
 
 
 class Backup(NamedTuple):
@@ -84,11 +92,11 @@ def back_up(storage: Storage, settings: Settings, folder: Path) -> Backup:
     return Backup(path, len(hashes) - 1, damaged)
 
 
-def restore(storage: Storage, source: Path) -> int:
+def restore(storage: Storage, settings: Settings, source: Path) -> Restored:
     """Make an empty library that of a backup, or of the newest one in a folder.
 
-    Everything is held against its checksum before anything is written. Returns the number of files.
-    Raises AlbumscopeError if the library is not empty, or the backup damaged or of a newer version.
+    Everything is held against its checksum before anything is written. Raises AlbumscopeError if
+    the library is not empty, or the backup damaged or of a newer version.
     """
     storage.refresh()
     taken = next(_keys(storage, elsewhere=True), None)
@@ -101,6 +109,7 @@ def restore(storage: Storage, source: Path) -> int:
     try:
         with tarfile.open(path, "r:") as tar:
             hashes = _checked(tar)
+            before: str = _content(tar, _SETTINGS).read().decode()
             for key in hashes:
                 if key != _SETTINGS:
                     _write(storage, key, tar)
@@ -108,7 +117,13 @@ def restore(storage: Storage, source: Path) -> int:
         raise AlbumscopeError(f"There is no backup {path}") from None
     except (tarfile.TarError, ValueError, KeyError, TypeError, OSError) as error:
         raise AlbumscopeError(f"{path} is no whole backup ({error}): take another") from error
-    return len(hashes) - 1
+    now = _settings_text(settings).decode().splitlines()
+    otherwise = [
+        line
+        for line in before.splitlines()
+        if line not in now and not line.startswith(_OF_THE_MACHINE)
+    ]
+    return Restored(len(hashes) - 1, otherwise)
 
 
 def _keys(storage: Storage, *, elsewhere: bool = False) -> Iterator[str]:

@@ -5,9 +5,10 @@
     folders/<registration>.json                    the folders that were added
     people/<when>-<hex>.json                       what they say of faces: corrections.py
     marks/<kind>/<when>-<hex>.json                 what they mark photos with: marks.py
+    searches/<when>-<hex>.json                     searches that they save: searches.py
     tokens/<sha256>.json                           who may read over the API: tokens.py
     imported/<when>-<hex>.json                     descriptions that were moved in: imported.py
-    events.toml                                    which events albums belong to
+    events.toml, queries.toml                      what they write: events of albums, judged queries
     flickr/albums/<album id>.json                  the photos of an album as Flickr listed them
     photos/<album id>/<photo id>.jpg               those from Flickr
     snapshots/                                     see snapshot/reading.py

@@ -73,6 +73,8 @@ def test_into_a_bucket_and_back(
     assert [row["title"] for row in before[0]] == ["drum"]  # type: ignore[attr-defined]
     made = model.embedded, model.described
     assert run("token", "create", "revoked-later").code == 0
+    monkeypatch.setenv("SYNC_TIMEZONE", "Asia/Tokyo")
+    load_settings.cache_clear()
     assert run("backup", tmp_path / "kept").code == 0
     (first,) = (tmp_path / "kept").iterdir()
     with tarfile.open(first) as tar:
@@ -86,8 +88,14 @@ def test_into_a_bucket_and_back(
 
     bucket = empty_bucket(server, tmp_path, monkeypatch)
     monkeypatch.setenv("LIBRARY_URL", bucket.url)
+    monkeypatch.delenv("NOTIFY_URLS")
+    monkeypatch.delenv("SYNC_TIMEZONE")
     elsewhere(monkeypatch, tmp_path / "second")
-    assert run("restore", tmp_path / "kept").code == 0
+    restored = run("restore", tmp_path / "kept")
+    assert restored.code == 0
+    otherwise = {"SYNC_TIMEZONE=Asia/Tokyo", "# NOTIFY_URLS was set; keys are not kept"}
+    told = restored.err.splitlines()
+    assert otherwise <= set(told) and not any(line.startswith("DATA_DIR=") for line in told)
     assert run("token", "list", "--json").json == []
     assert found(run) == before
     assert "a backup is restored into an empty library" in run("restore", first).error.lower()
