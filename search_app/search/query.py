@@ -199,13 +199,18 @@ def _shown(typed: str) -> str:
     return typed if len(typed) <= _MAX_SHOWN else typed[: _MAX_SHOWN - 1] + "…"
 
 
-def without_photos(text: str, photos: Collection[PhotoRef]) -> tuple[list[str], str]:
-    """The terms of a query that are for these photos, as they were typed, and the rest of it."""
+def without_pictures(
+    text: str, pictures: Collection[PhotoRef | tuple[int, int]]
+) -> tuple[list[str], str]:
+    """The terms of a query that are for these photos and faces, as they were typed, and the rest of
+    it. A face is the id of a photo and which of its faces.
+    """
     terms, rest = [], ""
     for token in _TOKEN.finditer(text):
         reader = _Reader()
         reader.read(token)
-        if reader.photos and reader.photos[0] in photos and not reader.problems:
+        asked = {*reader.photos, *reader.only.get("faces", ())}
+        if asked.intersection(pictures) and not reader.problems:
             terms.append(token[0].strip())
         else:
             rest += token[0]

@@ -16,6 +16,7 @@ from pipeline.models.faces import Face
 from pipeline.models.faces.embedded import EmbeddedFaceFinder
 from pipeline.photos.decoding import open_photo
 from pipeline.settings import load_settings
+from pipeline.snapshot.who_is_who import KnownFace
 from search_app.page import address, addresses
 from search_app.page.language import t
 from search_app.page.session import errors_shown
@@ -25,7 +26,7 @@ from search_app.page.wording import literal, title_of
 from search_app.search import pictures
 from search_app.search.parsed import ParsedQuery, PhotoRef
 from search_app.search.photos import Columns
-from search_app.search.query import without_photos
+from search_app.search.query import without_pictures
 from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
 
@@ -82,11 +83,12 @@ def search_with(term: str) -> None:
     st.session_state.q = term
 
 
-def take_photos(parsed: ParsedQuery) -> None:
-    """Take photos that are searched with out of the box, which is for words; they are drawn."""
+def take_pictures(searcher: Searcher, parsed: ParsedQuery) -> None:
+    """Take photos and faces that are searched with out of the box, which is for words; they are
+    drawn."""
     state = st.session_state
-    wanted = [photo for photo in parsed.photos if photo.weight > 0]
-    like, words = without_photos(address.text(), wanted)
+    persons = [(face.image_id, face.number) for face, _ in _wanted_faces(searcher, parsed)]
+    like, words = without_pictures(address.text(), [*_wanted_photos(parsed), *persons])
     if like != state.like:
         state.like, state.q = like, words
 
@@ -95,9 +97,9 @@ def searched_by(
     searcher: Searcher, parsed: ParsedQuery, upload: Upload | None
 ) -> Image.Image | None:
     """Show the pictures that are searched by, with a way to be rid of them; returns the upload."""
-    wanted = [photo for photo in parsed.photos if photo.weight > 0]
+    photos, persons = _wanted_photos(parsed), _wanted_faces(searcher, parsed)
     st.session_state.face = None  # until one is picked
-    if upload is None and not wanted:
+    if upload is None and not photos and not persons:
         return None
     with st.container(border=True):
         with _row():
@@ -112,7 +114,7 @@ def searched_by(
             st.markdown(literal(t("Photos like your picture {name}", name=upload.name)))
         with those:
             _faces_of_upload(upload, picture)
-    for ref in wanted:
+    for ref in photos:
         photo = searcher.photo(ref.image_id)
         picture_of = (
             addresses.picture(photo, "grid")
@@ -125,14 +127,33 @@ def searched_by(
         if ref.part is None:
             with those:
                 _faces_of_photo(searcher, ref.image_id)
+    for face, name in persons:
+        with what, _row():
+            st.image(addresses.picture_of_face(face), width=72, alt=name)
+            st.markdown(literal(name))
     return picture
+
+
+def _wanted_photos(parsed: ParsedQuery) -> list[PhotoRef]:
+    return [photo for photo in parsed.photos if photo.weight > 0]
+
+
+def _wanted_faces(searcher: Searcher, parsed: ParsedQuery) -> list[tuple[KnownFace, str]]:
+    """The faces of the library that are searched with, and what they are called."""
+    return [
+        (face, name or t("This person"))
+        for image_id, number in parsed.only.faces
+        for face, name in searcher.faces_of(image_id)
+        if face.number == number
+    ]
 
 
 def in_words(searcher: Searcher) -> str:
     """What is asked for in words: a photo that is searched with is called by its title."""
-    photos = searcher.understand(" ".join(st.session_state.like)).photos
-    liked = (_like(searcher.photo(ref.image_id), ref) for ref in photos)
-    return " · ".join(filter(None, [*liked, st.session_state.q]))
+    parsed = searcher.understand(" ".join(st.session_state.like))
+    liked = [_like(searcher.photo(ref.image_id), ref) for ref in parsed.photos]
+    names = [name for _, name in _wanted_faces(searcher, parsed)]
+    return " · ".join(filter(None, [*liked, *names, st.session_state.q]))
 
 
 def _like(photo: Columns, ref: PhotoRef) -> str:

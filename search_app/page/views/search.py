@@ -55,7 +55,7 @@ def of_options() -> None:
 def _search_page(searcher: Searcher) -> None:
     state = st.session_state
     parsed = searcher.understand(address.text(), tuple(state.off))
-    by_picture.take_photos(parsed)
+    by_picture.take_pictures(searcher, parsed)
     upload = _search_bar()
     beneath = st.container()
     if parsed.problems:

@@ -79,3 +79,8 @@ def test_two_without_a_name_become_one(page: Page, server: Server) -> None:
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("4 photos")).to_be_visible()
     expect(page.get_by_role("button", name="Undo")).to_be_hidden()
+
+    person(page, "Who is this?").get_by_role("button", name="Find photos").click()
+    expect(page.get_by_role("img", name="This person")).to_be_visible()
+    expect(page.get_by_label("Search", exact=True)).to_have_value("")
+    expect(page.get_by_role("heading", name="4 photos")).to_be_visible()

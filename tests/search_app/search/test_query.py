@@ -19,7 +19,7 @@ from search_app.search.parsed import (
     Place,
     Text,
 )
-from search_app.search.query import parse, without_photos
+from search_app.search.query import parse, without_pictures
 from search_app.search.terms import photo_term
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "search.md"
@@ -401,13 +401,16 @@ def test_ids_of_photos_in_folders_are_long() -> None:
     assert parse(address.format("9" * 19)).photos == ()
 
 
-def test_photos_are_told_apart_from_the_words_around_them() -> None:
+def test_photos_and_faces_are_told_apart_from_the_words_around_them() -> None:
     """Those that are asked about, as they were typed; what pushes away or is wrong stays."""
     link = "https://www.flickr.com/photos/europython/53851"
-    query = f"a dog  photo:7,0,0,50,50 ^2 {link} “at night” -photo:8 photo:9 photo:1O photo:7 ^-1"
+    query = (
+        f"a dog  photo:7,0,0,50,50 ^2 {link} face:5,1 “at night” -photo:8 photo:9 photo:1O"
+        " photo:7 ^-1 face:5,2 -face:5,1"
+    )
     wanted = [photo for photo in parse(query).photos if photo.weight > 0 and photo.image_id != 9]
-    terms, rest = without_photos(query, wanted)
-    assert terms == ["photo:7,0,0,50,50 ^2", link]
-    assert rest == "a dog “at night” -photo:8 photo:9 photo:1O photo:7 ^-1"
+    terms, rest = without_pictures(query, [*wanted, (5, 1)])
+    assert terms == ["photo:7,0,0,50,50 ^2", link, "face:5,1"]
+    assert rest == ("a dog “at night” -photo:8 photo:9 photo:1O photo:7 ^-1 face:5,2 -face:5,1")
     assert parse(" ".join([*terms, rest])).texts == parse(query).texts
-    assert without_photos("words  alone, as typed", []) == ([], "words  alone, as typed")
+    assert without_pictures("words  alone, as typed", []) == ([], "words  alone, as typed")
