@@ -230,8 +230,7 @@ def library_photos(searcher: Searcher, asked: InAlbums) -> Page[LibraryPhoto]:
 def photo(searcher: Searcher, image_id: int) -> PhotoDetails:
     """All that is known of a photo. Raises NotInLibraryError."""
     check_shown(searcher, image_id)
-    hidden = {person.name for person in searcher.everybody() if person.is_hidden and person.name}
-    return PhotoDetails.of(searcher.details(image_id), frozenset(hidden))
+    return PhotoDetails.of(searcher.details(image_id), searcher.who.hidden)
 
 
 def picture(searcher: Searcher, image_id: int, size: Size) -> bytes:

@@ -89,11 +89,20 @@ class Who:
             """
         ).to_arrow_table()
 
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """The names of those who are hidden, as faces and photos themselves have them."""
+        names = self.names
+        hidden = names.filter(names["is_hidden"])["person"].unique().to_pylist()
+        plain = {*map(plain_name, hidden)}
+        everybody = names["person"].unique().to_pylist() if plain else []
+        return frozenset(name for name in everybody if plain_name(name) in plain)
+
     @property
     def shown(self) -> pa.Table:
         """The names of those who are not hidden, in columns ``row`` and ``person``."""
-        names = self.names.filter(pc.invert(self.names["is_hidden"]))
-        return names.select(["row", "person"])
+        is_hidden = pc.is_in(self.names["person"], pa.array(self.hidden, pa.string()))
+        return self.names.filter(pc.invert(is_hidden)).select(["row", "person"])
 
     def photos_of(self, wanted: str) -> list[int]:
         """The ids of the photos with somebody of this name; if nobody has it, with this in theirs.

@@ -170,8 +170,9 @@ def _albums(snapshot: Snapshot, wanted: Wanted) -> dict[str, dict[str, Any]]:
 
 def _private_tags(searcher: Searcher, wanted: Wanted) -> Callable[[str], bool]:
     """Tells the tags that are a position or the name of somebody, where that is not wanted."""
-    found = searcher.who.names["person"].unique().to_pylist()
-    names = set() if wanted.people else {plain_tag(name) for name in found}
+    who = searcher.who
+    found = who.hidden if wanted.people else who.names["person"].unique().to_pylist()
+    names = {plain_tag(name) for name in found}
 
     def is_private(tag: str) -> bool:
         plain = plain_tag(tag)

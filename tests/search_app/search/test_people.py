@@ -325,6 +325,12 @@ def test_names_that_photos_say_name_groups(
         "Ada Lovelace": ["both", "woman", "woman dark", "woman mirrored"],
         "Charles Babbage": ["both", "man", "man mirrored"],
     }
+    hidden = Correction(
+        person_id="a", faces=faces_on(searcher, "woman"), name="ada lovelace", is_hidden=True
+    )
+    PEOPLE.write(library.storage, hidden)
+    assert searcher.counts("people").keys() == {"Charles Babbage"}
+    assert publish(library).counts("people").keys() == {"Charles Babbage"}
 
 
 def test_all_faces_and_names_can_be_forgotten(library: Library, albumscope: Albumscope) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from PIL import ExifTags, Image
 from playwright.sync_api import Page, expect
 
 from pipeline.errors import AlbumscopeError
+from pipeline.library.corrections import PEOPLE, Correction
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources import folder
@@ -166,6 +168,18 @@ def test_nothing_private_is_in_it_unless_asked_for(private: Searcher, tmp_path: 
     assert found((*SECRETS, '"green"', '"two"'), site) == []
     assert len([*site.glob("pictures/*/*")]) == 2
     assert len([*site.glob("v-*")]) == 1
+
+
+def test_who_is_hidden_is_on_no_site(face_library: Path, tmp_path: Path) -> None:
+    data_dir = shutil.copytree(face_library / "library", tmp_path / "library")
+    searcher = searcher_of(data_dir)
+    for person, name in zip(searcher.everybody(), ("Ada Lovelace", "Charles Babbage"), strict=True):
+        faces = [face.key for face in person.faces]
+        said = Correction(person_id=name, faces=faces, name=name, is_hidden=name[0] == "A")
+        PEOPLE.write(Library(Settings(data_dir=data_dir)).storage, said)
+        searcher.marks.mark(Marking("add_tag", [person.faces[0].image_id], name))
+    write(searcher, tmp_path / "site", people=True)
+    assert {each for each, _ in found(("lovelace", "babbage"), tmp_path / "site")} == {"babbage"}
 
 
 def album_of(searcher: Searcher, title: str) -> str:
