@@ -72,6 +72,15 @@ def require_free(host: str, port: int, option: str) -> None:
             ) from error
 
 
+def heed_signals() -> None:
+    """Let SIGTERM stop the Dagster that this process starts or becomes.
+
+    Dagster does with SIGTERM as with SIGINT, which what a script starts in the background ignores.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def running(
     command: Sequence[str], environment: Mapping[str, str], folder: Path

@@ -48,6 +48,7 @@ def dagster(
     say(f"Dagster's UI: http://{host}:{port}")
     command = servers.dagster_command(host, port)
     os.chdir(home)
+    servers.heed_signals()
     os.execve(command[0], command, {**servers.environment(settings), "DAGSTER_HOME": str(home)})
 
 
@@ -84,6 +85,7 @@ def demo(
     links = {"DAGSTER_URL": f"http://{host}:{dagster_port}"}
     page_command = servers.page_command(host, port, settings.base_path)
     dagster_command = servers.dagster_command(host, dagster_port)
+    servers.heed_signals()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that both are stopped then too
     with (
         servers.running(page_command, environment | links, Path.cwd()) as page,

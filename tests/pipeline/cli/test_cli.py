@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import shutil
 import signal
@@ -645,6 +646,24 @@ def test_a_port_that_is_taken(run: Run, demo: Path) -> None:
         ):
             result = run(command, option, port)
             assert_one_line(result, f"127.0.0.1:{port}", f"choose another with {option}")
+
+
+def test_dagster_can_be_stopped_if_a_script_started_it_in_the_background(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell has such ignore SIGINT, and Dagster does with SIGTERM as with SIGINT."""
+    monkeypatch.chdir(tmp_path)
+    became: list[object] = []
+    monkeypatch.setattr(os, "execve", lambda *_: became.append(signal.getsignal(signal.SIGINT)))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run("dagster", "--port", port).code == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert became == [signal.default_int_handler]
 
 
 def test_an_error_that_nobody_foresaw(
