@@ -164,7 +164,7 @@ def _contents(one: KeptSnapshot) -> str:
     parts = [
         tn("{count} photo", "{count} photos", tables["images"]),
         tn("{count} caption", "{count} captions", tables["captions"]),
-        *dict.fromkeys(f"{each.kind}" for each in library_report.indexes(one.manifest)),
+        *dict.fromkeys(told(each.kind) for each in library_report.indexes(one.manifest)),
         megabytes(sum(each.megabytes for each in library_report.indexes(one.manifest))),
         one.name,
     ]
