@@ -11,6 +11,7 @@ from playwright.sync_api import Error, Page, expect
 
 from tests.search_app.browser import (
     Server,
+    enter,
     loaded,
     notes,
     options,
@@ -104,8 +105,9 @@ def test_a_picture_that_is_pasted_or_dropped_is_searched_by(
 
 def test_the_address_of_a_photo_is_searched_by(demo: Page, demo_library: Path) -> None:
     kite = photo_id(demo_library, "kite")
-    search(demo, f"{demo.url}?photo={kite}")
+    enter(demo, f"{demo.url}?photo={kite}")
     expect(demo.get_by_text("Photos like kite")).to_be_visible()
+    loaded(demo)
     with options(demo):
         expect(demo.locator(".memory button.go").first).to_have_text("Photos like kite")
     search(demo, "https://www.flickr.com/photos/somebody/1234567/")
