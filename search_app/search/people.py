@@ -101,8 +101,11 @@ class Who:
     @property
     def shown(self) -> pa.Table:
         """The names of those who are not hidden, in columns ``row`` and ``person``."""
-        is_hidden = pc.is_in(self.names["person"], pa.array(self.hidden, pa.string()))
-        return self.names.filter(pc.invert(is_hidden)).select(["row", "person"])
+        names = self.names
+        if self.hidden:  # which is seldom; Arrow would load pandas to look at none
+            is_hidden = pc.is_in(names["person"], pa.array(self.hidden, pa.string()))
+            names = names.filter(pc.invert(is_hidden))
+        return names.select(["row", "person"])
 
     def photos_of(self, wanted: str) -> list[int]:
         """The ids of the photos with somebody of this name; if nobody has it, with this in theirs.
