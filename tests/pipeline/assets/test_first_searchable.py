@@ -30,7 +30,7 @@ class SlowReader:
     image_size = 8
 
     def read(self, image: Image.Image) -> list[Line]:
-        time.sleep(0.05)
+        time.sleep(0.2)
         return [Line(text="Welcome", score=1.0, corners=[0.0] * 8)]
 
 
@@ -61,7 +61,7 @@ def published(library: Library) -> list[tuple[int, int]]:
 def test_a_snapshot_comes_before_what_takes_long_and_others_while_it_lasts(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync, "SLOW_STEP_SECONDS", 0.1)
+    monkeypatch.setattr(sync, "SLOW_STEP_SECONDS", 0.4)
     monkeypatch.setattr(sync, "PUBLISHED_EVERY", 0)
     monkeypatch.setattr(publishing, "KEPT", 100)
     with open_instance(library.settings) as instance:
