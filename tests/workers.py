@@ -40,7 +40,7 @@ def group(test: str) -> str:
 
 
 def rank(test: str) -> int:
-    """Where a test's group stands in the order; last if it is in neither."""
+    """Where a test's group stands in the order; last if it does not stand in it."""
     name = group(test)
     return ORDER.index(name) if name in ORDER else len(ORDER)
 

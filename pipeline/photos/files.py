@@ -51,17 +51,18 @@ def is_file(entry: os.DirEntry[str]) -> bool:
 
 def is_photo_name(name: str) -> bool:
     """Whether a file of this name is taken for a photo."""
-    return not name.startswith(".") and _extension(name) in EXTENSIONS
+    return not name.startswith(".") and extension(name) in EXTENSIONS
 
 
 def is_raw_name(name: str) -> bool:
     """Whether a file of this name is taken for camera RAW."""
-    return _extension(name) in RAW_EXTENSIONS
+    return extension(name) in RAW_EXTENSIONS
 
 
-def _extension(name: str) -> str:
-    _, dot, extension = name.rpartition(".")  # a tenth of what Path takes, for each of many files
-    return f"{dot}{extension}".lower()
+def extension(name: str) -> str:
+    """The end of a file's name in small letters, dot included; the whole name if it has no dot."""
+    _, dot, end = name.rpartition(".")  # a tenth of what Path takes, for each of many files
+    return f"{dot}{end}".lower()
 
 
 def title_of_file(name: str) -> str:

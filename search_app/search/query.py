@@ -202,8 +202,9 @@ def _shown(typed: str) -> str:
 def without_pictures(
     text: str, pictures: Collection[PhotoRef | tuple[int, int]]
 ) -> tuple[list[str], str]:
-    """The terms of a query that are for these photos and faces, as they were typed, and the rest of
-    it. A face is the id of a photo and which of its faces.
+    """The terms of a query that are for these photos and faces, as typed, and the rest of it.
+
+    A face is the id of a photo and which of its faces.
     """
     terms, rest = [], ""
     for token in _TOKEN.finditer(text):

@@ -3,14 +3,14 @@
 import duckdb
 
 from pipeline.library.library import Library
-from pipeline.snapshot import publishing
+from pipeline.snapshot.publishing import Published, publish
 
 
-def bring_in(library: Library) -> None:
+def bring_in(library: Library) -> Published:
     """Bring in all albums and publish, without Dagster; one that is away is an error."""
     for listing in library.ask_sources()[0].values():
         library.catalogue(listing)
     for album in library.albums():
         for stage in library.stages.values():
             stage.refresh(album)
-    publishing.publish(library, duckdb.connect, run_id="test")
+    return publish(library, duckdb.connect, run_id="test")

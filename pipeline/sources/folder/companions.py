@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
-from pipeline.photos.files import is_raw_name
+from pipeline.photos.files import extension, is_raw_name
 
 FILMS = frozenset({".mov", ".mp4"})
 """What the film of a live photo or moving picture is."""
@@ -27,7 +26,7 @@ def companions(photos: Iterable[str], films: Iterable[str] = ()) -> dict[str, li
     {'IMG_1.JPG': ['IMG_1.CR2'], 'IMG_2.HEIC': ['IMG_2.MOV']}
     """
     photos = list(photos)
-    films = [each for each in films if Path(each).suffix.lower() in FILMS]
+    films = [each for each in films if extension(each) in FILMS]
     stems = {name: name.rpartition(".")[0].casefold() for name in (*photos, *films)}
     others = {name for name in photos if is_raw_name(name)} | set(films)
     pictures = {stems[name]: name for name in reversed(photos) if name not in others}

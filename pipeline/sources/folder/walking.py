@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.photos.files import is_file, is_photo_name
+from pipeline.photos.files import extension, is_file, is_photo_name
 from pipeline.photos.sidecars import is_sidecar_name
 from pipeline.sources.folder.companions import companions
 from pipeline.sources.folder.exclusions import Exclusions, is_photo_library
@@ -172,7 +172,7 @@ def _kind_of_other(entry: os.DirEntry[str]) -> str | None:
     """The kind of a file that is not taken; None for what belongs to others, and for folders."""
     if is_photo_name(entry.name) or entry.name.startswith("."):
         return None
-    suffix = Path(entry.name).suffix.lower()
+    suffix = extension(entry.name)
     if suffix in _BESIDE or not is_file(entry):
         return None
     return "film" if suffix in _FILMS else "document" if suffix in _DOCUMENTS else "other"

@@ -84,8 +84,7 @@ def search_with(term: str) -> None:
 
 
 def take_pictures(searcher: Searcher, parsed: ParsedQuery) -> None:
-    """Take photos and faces that are searched with out of the box, which is for words; they are
-    drawn."""
+    """Take photos and faces that are searched with out of the box: they are drawn beneath it."""
     state = st.session_state
     persons = [(face.image_id, face.number) for face, _ in _wanted_faces(searcher, parsed)]
     like, words = without_pictures(address.text(), [*_wanted_photos(parsed), *persons])

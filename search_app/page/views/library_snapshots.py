@@ -160,12 +160,12 @@ def _confirm(settings: Settings, one: KeptSnapshot) -> None:
 def _contents(one: KeptSnapshot) -> str:
     if one.manifest is None:
         return told(one.problem or "")
-    tables = one.manifest["tables"]
+    tables, indexes = one.manifest["tables"], library_report.indexes(one.manifest)
     parts = [
         tn("{count} photo", "{count} photos", tables["images"]),
         tn("{count} caption", "{count} captions", tables["captions"]),
-        *dict.fromkeys(told(each.kind) for each in library_report.indexes(one.manifest)),
-        megabytes(sum(each.megabytes for each in library_report.indexes(one.manifest))),
+        *dict.fromkeys(told(each.kind) for each in indexes),
+        megabytes(sum(each.megabytes for each in indexes)),
         one.name,
     ]
     return " · ".join(parts)

@@ -30,6 +30,7 @@ from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from tests.pipeline.command_line import Result, Run
 from tests.pipeline.quick_model import QuickModel
+from tests.search_app.browser import free_port
 from tests.waiting import wait_for
 
 DEMO = Path(__file__).parents[3] / "data" / "demo"
@@ -655,12 +656,9 @@ def test_dagster_can_be_stopped_if_a_script_started_it_in_the_background(
     monkeypatch.chdir(tmp_path)
     became: list[object] = []
     monkeypatch.setattr(os, "execve", lambda *_: became.append(signal.getsignal(signal.SIGINT)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert run("dagster", "--port", port).code == 0
+        assert run("dagster", "--port", str(free_port())).code == 0
     finally:
         signal.signal(signal.SIGINT, before)
     assert became == [signal.default_int_handler]

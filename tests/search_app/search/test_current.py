@@ -28,6 +28,7 @@ from search_app.search.hits import Hit
 from search_app.search.queries import Query
 from search_app.search.searcher import Searcher
 from tests.pipeline.quick_model import QuickModel, use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.waiting import wait_for
 
 ALL = 1000
@@ -75,11 +76,7 @@ class Publisher:
             Image.new("RGB", (9, 9), colour).save(self._album / name)
         library = Library(self.settings)
         folder.register(library.storage, folder.Registration(str(self._album)))
-        library.catalogue(library.find_albums("folder"))
-        for album in library.albums():
-            for stage in library.stages.values():
-                stage.refresh(album)
-        return publishing.publish(library, duckdb.connect, "test").name
+        return bring_in(library).name
 
     def go_back(self, name: str) -> None:
         publishing.make_current(self.settings.library_dir, name)
