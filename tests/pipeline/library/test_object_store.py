@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 
 from pipeline import settings as settings_module
 from pipeline.library import under_way
+from pipeline.library.library import Library
 from pipeline.settings import Settings, load_settings
 from pipeline.snapshot import publishing
 from pipeline.snapshot.mirror import RemoteSnapshots
@@ -33,6 +34,7 @@ from search_app.search.marks import Marking
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.standins.bucket import SECRET, Objects, empty_bucket, s3_server
 from tests.standins.flickr import FlickrStandIn, Photo, make_albums
 from tests.waiting import wait_for
@@ -189,7 +191,7 @@ def test_what_one_machine_hides_the_others_hide(
     run: Run, on: Callable[[str], Path], folder: Path
 ) -> None:
     run("add-folder", folder)
-    run("sync")
+    bring_in(Library(Settings()))
     here = CurrentSnapshot(Settings())
     on(SECOND)
     there = CurrentSnapshot(Settings())
@@ -209,7 +211,7 @@ def test_an_update_is_taken_up_once_it_is_here(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run("add-folder", folder)
-    run("sync")
+    bring_in(Library(Settings()))
     on(SECOND)
     current = CurrentSnapshot(Settings())
     before = name_of(current)
@@ -320,7 +322,7 @@ def test_what_must_not_be_published_or_taken_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run("add-folder", folder)
-    run("sync")
+    bring_in(Library(Settings()))
     before = published(bucket)
     on(SECOND)
     current = CurrentSnapshot(Settings())

@@ -20,6 +20,7 @@ from pipeline.snapshot import reading
 from pipeline.sources import folder
 from pipeline.storage.disk import DiskStorage
 from tests.pipeline.command_line import Run
+from tests.pipeline.quick_sync import bring_in
 
 
 @pytest.fixture
@@ -80,12 +81,12 @@ def test_going_back_to_a_model_embeds_nothing(
 def test_a_dropped_album_is_dropped_for_all_models(
     data_dir: Path, album: Path, siglip_folder: Path
 ) -> None:
-    embedded_by_sync(data_dir, str(siglip_folder))
-    embedded_by_sync(data_dir, "embedded")
+    for model in (str(siglip_folder), "embedded"):
+        bring_in(Library(Settings(data_dir=data_dir, embed_model=model)))
     vectors = list((data_dir / "tables" / "siglip_embeddings").rglob("*.parquet"))
     assert len(vectors) == 2
     folder.unregister(DiskStorage(data_dir), str(album))
-    embedded_by_sync(data_dir, "embedded")
+    bring_in(Library(Settings(data_dir=data_dir)))
     assert not any(file.exists() for file in vectors)
 
 

@@ -26,6 +26,7 @@ from pipeline.snapshot import people, publishing, reading
 from pipeline.snapshot.people import as_stored
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.command_line import Run
+from tests.pipeline.quick_sync import bring_in
 
 BY_LIGHTROOM = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Adobe XMP Core 7.0">
@@ -77,7 +78,7 @@ class Photos:
         self.lightrooms = folder / "two-dogs.xmp"
         self.lightrooms.write_text(BY_LIGHTROOM)
         assert run("add-folder", folder).code == 0
-        assert run("sync").code == 0
+        bring_in(Library(Settings()))
         self.library = Library(Settings())
         self.album_id = next(
             album["album_id"] for album in self.library.albums() if album["title"] == folder.name
@@ -181,8 +182,7 @@ def test_sidecars_say_what_the_library_knows_and_keep_what_people_said(
     photos.mark("favourite", "colorful-cups", is_on=False)
     exiftool(photos.lightrooms, "-XMP-dc:Description=Rex and a friend")
     exiftool(astronaut, "-XMP-dc:Title=Portrait", "-XMP-xmp:Rating=2")
-    assert run("sync").code == 0
-    photos.publish()
+    bring_in(Library(Settings()))
     changed = photos.export("--sidecars")
     assert {Path(row["sidecar"]).name: sorted(row["changes"]) for row in changed} == {
         "astronaut.jpg.xmp": ["regions", "tags"], "colorful-cups.jpg.xmp": ["rating"],

@@ -24,6 +24,7 @@ from tests.pipeline.moving.older_scripts import (
     picture,
 )
 from tests.pipeline.quick_model import QuickModel, use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.standins.flickr import Album, FlickrStandIn, Photo, renditions
 
 FIRST, SECOND = ALBUMS
@@ -132,7 +133,7 @@ def test_with_a_key_only_what_is_new_is_downloaded(
             url = f"http://127.0.0.1:{flickr.port}{path}"
             change(project, "UPDATE images SET image_url = ? WHERE id = ?", url, row)
         assert run("import", project, "--yes").code == 0
-        assert run("sync").code == 0
+        bring_in(Library(Settings()))
         for name, value in flickr.environment.items():
             monkeypatch.setenv(name, value)
         assert run("sync").code == 0
@@ -153,7 +154,7 @@ def test_vectors_of_another_model_are_made_anew(
     change(project, "UPDATE image_embeddings SET embedding = list_reverse(embedding)::FLOAT[16]")
     result = run("import", project, "--yes")
     assert result.code == 0 and "made anew" in result.err
-    assert run("sync").code == 0
+    bring_in(Library(Settings()))
     rows = Library(Settings()).tables.read("siglip_embeddings", FIRST)
     assert rows.num_rows == 4 and rows["error"].null_count == 4
 
@@ -188,7 +189,7 @@ def test_of_each_row_that_cannot_be_taken_it_is_told_why(
     assert "made anew" in told[7]
     assert told[9] == "row 1 is of the same photo"
     assert set(told) == {2, 3, 4, 5, 6, 7, 9}
-    assert run("sync").code == 0
+    bring_in(Library(Settings()))
     ids = {row["image_id"] for row in run("images", "--json").json}
     assert ids == {53000000000, 53010000002, 53010000003}
 
@@ -284,18 +285,18 @@ def test_folder_scripts_move_in(
     (tmp_path / "photos" / "c").mkdir()
     moved = photos[0].rename(tmp_path / "photos" / "c" / "moved.jpg")
     monkeypatch.setattr(model, "producer", "other")
-    assert run("sync").code == 0
+    bring_in(Library(Settings()))
     assert captioned()[str(moved)] == ("imported", captions[photos[0]])
     assert model.described == 4
     monkeypatch.setenv("CAPTION_MODEL", "none")
     monkeypatch.setattr("pipeline.library.stages.llm_captions.load_captioner", lambda *_: None)
     shutil.rmtree(data_dir / "tables" / "llm_captions")
-    assert run("sync").code == 0
+    bring_in(Library(Settings()))
     assert {producer for producer, _ in captioned().values()} == {"imported"}
     with sqlite3.connect(database) as connection:
         connection.execute("UPDATE photos SET description = 'A boat at last, and a pier' || id")
     assert run("import", database, "--yes").code == 0
-    assert run("sync").code == 0
+    bring_in(Library(Settings()))
     assert captioned()[str(photos[3])] == ("imported", "A boat at last, and a pier4")
 
 

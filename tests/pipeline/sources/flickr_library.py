@@ -20,6 +20,7 @@ from pipeline.photos.files import located
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from tests.pipeline.quick_model import use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.standins.flickr import (
     Album,
     FlickrStandIn,
@@ -91,6 +92,12 @@ class FlickrLibrary:
         synced = self.sync(*album_ids)
         assert not synced.report.failed
         return synced
+
+    def bring_in(self) -> Counter[str]:
+        """What a sync does, without Dagster; returns how often each photo was served."""
+        before = self.downloads()
+        bring_in(Library(self.settings))
+        return self.downloads() - before
 
     def downloads(self) -> Counter[str]:
         with self.flickr.lock:

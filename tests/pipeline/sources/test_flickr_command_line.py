@@ -53,7 +53,7 @@ def test_a_dry_run_counts_and_changes_nothing(
     assert counts() == [(5, 0, 0, 5)] * 4
     assert not library.tables.partitions("albums") and not library.pictures()
     assert "20 to download, about 5.6 MB" in run("sync", "--dry-run").err
-    library.sync_well()
+    library.bring_in()
     before = library.files()
     assert counts() == [(0, 5, 0, 0)] * 4
     first, second = flickr.albums[:2]

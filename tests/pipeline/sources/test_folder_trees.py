@@ -26,6 +26,7 @@ from tests.conftest import INPUTS
 from tests.pipeline.command_line import Run
 from tests.pipeline.photos.camera_raw import write_dng
 from tests.pipeline.quick_model import QuickModel, use_quick_models
+from tests.pipeline.quick_sync import bring_in
 from tests.waiting import wait_for
 
 NAS = (
@@ -70,7 +71,7 @@ def test_system_folders_and_what_is_excluded_are_no_albums(
     make_photo(root / "Private" / "s.jpg")
     (root / "Trip" / IGNORE_FILE).write_text("drafts/\n")
     run("add-folder", "-r", root, "--exclude", "Priv*")
-    run("sync")
+    bring_in(Library(Settings()))
     assert paths(run, root) == {"Trip/a.jpg", "Mac.photoslibrary/originals/0/p.jpg"}
     found = albums(run)
     assert {title for title, row in found.items() if row["album_id"]} == {"Trip", "Mac"}
@@ -103,7 +104,7 @@ def test_what_is_no_photo_is_counted_by_kind(run: Run, tmp_path: Path, model: Qu
     (root / "videos").mkdir()  # no photo there
     (root / "videos" / "long.mkv").touch()
     run("add-folder", root, "-r")
-    run("sync")
+    bring_in(Library(Settings()))
     assert run("status", "--json").json["not_taken"] == {
         "film": 3,
         "document": 1,
@@ -126,7 +127,7 @@ def test_a_damaged_sidecar_is_named_until_it_is_mended(
     assert set(named) == {"a.jpg", "cut.jpg"}
     assert "a.jpg.xmp" in named["a.jpg"]
     shutil.copy(INPUTS / "metadata" / "sidecar.jpg.xmp", sidecar)
-    run("sync")
+    bring_in(Library(Settings()))
     assert [row["photo"] for row in run("status", "--json").json["failed"]] == ["cut.jpg"]
     assert run("images", "--json").json[0]["title"] == "From the sidecar"
     assert model.embedded == 2
@@ -166,7 +167,7 @@ def test_a_library_among_the_photos_is_no_album(
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "photos" / "data"))
     make_photo(tmp_path / "photos" / "a.jpg")
     run("add-folder", "-r", tmp_path / "photos")
-    run("sync")
+    bring_in(Library(Settings()))
     make_photo(tmp_path / "photos" / "data" / "photos" / "7215" / "1.jpg")
     found = albums(run)
     assert found.keys() == {"photos", str(tmp_path / "photos" / "data")}
@@ -176,7 +177,7 @@ def test_a_library_among_the_photos_is_no_album(
 def test_a_dry_run_tells_of_what_is_away_once(run: Run, tmp_path: Path, model: QuickModel) -> None:
     make_photo(tmp_path / "photos" / "a.jpg")
     run("add-folder", tmp_path / "photos")
-    run("sync")
+    bring_in(Library(Settings()))
     (tmp_path / "photos").rename(tmp_path / "away")
     told = run("sync", "--dry-run").err.splitlines()
     assert len(told) == 1 and "its album is kept as it was" in told[0]
@@ -238,7 +239,7 @@ def test_an_empty_mount_point_is_away_and_back_without_work(
 
 def test_most_of_a_root_that_is_missing_is_away(run: Run, nas: Path, tmp_path: Path) -> None:
     make_photo(nas / "a.jpg")
-    run("sync")
+    bring_in(Library(Settings()))
     for name in ("Home", "nas"):
         (nas / name).rename(tmp_path / f"{name} elsewhere")
     assert "like most of" in run("sync").err
@@ -288,7 +289,7 @@ def test_copies_are_described_and_embedded_once(
     for number in range(7):
         shutil.copy(first, tmp_path / "photos" / f"copy {number}.jpg")
     run("add-folder", tmp_path / "photos")
-    run("sync")
+    bring_in(Library(Settings()))
     assert (model.embedded, model.described) == (1, 1)
     assert len({row["image_id"] for row in run("images", "--json").json}) == 8
 
@@ -306,7 +307,7 @@ def test_a_folder_that_moved_costs_no_model(
             shutil.copytree(nas / "Home", tmp_path / "other" / "Home")
             run("remove-folder", nas)
             run("add-folder", "-r", tmp_path / "other")
-    assert run("sync").code == 0
+    bring_in(Library(Settings()))
     assert (model.embedded, model.described) == (0, 0)
 
 
@@ -327,7 +328,7 @@ def test_files_that_are_one_photo_are_one_tile(run: Run, tmp_path: Path, model: 
     for film in ("IMG_2.MOV", "party.mp4"):
         (root / film).write_bytes(b"film")
     run("add-folder", root)
-    run("sync")
+    bring_in(Library(Settings()))
     shown = {row["local_filename"]: row["companions"] for row in run("images", "--json").json}
     assert shown == {
         "IMG_1.JPG": ["IMG_1.DNG"],
@@ -338,7 +339,7 @@ def test_files_that_are_one_photo_are_one_tile(run: Run, tmp_path: Path, model: 
     }
     assert run("status", "--json").json["not_taken"]["film"] == 1
     (root / "IMG_2.MOV").unlink()  # which costs no model
-    run("sync")
+    bring_in(Library(Settings()))
     assert (model.embedded, model.described) == (5, 5)
     assert run("albums", "--json").json[0]["photo_count"] == 5
 
