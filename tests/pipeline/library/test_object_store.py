@@ -287,7 +287,7 @@ def test_flickr_albums_are_synced_from_any_machine(
     on("third")
     moved = flickr.albums[0].photos[0]
     flickr.move_photo(moved, *flickr.albums)
-    run("sync")
+    bring_in(Library(Settings()))
     assert sum(flickr.downloads.values()) == served + 1
     one, other = (album.id for album in flickr.albums)
     assert f"photos/{one}/{moved.id}.jpg" not in bucket.names()
