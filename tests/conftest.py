@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: libraries of their own, and the demo library, built once."""
 
+import gc
 import os
 import shutil
 import signal
@@ -54,6 +55,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.Grou
 def _quick_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from tests.quick_dagster import make_empty_databases, quick_dagster
 
+    # A million objects of modules stay: the collector would look at them all, again and again.
+    gc.collect()
+    gc.freeze()
     with quick_dagster(built_once(tmp_path_factory, "dagster", make_empty_databases)):
         yield
 

@@ -4,10 +4,20 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Dialog,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from pipeline.library.library import Library
 from pipeline.settings import Settings
@@ -18,6 +28,7 @@ from tests.pipeline.quick_sync import bring_in
 from tests.search_app.browser import CHROMIUM, CHROMIUM_FLAGS, LOCALHOST, Server, serving
 from tests.search_app.faces import faces
 
+WINDOW: ViewportSize = {"width": 1440, "height": 1300}
 ODD_ALBUM = "=$x$ :red[hi] <img src=x onerror=alert(1)>"
 ODD_TITLE = "*a* [x](y) <b> >= :streamlit:"
 
@@ -82,9 +93,7 @@ def chromium(demo_library: Path) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def browser(chromium: Browser) -> Iterator[BrowserContext]:
     """Somebody's browser, which remembers nothing of the tests of other files."""
-    with chromium.new_context(
-        viewport={"width": 1440, "height": 1300}, reduced_motion="reduce"
-    ) as context:
+    with chromium.new_context(viewport=WINDOW, reduced_motion="reduce") as context:
         yield context
 
 
@@ -94,24 +103,52 @@ def demo_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) ->
         yield server
 
 
-@pytest.fixture
-def page(browser: BrowserContext) -> Iterator[Page]:
-    """A tab of its own; it may talk to nothing but the page's server, and no photo's text runs."""
-    tab = browser.new_page()
+@contextmanager
+def watched(tab: Page) -> Iterator[None]:
+    """It may talk to nothing but the page's server, and no photo's text runs."""
     elsewhere: list[str] = []
     alerts: list[str] = []
-    tab.on("request", lambda request: elsewhere.append(request.url))
-    tab.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
-    yield tab
-    tab.close()
+
+    def on_request(request: Request) -> None:
+        elsewhere.append(request.url)
+
+    def on_dialog(dialog: Dialog) -> None:
+        alerts.append(dialog.message)
+        dialog.dismiss()
+
+    tab.on("request", on_request)
+    tab.on("dialog", on_dialog)
+    yield
+    tab.remove_listener("request", on_request)
+    tab.remove_listener("dialog", on_dialog)
     assert alerts == []
     local = re.compile(rf"(https?://{re.escape(LOCALHOST)}:|data:|blob:)")
     assert [url for url in elsewhere if not local.match(url)] == []
 
 
 @pytest.fixture
-def demo(page: Page, demo_server: Server) -> Page:
+def page(browser: BrowserContext) -> Iterator[Page]:
+    """A tab of its own."""
+    tab = browser.new_page()
+    with watched(tab):
+        yield tab
+        tab.close()
+
+
+@pytest.fixture(scope="module")
+def demo_tab(browser: BrowserContext) -> Page:
+    """What a file's tests open the demo library's page in: a new tab takes twice the computing."""
+    return browser.new_page()
+
+
+@pytest.fixture
+def demo(demo_tab: Page, demo_server: Server) -> Iterator[Page]:
     """The page of the demo library, just opened."""
-    page.goto(demo_server.url)
-    expect(page.get_by_role("heading", name="28 photos")).to_be_visible()
-    return page
+    with watched(demo_tab):
+        demo_tab.mouse.move(0, 0)
+        demo_tab.set_viewport_size(WINDOW)
+        demo_tab.goto(demo_server.url)
+        expect(demo_tab.get_by_role("heading", name="28 photos")).to_be_visible()
+        yield demo_tab
+        demo_tab.unroute_all(behavior="ignoreErrors")
+        demo_tab.evaluate("sessionStorage.clear()")
