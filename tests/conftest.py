@@ -46,6 +46,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: workers.rank(item.nodeid))
 
 
+def pytest_collection_finish() -> None:
+    """Let Python's collector leave alone what modules made: it stays, and would be looked at often.
+
+    By now nearly all that tests import is there.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)  # unknown where there are no workers, and in each of them
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.Groups:
     return workers.Groups(config, log)
@@ -55,9 +64,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.Grou
 def _quick_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from tests.quick_dagster import make_empty_databases, quick_dagster
 
-    # A million objects of modules stay: the collector would look at them all, again and again.
-    gc.collect()
-    gc.freeze()
     with quick_dagster(built_once(tmp_path_factory, "dagster", make_empty_databases)):
         yield
 

@@ -105,7 +105,7 @@ def demo_server(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @contextmanager
 def watched(tab: Page) -> Iterator[None]:
-    """It may talk to nothing but the page's server, and no photo's text runs."""
+    """Within it the tab may talk to nothing but the page's server, and no photo's text runs."""
     elsewhere: list[str] = []
     alerts: list[str] = []
 
@@ -118,9 +118,11 @@ def watched(tab: Page) -> Iterator[None]:
 
     tab.on("request", on_request)
     tab.on("dialog", on_dialog)
-    yield
-    tab.remove_listener("request", on_request)
-    tab.remove_listener("dialog", on_dialog)
+    try:
+        yield
+    finally:  # the next test may use the same tab, even if this one could not open the page
+        tab.remove_listener("request", on_request)
+        tab.remove_listener("dialog", on_dialog)
     assert alerts == []
     local = re.compile(rf"(https?://{re.escape(LOCALHOST)}:|data:|blob:)")
     assert [url for url in elsewhere if not local.match(url)] == []
