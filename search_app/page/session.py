@@ -42,11 +42,11 @@ def door() -> Door:
 
 @cache
 def spare_the_collector(*, has_words: bool, has_picture: bool) -> None:
-    """Let Python's garbage collector leave alone what lives after a search of a kind.
+    """Let Python's garbage collector leave alone what lives after a look or a search of a kind.
 
-    Only the first search of each kind does, as it loads the models. Streamlit has the collector go
-    through everything each time that it has drawn a page, which with the models takes a quarter of
-    a second and holds up what was drawn.
+    Only the first of each kind does, as it loads modules or models. Streamlit has the collector go
+    through everything each time that it has drawn a page, which takes an eighth of a second, with
+    the models a quarter, and holds up what was drawn.
     """
     gc.collect()
     gc.freeze()

@@ -105,10 +105,11 @@ def _held(
     marks = searcher.marks.now(query.filters.user)
 
     def find() -> Found:
-        if not is_search:
-            return Found(searcher.browse(query.filters, query.sort, None), [])
-        with st.spinner(t("Searching… the first search also loads the models")):
-            found = searcher.find(query)
+        if is_search:
+            with st.spinner(t("Searching… the first search also loads the models")):
+                found = searcher.find(query)
+        else:
+            found = Found(searcher.browse(query.filters, query.sort, None), [])
         spare_the_collector(has_words=bool(query.text), has_picture=picture is not None)
         return found
 
