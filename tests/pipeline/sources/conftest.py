@@ -30,7 +30,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
         FlickrLibrary(
             flickr,
             Settings(data_dir=root / "library", **given),  # type: ignore[arg-type]
-        ).sync_well()
+        ).sync_quickly()
     shutil.copytree(root / "library", root / "copy")
     return Prepared(flickr.port, root / "library", root / "copy")
 
