@@ -3,11 +3,29 @@
 A door like the command line: it hands the assets what they may not look up for themselves.
 """
 
-from pipeline.assets.instance import check_dagster_home
-from pipeline.assets.project import definitions
-from pipeline.library.library import Library
-from pipeline.settings import load_settings
-from search_app.search.judging import found_by_words
+import atexit
+import gc
 
-check_dagster_home(load_settings())
-defs = definitions(Library(load_settings()), search=found_by_words)
+import dagster as dg
+
+
+def _project() -> dg.Definitions:
+    from pipeline.assets.instance import check_dagster_home
+    from pipeline.assets.project import definitions
+    from pipeline.library.library import Library
+    from pipeline.settings import load_settings
+    from search_app.search.judging import found_by_words
+
+    check_dagster_home(load_settings())
+    return definitions(Library(load_settings()), search=found_by_words)
+
+
+# Each run is a process that imports all this. As in the command line, looking for garbage among it
+# would take a second, meanwhile and at the end.
+gc.disable()
+try:
+    defs = _project()
+finally:
+    gc.freeze()
+    gc.enable()
+atexit.register(gc.freeze)
