@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,24 +50,20 @@ query ($id: String!) {
 }
 """
 _PARTITIONS = """
-query ($asset: AssetKeyInput!) {
-  assetNodeOrError(assetKey: $asset) {
-    ... on AssetNode {
-      partitionKeys
-      assetPartitionStatuses {
-        ... on DefaultPartitionStatuses { materializedPartitions failedPartitions }
-      }
+query ($assets: [AssetKeyInput!]) {
+  assetNodes(assetKeys: $assets) {
+    partitionKeys
+    assetPartitionStatuses {
+      ... on DefaultPartitionStatuses { materializedPartitions failedPartitions }
     }
   }
 }
 """
 _UNSYNCED = """
-query ($asset: AssetKeyInput!) {
-  assetNodeOrError(assetKey: $asset) {
-    ... on AssetNode {
-      partitionKeys staleStatusByPartition
-      staleCausesByPartition { reason category dependency { path } }
-    }
+query ($assets: [AssetKeyInput!]) {
+  assetNodes(assetKeys: $assets) {
+    assetKey { path } partitionKeys staleStatusByPartition
+    staleCausesByPartition { reason category dependency { path } }
   }
 }
 """
@@ -131,7 +127,7 @@ def materialise(ask: GraphQL, *assets: str, partition: str | None = None) -> str
     return status()
 
 
-def start_backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -> str:
+def start_backfill(ask: GraphQL, assets: Sequence[str], partition_keys: Sequence[str]) -> str:
     """Have many partitions materialised; returns the backfill's id."""
     answer = ask(
         _LAUNCH_BACKFILL,
@@ -144,7 +140,7 @@ def start_backfill(ask: GraphQL, assets: list[str], partition_keys: list[str]) -
 
 
 def backfill(
-    ask: GraphQL, assets: list[str], partition_keys: list[str], seconds: float = PATIENCE
+    ask: GraphQL, assets: Sequence[str], partition_keys: Sequence[str], seconds: float = PATIENCE
 ) -> Mapping[str, Any]:
     """Materialise many partitions, wait for the end, return the status and the runs' statuses."""
     backfill_id = start_backfill(ask, assets, partition_keys)
@@ -157,27 +153,36 @@ def backfill(
     return state()
 
 
-def partitions(ask: GraphQL, asset: str) -> tuple[set[str], set[str], set[str]]:
-    """All partitions of an asset; those that are materialised; those that failed."""
-    node = ask(_PARTITIONS, asset={"path": [asset]})["assetNodeOrError"]
-    statuses = node["assetPartitionStatuses"]
-    return (
-        set(node["partitionKeys"]),
-        set(statuses["materializedPartitions"]),
-        set(statuses["failedPartitions"]),
-    )
+def partitions(ask: GraphQL, assets: Sequence[str]) -> list[tuple[set[str], set[str], set[str]]]:
+    """For each asset all partitions, those that are materialised, and those that failed."""
+    found = []
+    for node in _nodes(ask, _PARTITIONS, assets):
+        statuses = node["assetPartitionStatuses"]
+        done, failed = statuses["materializedPartitions"], statuses["failedPartitions"]
+        found.append((set(node["partitionKeys"]), set(done), set(failed)))
+    return found
 
 
-def unsynced(ask: GraphQL, asset: str) -> dict[str, Any]:
-    """The partitions of an asset that the UI does not call synced, with the causes that it has."""
-    node = ask(_UNSYNCED, asset={"path": [asset]})["assetNodeOrError"]
-    found = zip(
-        node["partitionKeys"],
-        node["staleStatusByPartition"],
-        node["staleCausesByPartition"],
-        strict=True,
-    )
-    return {partition: causes or status for partition, status, causes in found if status != "FRESH"}
+def unsynced(ask: GraphQL, assets: Sequence[str]) -> dict[tuple[str, str], Any]:
+    """What the UI does not call synced, by asset and partition, with the causes that it has."""
+    return {
+        (node["assetKey"]["path"][-1], partition): causes or status
+        for node in _nodes(ask, _UNSYNCED, assets)
+        for partition, status, causes in zip(
+            node["partitionKeys"],
+            node["staleStatusByPartition"],
+            node["staleCausesByPartition"],
+            strict=True,
+        )
+        if status != "FRESH"
+    }
+
+
+def _nodes(ask: GraphQL, query: str, assets: Sequence[str]) -> list[Any]:
+    """What the UI says of these assets, asked at once."""
+    nodes: list[Any] = ask(query, assets=[{"path": [asset]} for asset in assets])["assetNodes"]
+    assert len(nodes) == len(assets)
+    return nodes
 
 
 def process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.assets import sync
 from pipeline.assets.instance import open_instance
+from pipeline.assets.partitions import many_albums_a_run
 from pipeline.assets.project import definitions
 from pipeline.library.library import Library
 from pipeline.settings import Settings
@@ -67,7 +68,7 @@ def test_every_asset_is_described_owned_and_grouped(library: Library) -> None:
         assert node.description and node.kinds and node.owners and node.group_name != "default"
         is_of_albums = name in ALBUM_ASSETS
         assert (node.partitions_def is not None) == is_of_albums
-        assert (node.backfill_policy is not None) == is_of_albums
+        assert node.backfill_policy == (many_albums_a_run if is_of_albums else None)
 
 
 def test_definitions_are_those_that_dg_lists(
