@@ -39,6 +39,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 with suppress(ValueError):
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Collecting the tests imports all that they need, which makes no garbage: see below.
+gc.disable()
+
 Albumscope = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -53,6 +56,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)  # unknown where there are no workers, and in each of them
