@@ -13,6 +13,7 @@ import pytest
 from pipeline.cli import main
 from pipeline.settings import Settings, load_settings
 from tests.pipeline.command_line import Result, Run
+from tests.pipeline.quick_sync import QuickRun, use_quick_runs
 from tests.standins.flickr import FlickrStandIn
 
 
@@ -43,6 +44,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> I
     for logger, (level, handlers) in zip(loggers, before, strict=True):
         logger.setLevel(level)
         logger.handlers = handlers
+
+
+@pytest.fixture
+def quick_runs(monkeypatch: pytest.MonkeyPatch) -> list[QuickRun]:
+    """Syncs do without Dagster's runs; which they would have started."""
+    return use_quick_runs(monkeypatch)
 
 
 def _is_there_a_gpu() -> bool:

@@ -1,12 +1,12 @@
 """Folders as people really have them: system folders, mounts that go away, copies, moves."""
 
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tests.conftest import INPUTS
 from tests.pipeline.command_line import Run
 from tests.pipeline.photos.camera_raw import write_dng
 from tests.pipeline.quick_model import QuickModel, use_quick_models
-from tests.pipeline.quick_sync import bring_in
+from tests.pipeline.quick_sync import bring_in, use_quick_runs
 from tests.waiting import wait_for
 
 NAS = (
@@ -113,6 +113,7 @@ def test_what_is_no_photo_is_counted_by_kind(run: Run, tmp_path: Path, model: Qu
     assert "Not taken: 3 films, 1 document, 1 other file" in run("status").err
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_a_damaged_sidecar_is_named_until_it_is_mended(
     run: Run, tmp_path: Path, model: QuickModel
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_damaged_sidecar_is_named_until_it_is_mended(
     assert model.embedded == 2
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_a_photo_that_failed_at_two_stages_is_one(
     run: Run, tmp_path: Path, model: QuickModel
 ) -> None:
@@ -194,6 +196,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.register(library.storage, folder.Registration(str(made / "root"), recursive=True))
     with pytest.MonkeyPatch.context() as patch, open_instance(library.settings) as instance:
         use_quick_models(patch)
+        use_quick_runs(patch)
         assert not sync.sync(library, instance).failed
     return made
 
@@ -212,6 +215,7 @@ def away_titles(run: Run) -> set[str]:
     return {title for title, row in albums(run).items() if row["state"] == "away"}
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_an_empty_mount_point_is_away_and_back_without_work(
     run: Run, nas: Path, tmp_path: Path, model: QuickModel
 ) -> None:
@@ -237,6 +241,7 @@ def test_an_empty_mount_point_is_away_and_back_without_work(
     assert (model.embedded, model.described) == (0, 0)
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_most_of_a_root_that_is_missing_is_away(run: Run, nas: Path, tmp_path: Path) -> None:
     make_photo(nas / "a.jpg")
     bring_in(Library(Settings()))
@@ -246,6 +251,7 @@ def test_most_of_a_root_that_is_missing_is_away(run: Run, nas: Path, tmp_path: P
     assert away_titles(run) == {"Home", "nas", "Deep"}
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_another_device_where_the_folder_was_is_away(
     run: Run, nas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +266,7 @@ def test_another_device_where_the_folder_was_is_away(
     assert away_titles(run) == {"Deep"}
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_a_folder_that_was_deleted_from_among_others_is_gone(run: Run, nas: Path) -> None:
     shutil.rmtree(nas / "nas" / "Deep")
     assert run("sync").code == 0
@@ -267,6 +274,7 @@ def test_a_folder_that_was_deleted_from_among_others_is_gone(run: Run, nas: Path
     assert "nas/Deep/d.jpg" not in paths(run, nas)
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_what_is_away_is_gone_once_somebody_says_so(run: Run, nas: Path) -> None:
     shutil.rmtree(nas / "nas")
     (nas / "nas").mkdir()
@@ -387,6 +395,7 @@ def test_what_changes_is_brought_in_once_it_has_stopped_changing(nas: Path, tmp_
     assert request.asset_selection == [dg.AssetKey("folder_albums")]
 
 
+@pytest.mark.usefixtures("quick_runs", "model")
 def test_watch_brings_in_what_changes(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,26 +407,38 @@ def test_watch_brings_in_what_changes(
     make_photo(tmp_path / "disk" / "b.jpg")
     run("add-folder", tmp_path / "disk")
     (tmp_path / "disk").rename(tmp_path / "taken out")
+    main, has_ended = threading.get_ident(), threading.Event()
 
     def has_said(text: str) -> bool:
-        assert process.poll() is None, said.read_text()
+        assert not has_ended.is_set(), said.read_text()
         return text in said.read_text()
 
     def until(text: str) -> None:
         wait_for(lambda: has_said(text), f"it to say: {text}", every=0.1)
 
-    with said.open("w") as file:
-        command = [sys.executable, "-m", "pipeline.cli", "watch"]
-        process = subprocess.Popen(command, stderr=file, env=os.environ | {"CAPTION_MODEL": "none"})
-    try:
-        until("Watching")
-        make_photo(root / "Home" / "new.jpg")
-        until("in the folders.\n1 album brought up to date")
-        assert "Home/new.jpg" in paths(run, root)
-        assert [int(each) for each in re.findall(r"(\d+) changes?", said.read_text())] < [10]
-        (tmp_path / "taken out").rename(tmp_path / "disk")
-        until("came or went.\n1 album brought up to date")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-    finally:
-        process.kill()
+    def change_folders() -> None:
+        try:
+            until("Watching")
+            make_photo(root / "Home" / "new.jpg")
+            until("in the folders.\n1 album brought up to date")
+            (tmp_path / "taken out").rename(tmp_path / "disk")
+            until("came or went.\n1 album brought up to date")
+        finally:
+            if not has_ended.is_set():
+                signal.pthread_kill(main, signal.SIGINT)
+
+    with (
+        monkeypatch.context() as patch,
+        said.open("w", buffering=1) as file,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        patch.setattr(sys, "stderr", file)
+        changing = pool.submit(change_folders)
+        try:
+            ended = run("watch")
+        finally:
+            has_ended.set()
+        changing.result()
+    assert ended.code == 130
+    assert paths(run, tmp_path) == {"root/Home/a.jpg", "root/Home/new.jpg", "disk/b.jpg"}
+    assert all(int(each) < 10 for each in re.findall(r"(\d+) changes?", said.read_text()))
