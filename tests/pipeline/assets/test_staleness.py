@@ -24,28 +24,33 @@ from tests.pipeline.quick_model import use_quick_models
 EVERYTHING_SYNCED: dict[str, set[str]] = {}
 
 
-@pytest.fixture
-def instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
-    with open_instance(Settings(data_dir=data_dir)) as instance:
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the photos and of the library."""
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def instance(root: Path) -> Iterator[dg.DagsterInstance]:
+    with open_instance(Settings(data_dir=root / "library")) as instance:
         yield instance
 
 
-@pytest.fixture
-def library(
-    data_dir: Path,
-    tmp_path: Path,
-    instance: dg.DagsterInstance,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Library:
-    """Albums A and B of two photos each, synced with models that take no time."""
-    use_quick_models(monkeypatch)
+@pytest.fixture(scope="module")
+def library(root: Path, instance: dg.DagsterInstance) -> Iterator[Library]:
+    """Albums A and B of two photos each, synced with models that take no time.
+
+    Each test but the last one leaves everything synced.
+    """
     for album in "AB":
-        make_album(tmp_path / "photos" / album)
-    library = Library(Settings(data_dir=data_dir))
-    photos = folder.Registration(str(tmp_path / "photos"), recursive=True)
+        make_album(root / "photos" / album)
+    library = Library(Settings(data_dir=root / "library"))
+    photos = folder.Registration(str(root / "photos"), recursive=True)
     folder.register(library.storage, photos)
-    assert not sync.sync(library, instance).failed
-    return library
+    with pytest.MonkeyPatch.context() as patch:
+        use_quick_models(patch)
+        assert not sync.sync(library, instance).failed
+        yield library
 
 
 def make_album(album: Path) -> None:
@@ -97,21 +102,21 @@ def test_nothing_changed(library: Library, instance: dg.DagsterInstance) -> None
     assert unsynced(library, instance) == EVERYTHING_SYNCED
 
 
-def test_an_album_is_added_and_another_goes(
-    library: Library, instance: dg.DagsterInstance, tmp_path: Path
+def test_an_album_comes_and_goes(
+    library: Library, instance: dg.DagsterInstance, root: Path
 ) -> None:
-    make_album(tmp_path / "photos" / "C")
+    make_album(root / "photos" / "C")
     materialise(library, instance, "folder_albums")
     assert unsynced(library, instance) == {asset: {"C MISSING"} for asset in ALBUM_ASSETS}
     assert sync.sync(library, instance).published
     assert unsynced(library, instance) == EVERYTHING_SYNCED
-    shutil.rmtree(tmp_path / "photos" / "A")
+    shutil.rmtree(root / "photos" / "C")
     assert sync.sync(library, instance).published
     assert unsynced(library, instance) == EVERYTHING_SYNCED
 
 
-def test_a_photo_changes(library: Library, instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    photo = tmp_path / "photos" / "A" / "0.jpg"
+def test_a_photo_changes(library: Library, instance: dg.DagsterInstance, root: Path) -> None:
+    photo = root / "photos" / "A" / "0.jpg"
     Image.new("RGB", (64, 48), "white").save(photo)
     (a, _) = library.albums()
     materialise(library, instance, "raw_images", album_id=a["album_id"])
@@ -123,14 +128,11 @@ def test_a_photo_changes(library: Library, instance: dg.DagsterInstance, tmp_pat
     assert unsynced(library, instance) == EVERYTHING_SYNCED
 
 
-def test_the_model_changes(library: Library, instance: dg.DagsterInstance) -> None:
-    other = Library(library.settings.model_copy(update={"embed_model": "google/other"}))
-    assert unsynced(other, instance) == {"siglip_embeddings": {"A CODE", "B CODE"}}
-    assert sync.sync(other, instance).published
-    assert unsynced(other, instance) == EVERYTHING_SYNCED
-
-
-def test_a_version_is_of_what_rows_hold_not_of_when_they_were_made(library: Library) -> None:
+def test_a_version_is_of_what_rows_hold_not_of_when_they_were_made(
+    library: Library, data_dir: Path
+) -> None:
+    shutil.copytree(library.settings.data_dir, data_dir)
+    library = Library(Settings(data_dir=data_dir))
     (album, _) = (album["album_id"] for album in library.albums())
     for table in ALBUM_ASSETS:
         before = data_version(library, table, album)
@@ -147,3 +149,10 @@ def test_a_version_is_of_what_rows_hold_not_of_when_they_were_made(library: Libr
         assert data_version(library, table, album) == before
         library.tables.write(table, album, anew.slice(1))
         assert data_version(library, table, album) != before
+
+
+def test_the_model_changes(library: Library, instance: dg.DagsterInstance) -> None:
+    other = Library(library.settings.model_copy(update={"embed_model": "google/other"}))
+    assert unsynced(other, instance) == {"siglip_embeddings": {"A CODE", "B CODE"}}
+    assert sync.sync(other, instance).published
+    assert unsynced(other, instance) == EVERYTHING_SYNCED
