@@ -1,14 +1,14 @@
 """Flickr albums while a sync is killed, stopped or told all there is to tell."""
 
+import logging
 import multiprocessing
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pipeline.assets.instance import dagster_home, open_instance
 from pipeline.library.library import Library
 from pipeline.settings import Settings
 from pipeline.sources.flickr.listings import listing_key
+from tests.pipeline.command_line import Run
 from tests.pipeline.sources.flickr_library import (
     PARALLEL_DOWNLOADS,
     SIZE,
@@ -161,68 +162,56 @@ def test_ctrl_c_does_not_wait_for_retries(flickr: FlickrStandIn, library: Flickr
 
 # --- The key -------------------------------------------------------------------------------------
 
-AS_LOUD_AS_CAN_BE = """
-import logging, sys
-logging.basicConfig(level=logging.DEBUG, filename=sys.argv.pop(1))
-from pipeline.assets import sync
-from pipeline import retries
-sync._QUIET = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
-retries.BACKOFF = 0.02
-from pipeline.cli import main
-import pytest
-from tests.pipeline.quick_model import use_quick_models
-use_quick_models(pytest.MonkeyPatch())
-main.main()
-"""
+
+@pytest.fixture
+def loud(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file with all that is logged. Dagster is told to keep what all loggers say, too."""
+    home = settings.data_dir / "own_dagster"
+    shutil.copytree(dagster_home(settings), home)
+    with (home / "dagster.yaml").open("a") as file:
+        file.write("\npython_logs:\n  managed_python_loggers: [root]\n  python_log_level: DEBUG\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    console = {"config": {"log_level": "DEBUG"}}
+    monkeypatch.setattr(sync, "_QUIET", {"loggers": {"console": console}})
+    handler = logging.FileHandler(settings.data_dir / "debug.log")
+    root, level = logging.getLogger(), logging.root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield settings.data_dir / "debug.log"
+    root.setLevel(level)
+    root.removeHandler(handler)
+    handler.close()
 
 
 def test_the_key_is_in_no_file_and_not_printed(
     flickr: FlickrStandIn,
-    library: FlickrLibrary,
+    loud: Path,
     monkeypatch: pytest.MonkeyPatch,
-    albumscope: Callable[..., "subprocess.CompletedProcess[str]"],
+    run: Run,
 ) -> None:
-    """Dagster is told to keep what all loggers say, at level DEBUG."""
-    data_dir = library.settings.data_dir
-    home = data_dir / "own_dagster"
-    shutil.copytree(dagster_home(library.settings), home)
-    with (home / "dagster.yaml").open("a") as file:
-        file.write("\npython_logs:\n  managed_python_loggers: [root]\n  python_log_level: DEBUG\n")
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
     monkeypatch.setenv("CAPTION_MODEL", "none")
     flickr.albums = [Album("72157788888888", "Two 2024", [new_photo(1), new_photo(2)])]
-
-    def sync_loudly() -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", AS_LOUD_AS_CAN_BE, str(data_dir / "debug.log"), "sync"]
-        return subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
     for where in ("getList", "getPhotos"):
         flickr.fail_next("html_500", match=where)  # pages that repeat the key
         flickr.fail_next("too_many", match=where)
-    well = sync_loudly()
-    assert well.returncode == 0, well.stderr
+    well = run("sync")
+    assert well.code == 0, well.err
     flickr.add_photo(flickr.albums[0], new_photo(3))
     flickr.fail_next("html_500", times=8, match="getPhotos")
-    failed = sync_loudly()
-    assert (failed.returncode, "HTTP 500" in failed.stderr) == (1, True)
-    wrong = albumscope("sync", env={"FLICKR_API_KEY": "f" * 32})
-    assert (wrong.returncode, wrong.stdout, len(wrong.stderr.strip().splitlines())) == (1, "", 1)
-    assert "FLICKR_API_KEY" in wrong.stderr
+    failed = run("sync")
+    assert (failed.code, "HTTP 500" in failed.err) == (1, True)
+    monkeypatch.setenv("FLICKR_API_KEY", "f" * 32)
+    wrong = run("sync")
+    assert "FLICKR_API_KEY" in wrong.error
 
-    printed = "".join(each.stdout + each.stderr for each in (well, failed, wrong))
-    written = {path.name: text_of(path) for path in data_dir.rglob("*") if path.is_file()}
-    loud = [name for name, text in written.items() if b"api_key=" in text]
-    assert "debug.log" in loud and any(name.endswith(".db") for name in loud)  # Dagster's events
+    printed = "".join(each.out + each.err for each in (well, failed, wrong))
+    data_dir = loud.parent
+    written = {path: text_of(path) for path in data_dir.rglob("*") if path.is_file()}
+    loud_ones = [path for path, text in written.items() if b"api_key=" in text]
+    assert loud in loud_ones and any(path.suffix == ".db" for path in loud_ones)  # Dagster's events
     for key in (flickr.api_key, "f" * 32):
         assert key not in printed
-        assert not [name for name, text in written.items() if key.encode() in text]
+        assert not [path for path, text in written.items() if key.encode() in text]
 
 
 def text_of(path: Path) -> bytes:
