@@ -18,6 +18,8 @@ from tests.pipeline.command_line import Run
 from tests.pipeline.quick_model import QuickModel, use_quick_models
 from tests.standins.bucket import empty_bucket, s3_server
 
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
 KEY = "0123456789abcdef0123456789abcdef"
 
 

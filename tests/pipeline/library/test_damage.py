@@ -223,6 +223,7 @@ def test_a_publication_that_meets_a_damaged_table_says_which(copy: Path) -> None
 # By the command line itself
 
 
+@pytest.mark.usefixtures("quick_runs")
 @pytest.mark.parametrize("damage", [cut, turn])
 def test_sync_goes_on_with_the_other_albums(
     run: Run, copy: Path, whole: Path, expected: dict[str, object], damage: Damage

@@ -202,7 +202,7 @@ def test_what_one_machine_hides_the_others_hide(
     assert titles(here) == titles(there) == {"drum"}
 
 
-@pytest.mark.usefixtures("quick", "impatient")
+@pytest.mark.usefixtures("quick", "impatient", "quick_runs")
 def test_an_update_is_taken_up_once_it_is_here(
     run: Run,
     on: Callable[[str], Path],
@@ -260,7 +260,7 @@ def requests(caplog: pytest.LogCaptureFixture) -> Counter[str]:
     return Counter("list" if "list-type" in each[2] else each[1] for each in found if each)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "quick_runs")
 def test_flickr_albums_are_synced_from_any_machine(
     run: Run,
     on: Callable[[str], Path],
@@ -313,7 +313,7 @@ def test_flickr_albums_are_synced_from_any_machine(
     assert [key for key in bucket.names() if one in key] == []
 
 
-@pytest.mark.usefixtures("quick", "impatient")
+@pytest.mark.usefixtures("quick", "impatient", "quick_runs")
 def test_what_must_not_be_published_or_taken_up(
     run: Run,
     on: Callable[[str], Path],

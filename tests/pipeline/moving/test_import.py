@@ -84,6 +84,7 @@ def files(root: Path) -> dict[str, int]:
 # --- The Flickr scripts --------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_flickr_scripts_move_in_without_a_key(
     project: Path, run: Run, model: QuickModel, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +120,7 @@ def test_flickr_scripts_move_in_without_a_key(
     assert files(data_dir) == before  # what they have no more is not taken away
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_with_a_key_only_what_is_new_is_downloaded(
     project: Path, run: Run, model: QuickModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +243,7 @@ def photos(tmp_path: Path) -> list[Path]:
     return paths
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_folder_scripts_move_in(
     photos: list[Path], tmp_path: Path, run: Run, model: QuickModel, data_dir: Path,
     monkeypatch: pytest.MonkeyPatch,

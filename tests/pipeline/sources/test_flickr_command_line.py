@@ -21,6 +21,7 @@ def run(settings: Settings, run: Run) -> Run:
     return run
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_albums_say_what_is_new_in_each(flickr: FlickrStandIn, run: Run) -> None:
     def states() -> list[tuple[str, int, int, int | None, str]]:
         columns = ("title", "photo_count", "synced", "new", "state")
@@ -66,6 +67,7 @@ def test_a_dry_run_counts_and_changes_nothing(
     assert library.files() == before and not flickr.downloads.keys() & {new_photo(1).id}
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_what_is_said_of_an_album_is_kept_in_events_toml(
     flickr: FlickrStandIn, library: FlickrLibrary, run: Run
 ) -> None:
@@ -150,6 +152,7 @@ def test_the_event_of_a_title(title: str, event: str, year: int | None) -> None:
     assert event_of_title(title) == (event, year)
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_another_size_is_downloaded(
     flickr: FlickrStandIn, library: FlickrLibrary, run: Run
 ) -> None:
@@ -175,6 +178,7 @@ def test_the_user_is_given_by_name_or_by_page(
     assert asked.total() == 1  # the name is asked for once
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_another_users_albums_do_not_send_away_the_first_ones(
     flickr: FlickrStandIn, synced_once: FlickrLibrary, run: Run
 ) -> None:
@@ -244,5 +248,5 @@ def test_an_album_that_is_made_private_meanwhile_holds_up_no_other(
     assert hidden.id in synced.report.failed[hidden.id]
     assert len(synced.report.albums) == 3
     flickr._get_list = get_list  # type: ignore[method-assign]
-    library.sync_well()
+    library.sync_quickly()
     library.assert_same_as_flickr()
