@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -48,37 +49,40 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
-def test_a_first_visit_finds_every_view_in_its_place_and_no_fault(
-    browser: BrowserContext, demo_server: Server, screen: dict[str, Any]
-) -> None:
+@contextmanager
+def first_visit(browser: BrowserContext, url: str, **options: Any) -> Iterator[Page]:
+    """Somebody who was never there, and finds no fault and everything in its place."""
     assert browser.browser is not None
-    for view in ("", "?q=dogs", "people", "library"):
-        with browser.browser.new_context(**screen) as context:
-            page = context.new_page()
-            page.add_init_script(MOVES)
-            page.goto(f"{demo_server.url}/{view}")
-            loaded(page)
-            # What is not found is an error there, too.
-            messages = page.console_messages()
-            assert [each.text for each in messages if each.type == "error"] == []
-            moves = page.evaluate("moves")
-            assert sum(by for by, _ in moves) <= 0.1, (view, moves)
+    with browser.browser.new_context(**options) as context:
+        page = context.new_page()
+        page.add_init_script(MOVES)
+        page.goto(url)
+        loaded(page)
+        # What is not found is an error there, too.
+        messages = page.console_messages()
+        assert [each.text for each in messages if each.type == "error"] == []
+        moves = page.evaluate("moves")
+        assert sum(by for by, _ in moves) <= 0.1, moves
+        page.emulate_media(reduced_motion="reduce")
+        yield page
 
 
 @pytest.mark.parametrize(
     ("theme", "screen"), [("light", DESK), ("dark", PHONE)], ids=["light-desk", "dark-phone"]
 )
-def test_nothing_keeps_anyone_out(
+def test_a_first_visit_finds_no_fault_and_nothing_keeps_anyone_out(
     browser: BrowserContext, demo_server: Server, theme: str, screen: dict[str, Any]
 ) -> None:
-    with visitor(browser, demo_server.url, color_scheme=theme, **screen) as page:
+    visit = partial(first_visit, browser, color_scheme=theme, **screen)
+    with visit(demo_server.url) as page:
         expect(page.get_by_role("heading", name="28 photos")).to_be_visible()
         assert violations(page) == []
-        page.goto(f"{demo_server.url}/?view=map")
+        page.get_by_role("button", name="Map", exact=True).click()
+        expect(page).to_have_url(re.compile("view=map"))
+        expect(page.get_by_text("Photos with a place: 1 of 28")).to_be_visible()
         loaded(page)
         assert violations(page) == []
-        page.goto(f"{demo_server.url}/?q=colorful+cups")
+    with visit(f"{demo_server.url}/?q=colorful+cups") as page:
         expect(photos(page).first).to_have_text("colorful cups")
         photos(page).first.click(force=True)
         expect(page.get_by_role("dialog")).to_be_visible()
@@ -96,10 +100,10 @@ def test_nothing_keeps_anyone_out(
         page.keyboard.press("x")
         expect(page.get_by_role("toolbar", name="Selected photos")).to_be_visible()
         assert violations(page) == []
-        page.goto(f"{demo_server.url}/library")
-        expect(page.get_by_role("heading", name="Snapshots")).to_be_visible()
-        loaded(page)
-        assert violations(page) == []
+    for view, heading in (("people", "People"), ("library", "Snapshots")):
+        with visit(f"{demo_server.url}/{view}") as page:
+            expect(page.get_by_role("heading", name=heading)).to_be_visible()
+            assert violations(page) == []
 
 
 def test_a_phone_shows_all_of_it(browser: BrowserContext, demo_server: Server) -> None:
@@ -145,28 +149,32 @@ def open_photo_without_panel(page: Page, title: str) -> Locator:
     return dialog
 
 
-@pytest.mark.parametrize(
-    ("locale", "newest", "similar", "other"),
-    [
-        ("ja-JP", "写真 28 枚", "似た写真を探す", "Русский"),
-        ("ru-RU", "28 фотографий", "Найти похожие", "English"),
-        ("de-DE", "28 photos", "Find similar", "日本語"),
-    ],
-)
 def test_the_browser_chooses_the_language_and_people_may_choose_another(
-    browser: BrowserContext, demo_server: Server, locale: str, newest: str, similar: str, other: str
+    browser: BrowserContext, demo_server: Server
 ) -> None:
-    titles = {"English": "28 photos", "Русский": "28 фотографий", "日本語": "写真 28 枚"}
-    with visitor(browser, demo_server.url, locale=locale) as page:
-        expect(page.get_by_role("heading", name=newest)).to_be_visible()
-        expect(page.get_by_role("button", name=similar).first).to_be_attached()
-        language = locale[:2] if locale[:2] in LANGUAGES else "en"
-        expect(page.locator("html")).to_have_attribute("lang", language)
-        settled(page)
-        page.locator(".st-key-options button").click()
-        page.locator(".st-key-lang").get_by_role("combobox").click()
-        page.get_by_role("option", name=other).click()
-        expect(page.get_by_role("heading", name=titles[other])).to_be_visible()
-        expect(page).to_have_url(re.compile("lang="))
-        with visitor(browser, page.url, locale=locale) as friend:
-            expect(friend.get_by_role("heading", name=titles[other])).to_be_visible()
+    """Each chooses one for the next, who gets a link to it and then opens the page without it."""
+    chosen, titles = (
+        "English",
+        {"English": "28 photos", "Русский": "28 фотографий", "日本語": "写真 28 枚"},
+    )
+    link = f"{demo_server.url}/?lang=en"
+    for locale, own, similar, other in (
+        ("ja-JP", "日本語", "似た写真を探す", "Русский"),
+        ("de-DE", "English", "Find similar", "日本語"),
+        ("ru-RU", "Русский", "Найти похожие", "English"),
+    ):
+        with visitor(browser, link, locale=locale) as page:
+            expect(page.get_by_role("heading", name=titles[chosen])).to_be_visible()
+            page.goto(demo_server.url)
+            expect(page.get_by_role("heading", name=titles[own])).to_be_visible()
+            expect(page.get_by_role("button", name=similar).first).to_be_attached()
+            language = locale[:2] if locale[:2] in LANGUAGES else "en"
+            expect(page.locator("html")).to_have_attribute("lang", language)
+            settled(page)
+            page.locator(".st-key-options button").click()
+            page.locator(".st-key-lang").get_by_role("combobox").click()
+            page.get_by_role("option", name=other).click()
+            expect(page.get_by_role("heading", name=titles[other])).to_be_visible()
+            expect(page).to_have_url(re.compile("lang="))
+            chosen, link = other, page.url
+    assert link == f"{demo_server.url}/?lang=en"  # which the first of them was sent
