@@ -137,10 +137,10 @@ def page(browser: BrowserContext) -> Iterator[Page]:
         tab.close()
 
 
-@pytest.fixture(scope="module")
-def demo_tab(browser: BrowserContext) -> Page:
-    """What a file's tests open the demo library's page in: a new tab takes twice the computing."""
-    return browser.new_page()
+@pytest.fixture(scope="package")
+def demo_tab(chromium: Browser) -> Page:
+    """What tests open the demo library's page in: a new tab takes twice the computing."""
+    return chromium.new_context(viewport=WINDOW, reduced_motion="reduce").new_page()
 
 
 @pytest.fixture
@@ -153,4 +153,4 @@ def demo(demo_tab: Page, demo_server: Server) -> Iterator[Page]:
         expect(demo_tab.get_by_role("heading", name="28 photos")).to_be_visible()
         yield demo_tab
         demo_tab.unroute_all(behavior="ignoreErrors")
-        demo_tab.evaluate("sessionStorage.clear()")
+        demo_tab.evaluate("sessionStorage.clear(); localStorage.clear()")

@@ -11,9 +11,11 @@ from playwright.sync_api import Error, Page, expect
 
 from tests.search_app.browser import (
     Server,
+    clear,
     enter,
     loaded,
     notes,
+    open_photo,
     options,
     photo_id,
     photos,
@@ -78,29 +80,32 @@ def test_the_last_searches_are_remembered_by_the_browser_alone(demo: Page) -> No
         expect(demo).to_have_url(re.compile(r"q=a\+drum"))
 
 
-@pytest.mark.parametrize(
-    ("how", "opened"),
-    [("paste", ""), ("paste", "library"), ("paste", "?photo={clock}"), ("drop", "library")],
-)
 def test_a_picture_that_is_pasted_or_dropped_is_searched_by(
-    demo: Page, demo_server: Server, demo_library: Path, how: str, opened: str
+    demo: Page, demo_server: Server
 ) -> None:
-    """Wherever it is: on the Library page and in a preview, too."""
-    demo.goto(f"{demo_server.url}/{opened.format(clock=photo_id(demo_library, 'clock'))}")
-    loaded(demo)
+    """Wherever it is: in a preview and on the Library page, too."""
+    expect_search_by_what_is_given(demo, "paste")
+    open_photo(demo, "clock")
+    expect_search_by_what_is_given(demo, "paste")
+    for how in ("paste", "drop"):
+        demo.goto(f"{demo_server.url}/library")
+        expect_search_by_what_is_given(demo, how)
+
+
+def expect_search_by_what_is_given(page: Page, how: str) -> None:
+    loaded(page)
     drum = DEMO_PHOTOS / "Things and Places" / "drum.jpg"
-    pasted = demo.get_by_text("Photos like your picture pasted.jpg")
+    given = page.get_by_text("Photos like your picture pasted.jpg")
     for _ in range(10):  # until the script that listens is there
         with suppress(AssertionError, Error):
-            demo.evaluate(GIVE, [how, base64.b64encode(drum.read_bytes()).decode()])
-            expect(pasted).to_be_visible(timeout=4000)
+            page.evaluate(GIVE, [how, base64.b64encode(drum.read_bytes()).decode()])
+            expect(given).to_be_visible(timeout=4000)
             break
-    expect(photos(demo).first).to_have_text("drum")
-    expect(demo.get_by_role("dialog")).to_have_count(0)
-    expect(notes(demo).first).to_have_text(re.compile(r"^(1\.000|0\.99\d) · "))
-    settled(demo)
-    demo.get_by_role("button", name="Clear", exact=True).click()
-    expect(demo.get_by_text("Photos like")).to_have_count(0)
+    expect(photos(page).first).to_have_text("drum")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(notes(page).first).to_have_text(re.compile(r"^(1\.000|0\.99\d) · "))
+    clear(page)
+    expect(given).to_have_count(0)
 
 
 def test_the_address_of_a_photo_is_searched_by(demo: Page, demo_library: Path) -> None:

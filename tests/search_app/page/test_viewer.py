@@ -102,6 +102,7 @@ def test_a_photo_with_a_place_shows_it_and_leads_on_to_similar_ones(demo: Page) 
         "href", re.compile(r"^https://www\.openstreetmap\.org/\?mlat=56\.15600&mlon=10\.20820#")
     )
     expect(dialog.get_by_text(re.compile(r"^1 of \d+$"))).to_be_visible()
+    demo.set_viewport_size({"width": 1000, "height": 700})  # where all pixels are computed
     dialog.get_by_role("button", name="Open the map here").click()
     expect(dialog).to_have_count(0)
     expect(demo).to_have_url(re.compile("view=map"))
