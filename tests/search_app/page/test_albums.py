@@ -1,11 +1,10 @@
 """The start page, and the pages of albums and events that it leads to."""
 
 import re
-from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.search_app.browser import open_photo, photos, search, serving, settled
+from tests.search_app.browser import open_photo, photos, search, settled
 
 
 def test_an_album_has_a_page_that_searches_in_it(demo: Page) -> None:
@@ -46,30 +45,3 @@ def test_an_album_has_a_page_that_searches_in_it(demo: Page) -> None:
     expect(demo).to_have_url(re.compile(r"\?event=Nature\+Walks\+2018&year=2018"))
     expect(head).to_contain_text("9 photos")
     expect(demo.get_by_role("heading", name="9 photos")).to_be_visible()
-
-
-def test_a_search_is_saved_by_a_name_for_all_browsers(
-    page: Page, demo_copy: Path, tmp_path: Path
-) -> None:
-    with serving(demo_copy, tmp_path / "log") as server:
-        page.goto(server.url)
-        expect(page.get_by_role("heading", name="28 photos")).to_be_visible()
-        search(page, "a drum")
-        expect(photos(page).first).to_have_text("drum")
-        settled(page)
-        page.get_by_role("button", name="Save search").click()
-        name = page.get_by_role("dialog").get_by_label("Name", exact=True)
-        expect(name).to_have_value("a drum")
-        name.fill("Drums")
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("button", name="Saved: Drums")).to_be_visible()
-
-        page.goto(server.url)  # as any other browser does
-        saved = page.locator(".wall-shelf", has_text="Saved searches")
-        saved.get_by_role("link", name="Drums").click()
-        expect(page).to_have_url(re.compile(r"\?q=a\+drum"))
-        expect(photos(page).first).to_have_text("drum")
-        page.go_back()
-        saved.get_by_role("button", name="Forget “Drums”").click()
-        expect(saved).to_have_count(0)
-        assert "Traceback" not in server.log

@@ -10,7 +10,7 @@ from pipeline.library.library import Library
 from pipeline.settings import Settings
 from tests.conftest import DEMO_PHOTOS
 from tests.pipeline.quick_sync import bring_in
-from tests.search_app.browser import draw, open_photo, serving, settled
+from tests.search_app.browser import clear, draw, open_photo, serving
 from tests.standins.flickr import FlickrStandIn, Photo, albums_in
 
 
@@ -49,8 +49,7 @@ def test_pictures_come_from_flickr_in_the_size_that_is_shown(
             dialog.get_by_role("button", name="Search cropped").click()
             expect(page.get_by_text(f"Photos like a part of {hubble.title}")).to_be_visible()
 
-            page.goto(server.url)
-            settled(page)
+            clear(page)
             page.context.grant_permissions(["clipboard-read", "clipboard-write"])
             on_wall(page, hubble.title).hover()
             page.get_by_role("button", name=f"Select: {hubble.title}").click()

@@ -14,7 +14,8 @@ from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from search_app.page import library_report
 from search_app.page.library_report import AlbumChange
-from tests.search_app.conftest import DEMO_PHOTOS, sync_folder
+from tests.conftest import DEMO_PHOTOS, built_once
+from tests.search_app.conftest import sync_folder
 
 HARBOUR = "Harbour *2021*"
 
@@ -25,16 +26,18 @@ def grown_library(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) 
 
     For reading only.
     """
-    root = tmp_path_factory.mktemp("grown")
-    shutil.copytree(demo_library, root / "library")
-    album = root / HARBOUR
-    album.mkdir()
-    for name, source in {"quay": "rowing-boats", "crane": "kite"}.items():
-        photo = next(DEMO_PHOTOS.rglob(f"{source}.jpg")).read_bytes()
-        (album / f"{name}.jpg").write_bytes(photo + b"another")
-    (album / "broken.jpg").write_text("no photo")
-    sync_folder(root / "library", album)
-    return root / "library"
+
+    def build(root: Path) -> None:
+        shutil.copytree(demo_library, root / "library")
+        album = root / HARBOUR
+        album.mkdir()
+        for name, source in {"quay": "rowing-boats", "crane": "kite"}.items():
+            photo = next(DEMO_PHOTOS.rglob(f"{source}.jpg")).read_bytes()
+            (album / f"{name}.jpg").write_bytes(photo + b"another")
+        (album / "broken.jpg").write_text("no photo")
+        sync_folder(root / "library", album)
+
+    return built_once(tmp_path_factory, "grown", build) / "library"
 
 
 @pytest.fixture

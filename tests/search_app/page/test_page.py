@@ -2,12 +2,13 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pipeline.settings import Settings
 from pipeline.snapshot import publishing, reading
@@ -40,7 +41,20 @@ from tests.search_app.browser import (
     upload,
     values,
 )
-from tests.search_app.conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, sync_folder
+from tests.search_app.conftest import DEMO_PHOTOS, ODD_ALBUM, ODD_TITLE, WINDOW, sync_folder
+
+
+@pytest.fixture(scope="module")
+def elsewhere(chromium: Browser) -> Iterator[Page]:
+    """Somebody else's tab, which has none of the first one's cookies and state."""
+    with chromium.new_context(viewport=WINDOW) as context:
+        yield context.new_page()
+
+
+def expect_same(elsewhere: Page, page: Page, titles: list[str]) -> None:
+    """Somebody else opens the page's address, and finds photos of these titles."""
+    elsewhere.goto(page.url)
+    expect(photos(elsewhere)).to_have_text(titles)
 
 
 def test_before_any_search_the_newest_photos_are_shown(demo: Page) -> None:
@@ -81,7 +95,7 @@ def test_what_means_nothing_matches_nothing_until_one_insists(demo: Page) -> Non
     expect(nothing).to_have_count(0)
 
 
-def test_what_is_less_likely_is_one_click_away(demo: Page, browser: BrowserContext) -> None:
+def test_what_is_less_likely_is_one_click_away(demo: Page, elsewhere: Page) -> None:
     search(demo, "a cat")
     button = demo.locator(".wall-more")
     expect(button).to_have_accessible_name(re.compile(r"^\d+ less likely photos$"))
@@ -100,7 +114,7 @@ def test_what_is_less_likely_is_one_click_away(demo: Page, browser: BrowserConte
     assert chances == sorted(chances, reverse=True)
     assert chances[len(likely) - 1] >= 18 > chances[len(likely)]
     expect(demo).to_have_url(re.compile("unlikely=yes"))
-    expect_same_elsewhere(demo, browser, words)
+    expect_same(elsewhere, demo, words)
 
     button.press("Enter")
     expect(photos(demo)).to_have_text(likely)
@@ -148,7 +162,7 @@ def test_filters_narrow_and_add_up(demo: Page) -> None:
     expect(values(demo)).to_have_text(["Nature Walks 2018 9"])
 
 
-def test_the_address_holds_the_search(demo: Page, browser: BrowserContext) -> None:
+def test_the_address_holds_the_search(demo: Page, elsewhere: Page) -> None:
     """It brings another browser to the same photos, and the back button to those before."""
     search(demo, "two dogs")
     expect(photos(demo).first).to_have_text("two dogs")
@@ -159,14 +173,14 @@ def test_the_address_holds_the_search(demo: Page, browser: BrowserContext) -> No
     settled(demo)
     words = photos(demo).all_inner_texts()
     assert words[0] == "two dogs"
-    expect_same_elsewhere(demo, browser, words)
+    expect_same(elsewhere, demo, words)
 
     find_similar(demo, 0)
     expect(demo.get_by_text("Photos like two dogs")).to_be_visible()
     expect(photos(demo)).to_have_count(8)
     expect(demo).to_have_url(re.compile("like=photo%3A"))
     settled(demo)
-    expect_same_elsewhere(demo, browser, photos(demo).all_inner_texts())
+    expect_same(elsewhere, demo, photos(demo).all_inner_texts())
 
     demo.go_back()
     expect(photos(demo)).to_have_text(words)
@@ -223,15 +237,6 @@ def test_keys_stay_when_streamlit_cleans_up_after_an_overtaken_call(page: Page) 
     box.blur()
     page.keyboard.press("/")
     expect(box).not_to_be_focused()
-
-
-def expect_same_elsewhere(page: Page, browser: BrowserContext, titles: list[str]) -> None:
-    """Somebody else, who has none of this page's cookies or state, opens its address."""
-    assert browser.browser is not None
-    with browser.browser.new_context(viewport=page.viewport_size) as other:
-        tab = other.new_page()
-        tab.goto(page.url)
-        expect(photos(tab)).to_have_text(titles)
 
 
 def test_the_mode_decides_what_words_are_compared_with(demo: Page) -> None:
@@ -422,38 +427,6 @@ def wait_until_served(server: Server, page: Page, image_id: int, *, is_served: b
             return
         page.wait_for_timeout(100)
     raise AssertionError("the new snapshot was not taken up")
-
-
-def test_nobody_sees_a_photo_without_signing_in_where_that_is_asked(
-    page: Page, demo_library: Path, tmp_path: Path
-) -> None:
-    (tmp_path / ".streamlit").mkdir()
-    (tmp_path / ".streamlit" / "secrets.toml").write_text(
-        """
-        [auth]
-        redirect_uri = "http://127.0.0.1/oauth2callback"
-        cookie_secret = "a long and random text"
-        client_id = "albumscope"
-        client_secret = "secret"
-        server_metadata_url = "http://127.0.0.1:1/.well-known/openid-configuration"
-        """
-    )
-    kite = photo_id(demo_library, "kite")
-    with serving(demo_library, tmp_path / "log") as server:
-        page.goto(f"{server.url}/?photo={kite}")
-        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-        expect(photos(page)).to_have_count(0)
-        expect(page.get_by_role("dialog")).to_have_count(0)
-        page.goto(f"{server.url}/library")
-        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-        expect(page.get_by_role("heading", name="Snapshots")).to_have_count(0)
-        for picture in ("grid", "large", "part?part=0,0,50,50"):
-            answer = page.request.get(f"{server.url}/app/static/photos/{kite}/{picture}")
-            assert answer.status == 403
-        for path in ("photos.zip", "photos.csv"):
-            answer = page.request.post(f"{server.url}/app/static/{path}", form={"ids": str(kite)})
-            assert answer.status == 403
-        assert page.request.get(f"{server.url}/app/static/about.json?id={kite}").status == 403
 
 
 def test_trouble_is_told_in_words(page: Page, demo_copy: Path, tmp_path: Path) -> None:

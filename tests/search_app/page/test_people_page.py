@@ -31,13 +31,30 @@ def person(page: Page, name: str) -> Locator:
     return dialog
 
 
-def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
+def test_joining_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/people")
     expect(page.get_by_text("4 photos")).to_be_visible()
     expect(page.get_by_text("3 photos")).to_be_visible()
     expect_pictures(page)
     assert violations(page) == []
 
+    dialog = person(page, "Who is this?")
+    expect(dialog.get_by_text("Is this the same person?")).to_be_visible()
+    dialog.get_by_role("button", name="3 photos").click()
+    expect(dialog.get_by_role("button", name="Somebody else")).to_have_count(7)
+    expect(dialog.get_by_text("Is this the same person?")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("6 photos")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("4 photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_be_hidden()
+
+    person(page, "Who is this?").get_by_role("button", name="Find photos").click()
+    expect(page.get_by_role("img", name="This person")).to_be_visible()
+    expect(page.get_by_label("Search", exact=True)).to_have_value("")
+    expect(page.get_by_role("heading", name="4 photos")).to_be_visible()
+
+    page.goto(f"{server.url}/people")
     dialog = person(page, "Who is this?")
     dialog.get_by_label("Name", exact=True).fill("Ada Lovelace")
     dialog.get_by_role("button", name="Save").click()
@@ -65,22 +82,3 @@ def test_naming_rejecting_and_finding(page: Page, server: Server) -> None:
     publishing.publish(Library(Settings(data_dir=data_dir)), duckdb.connect, run_id="test")
     published = searcher_of(data_dir).snapshot.cursor().execute("SELECT name FROM people")
     assert ("Ada Lovelace",) in published.fetchall()
-
-
-def test_two_without_a_name_become_one(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/people")
-    dialog = person(page, "Who is this?")
-    expect(dialog.get_by_text("Is this the same person?")).to_be_visible()
-    dialog.get_by_role("button", name="3 photos").click()
-    expect(dialog.get_by_role("button", name="Somebody else")).to_have_count(7)
-    expect(dialog.get_by_text("Is this the same person?")).to_be_hidden()
-    page.keyboard.press("Escape")
-    expect(page.get_by_text("6 photos")).to_be_visible()
-    page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("4 photos")).to_be_visible()
-    expect(page.get_by_role("button", name="Undo")).to_be_hidden()
-
-    person(page, "Who is this?").get_by_role("button", name="Find photos").click()
-    expect(page.get_by_role("img", name="This person")).to_be_visible()
-    expect(page.get_by_label("Search", exact=True)).to_have_value("")
-    expect(page.get_by_role("heading", name="4 photos")).to_be_visible()

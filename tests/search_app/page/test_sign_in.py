@@ -7,7 +7,15 @@ import pytest
 from oidc_provider_mock import User, run_server_in_thread
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.search_app.browser import LOCALHOST, Server, free_port, loaded, photos, serving
+from tests.search_app.browser import (
+    LOCALHOST,
+    Server,
+    free_port,
+    loaded,
+    photo_id,
+    photos,
+    serving,
+)
 
 SECRETS = """
 [auth]
@@ -47,10 +55,25 @@ def tab(browser: BrowserContext) -> Iterator[Page]:
         yield context.new_page()
 
 
-def test_nobody_sees_a_photo_without_signing_in(guarded: Server, tab: Page) -> None:
-    tab.goto(f"{guarded.url}/?q=a+cat")
+def test_nobody_sees_a_photo_without_signing_in(
+    guarded: Server, tab: Page, demo_library: Path
+) -> None:
+    kite = photo_id(demo_library, "kite")
+    tab.goto(f"{guarded.url}/library")
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(tab.get_by_role("heading", name="Snapshots")).to_have_count(0)
+    for picture in ("grid", "large", "part?part=0,0,50,50"):
+        answer = tab.request.get(f"{guarded.url}/app/static/photos/{kite}/{picture}")
+        assert answer.status == 403
+    for path in ("photos.zip", "photos.csv"):
+        answer = tab.request.post(f"{guarded.url}/app/static/{path}", form={"ids": str(kite)})
+        assert answer.status == 403
+    assert tab.request.get(f"{guarded.url}/app/static/about.json?id={kite}").status == 403
+
+    tab.goto(f"{guarded.url}/?q=a+cat&photo={kite}")
     expect(tab.get_by_text("Sign in to see the photos.")).to_be_visible()
-    assert photos(tab).count() == 0
+    expect(photos(tab)).to_have_count(0)
+    expect(tab.get_by_role("dialog")).to_have_count(0)
     tab.get_by_role("button", name="Sign in").click()
     tab.get_by_role("button", name="Deny").click()
     expect(tab.get_by_text("Sign in to see the photos.")).to_be_visible()
