@@ -34,31 +34,36 @@ KEYWORDS = """
 """
 
 
-@pytest.fixture
-def library(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Library:
-    """Five photos: ``green`` has tags; Takeout calls ``loved`` a favourite; ``gold`` has stars."""
-
-    def build(root: Path) -> None:
-        (root / "photos").mkdir()
-        for title in PHOTOS:
-            exif = Image.Exif()
-            if title == "gold":
-                exif[RATING] = 5
-            colour = title if title != "loved" else "black"
-            Image.new("RGB", (8, 8), colour).save(root / "photos" / f"{title}.jpg", exif=exif)
-        (root / "photos" / "green.jpg.xmp").write_text(KEYWORDS)
-        (root / "photos" / "loved.jpg.json").write_text(
-            '{"title": "loved.jpg", "photoTakenTime": {"timestamp": "0"}, "favorited": true}'
-        )
-
-    use_quick_models(monkeypatch)
-    shutil.copytree(built_once(tmp_path_factory, "marked", build), tmp_path, dirs_exist_ok=True)
-    library = Library(Settings(data_dir=tmp_path / "library"))
-    folder.register(library.storage, folder.Registration(str(tmp_path / "photos")))
+def with_five_photos(root: Path) -> Library:
+    """``green`` has tags; Takeout calls ``loved`` a favourite; ``gold`` has stars."""
+    (root / "photos").mkdir()
+    for title in PHOTOS:
+        exif = Image.Exif()
+        if title == "gold":
+            exif[RATING] = 5
+        colour = title if title != "loved" else "black"
+        Image.new("RGB", (8, 8), colour).save(root / "photos" / f"{title}.jpg", exif=exif)
+    (root / "photos" / "green.jpg.xmp").write_text(KEYWORDS)
+    (root / "photos" / "loved.jpg.json").write_text(
+        '{"title": "loved.jpg", "photoTakenTime": {"timestamp": "0"}, "favorited": true}'
+    )
+    library = Library(Settings(data_dir=root / "library"))
+    folder.register(library.storage, folder.Registration(str(root / "photos")))
     bring_in(library)
     return library
+
+
+@pytest.fixture(autouse=True)
+def _quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_quick_models(monkeypatch)
+
+
+@pytest.fixture
+def library(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Of five photos; the test may change it, and not the photos."""
+    five = built_once(tmp_path_factory, "five", with_five_photos)
+    shutil.copytree(five / "library", data_dir)
+    return Library(Settings(data_dir=data_dir))
 
 
 def searcher(library: Library) -> Searcher:
@@ -190,7 +195,8 @@ def test_tags_count_at_once_and_their_words_once_published(
     assert found(publish(library), "harbour") == {"green"}
 
 
-def test_marks_survive_another_place_and_other_bytes(library: Library, tmp_path: Path) -> None:
+def test_marks_survive_another_place_and_other_bytes(tmp_path: Path) -> None:
+    library = with_five_photos(tmp_path)
     one = searcher(library)
     mark(one, "hide", "blue", "red")
     mark(one, "add_tag", "red", tag="lighthouse")
