@@ -110,13 +110,15 @@ def test_photos_are_looked_at_filtered_found_and_lead_to_similar_ones(
     assert failed == []
 
 
-@pytest.fixture
-def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searcher:
-    """Two albums: of photos that tell where they were taken and of whom, one of them hidden."""
-    use_quick_models(monkeypatch)
-    library = Library(Settings(data_dir=tmp_path / "library"))
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two albums, ``one`` and ``two``, of photos that tell where they were taken and of whom, and
+    a ``library`` of them, where one photo is hidden; for reading only.
+    """
+    root = tmp_path_factory.mktemp("private")
+    library = Library(Settings(data_dir=root / "library"))
     for album, titles in {"one": ("red", "navy"), "two": ("green",)}.items():
-        (tmp_path / album).mkdir()
+        (root / album).mkdir()
         for title in titles:
             exif, gps = Image.Exif(), ExifTags.GPS
             exif[ExifTags.Base.Make] = "Fujifilm"
@@ -128,15 +130,22 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searcher:
                     gps.GPSLongitude: (151.0, 12.0, 0.0),
                 }
             )
-            file = tmp_path / album / f"{title}.jpg"
+            file = root / album / f"{title}.jpg"
             Image.new("RGB", (90, 60), title).save(file, exif=exif)
             Path(f"{file}.xmp").write_text(SIDECAR)
-        folder.register(library.storage, folder.Registration(str(tmp_path / album)))
-    bring_in(library)
-    searcher = searcher_of(tmp_path / "library")
+        folder.register(library.storage, folder.Registration(str(root / album)))
+    with pytest.MonkeyPatch.context() as patch:
+        use_quick_models(patch)
+        bring_in(library)
+    searcher = searcher_of(root / "library")
     (navy,) = [row for row in searcher.browse(Filters()) if row.title == "navy"]
     searcher.marks.mark(Marking("hide", [navy.image_id]))
-    return searcher
+    return root
+
+
+@pytest.fixture
+def private(root: Path) -> Searcher:
+    return searcher_of(root / "library")
 
 
 def everything_in(site: Path) -> dict[str, str]:
@@ -156,10 +165,12 @@ def found(secrets: Iterable[str], site: Path) -> list[tuple[str, str]]:
 SECRETS = ("lovelace", "geo:lat", "33.85", "151.2", "sydney", "openstreetmap")
 
 
-def test_nothing_private_is_in_it_unless_asked_for(private: Searcher, tmp_path: Path) -> None:
+def test_nothing_private_is_in_it_unless_asked_for(
+    private: Searcher, root: Path, tmp_path: Path
+) -> None:
     site = tmp_path / "site"
     assert write(private, site).photos == 2
-    assert found((*SECRETS, str(tmp_path), "navy"), site) == []
+    assert found((*SECRETS, str(root), "navy"), site) == []
     assert not any(Image.open(path).getexif() for path in site.glob("pictures/*/*"))
     for each in ("zoe photographer", "cc by 4.0", "engine", "fujifilm"):
         assert found([each], site)
@@ -223,9 +234,11 @@ def test_ten_thousand_photos_open_with_two_megabytes(private: Searcher, tmp_path
     assert scripts + len(json.dumps(columns(many), separators=(",", ":"))) < 2_000_000
 
 
-def test_a_folder_of_something_else_is_left_alone(private: Searcher, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_left_alone(
+    private: Searcher, root: Path, tmp_path: Path
+) -> None:
     with pytest.raises(AlbumscopeError, match="give an empty folder"):
-        write(private, tmp_path / "one")
+        write(private, root / "one")
     with pytest.raises(AlbumscopeError, match="No album 'three'"):
         write(private, tmp_path / "site", album_ids=["three"])
     assert not (tmp_path / "site").exists()
