@@ -1,7 +1,8 @@
-"""`dagster dev` as a user starts it, for tests that use its UI and its daemon."""
+"""Dagster's UI and its daemon as a user starts them, for tests that use them."""
 
 import json
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 from pipeline.assets.instance import dagster_home
 from pipeline.cli import servers
 from pipeline.settings import Settings
+from pipeline.shipped import shipped
 from tests.waiting import PATIENCE, wait_for
 
 GraphQL = Callable[..., Any]
@@ -78,8 +80,6 @@ def dagster_dev(settings: Settings, workspace: Path | None = None) -> Iterator[G
     with socket.socket() as probe:
         probe.bind((servers.LOCALHOST, 0))
         port = probe.getsockname()[1]
-    home = dagster_home(settings)
-    environment = servers.environment(settings) | {"DAGSTER_HOME": str(home)}
     url = f"http://{servers.LOCALHOST}:{port}/graphql"
 
     client = httpx.Client(timeout=60)
@@ -97,9 +97,25 @@ def dagster_dev(settings: Settings, workspace: Path | None = None) -> Iterator[G
     command = servers.dagster_command(servers.LOCALHOST, port)
     if workspace:
         command[command.index("--workspace") + 1] = str(workspace)
-    with client, servers.running(command, environment, home):
+    with client, _running(command, settings):
         wait_for(answers, "Dagster's UI to answer")
         yield ask
+
+
+@contextmanager
+def dagster_daemon(settings: Settings) -> Iterator[None]:
+    """Start the daemon alone, as its unit in deploy/ does; that computes less than with the UI."""
+    program = Path(sys.executable).with_name("dagster-daemon")
+    with _running([str(program), "run", "--workspace", str(shipped("workspace.yaml"))], settings):
+        yield
+
+
+@contextmanager
+def _running(command: Sequence[str], settings: Settings) -> Iterator[None]:
+    home = dagster_home(settings)
+    environment = servers.environment(settings) | {"DAGSTER_HOME": str(home)}
+    with servers.running(command, environment, home):
+        yield
 
 
 def materialise(ask: GraphQL, *assets: str, partition: str | None = None) -> str:
