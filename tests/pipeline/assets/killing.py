@@ -22,31 +22,26 @@ from tests.pipeline.quick_model import use_quick_models
 
 # Children are forked from a process that has imported what is slow to import.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["pipeline.assets.sync"])
+_processes.set_forkserver_preload(["pipeline.assets.project", "pandas"])
 
 
 def sync_library(data_dir: Path, album_ids: tuple[str, ...] = ()) -> None:
-    """What runs in a child: a sync like any other, failing loudly, with models that take no time.
+    """A sync like any other, failing loudly, with models that take no time.
 
     Most kills then hit what has to survive them: files, tables, Dagster's storage, snapshots.
     """
-    use_quick_models(pytest.MonkeyPatch())
     library = Library(Settings(data_dir=data_dir))
-    with open_instance(library.settings) as instance:
+    with pytest.MonkeyPatch.context() as patch, open_instance(library.settings) as instance:
+        use_quick_models(patch)
         report = sync.sync(library, instance, album_ids)
     assert not report.failed, report.failed
 
 
 def start_sync(data_dir: Path, *album_ids: str) -> "multiprocessing.context.ForkServerProcess":
+    """Sync in a child."""
     process = _processes.Process(target=sync_library, args=(data_dir, album_ids))
     process.start()
     return process
-
-
-def sync_and_wait(data_dir: Path) -> None:
-    process = start_sync(data_dir)
-    process.join(120)
-    assert process.exitcode == 0
 
 
 def make_photos(root: Path, albums: int, photos: int) -> None:
@@ -103,7 +98,7 @@ def contents(data_dir: Path) -> dict[str, object]:
 def killed_and_mended(
     data_dir: Path, photos: Path, seconds: float
 ) -> tuple[bool, dict[str, object]]:
-    """Kill a first sync after so many seconds, and sync again.
+    """Kill a first sync after so many seconds, and sync again, here.
 
     Returns whether it was killed before it was through, and what the library then holds.
     """
@@ -113,5 +108,5 @@ def killed_and_mended(
     process.join(seconds)
     process.kill()
     process.join()
-    sync_and_wait(data_dir)
+    sync_library(data_dir)
     return process.exitcode == -signal.SIGKILL, contents(data_dir)

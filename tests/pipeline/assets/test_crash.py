@@ -18,7 +18,6 @@ from tests.pipeline.assets.killing import (
     killed_and_mended,
     make_photos,
     start_sync,
-    sync_and_wait,
 )
 
 KILLS = 3
@@ -35,7 +34,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     data_dir = tmp_path_factory.mktemp("undisturbed")
     add_folder(data_dir, photos)
-    sync_and_wait(data_dir)
+    start_sync(data_dir).join()  # in a child, so that the first to be killed has all imported
     return contents(data_dir)
 
 
