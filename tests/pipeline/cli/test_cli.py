@@ -30,6 +30,7 @@ from pipeline.settings import Settings
 from pipeline.snapshot import reading
 from tests.pipeline.command_line import Result, Run
 from tests.pipeline.quick_model import QuickModel
+from tests.pipeline.quick_sync import bring_in, use_quick_runs
 from tests.search_app.browser import free_port
 from tests.waiting import wait_for
 
@@ -336,14 +337,20 @@ def test_albums_say_what_is_synced(run: Run, demo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "needed"),
-    [(["status"], set()), (["albums"], set()), (["search", "dogs"], {"faiss", "snowballstemmer"})],
+    ("commands", "needed"),
+    [
+        ([["status"], ["albums"]], set()),
+        ([["search", "dogs"]], {"faiss", "snowballstemmer"}),
+    ],
 )
-def test_looking_imports_nothing_slow(demo: Path, command: list[str], needed: set[str]) -> None:
+def test_looking_imports_nothing_slow(
+    demo: Path, commands: list[list[str]], needed: set[str]
+) -> None:
     script = (
         "import sys\n"
         "from pipeline.cli.main import app\n"
-        f"app({command!r}, standalone_mode=False)\n"
+        f"for command in {commands!r}:\n"
+        "    app(command, standalone_mode=False)\n"
         "print(*sys.modules, file=sys.stderr)"
     )
     command_line = [sys.executable, "-c", script]
@@ -439,7 +446,7 @@ def test_from_adding_to_removing_a_folder(
     assert {image["album_title"] for image in run("images", "--json").json} == {"Weekend"}
 
 
-@pytest.mark.usefixtures("quick_sync")
+@pytest.mark.usefixtures("quick_sync", "quick_runs")
 def test_one_album_can_be_synced_alone(run: Run, tmp_path: Path) -> None:
     for name in ("a", "b"):
         make_album(tmp_path / name, photos=1)
@@ -746,10 +753,12 @@ def fill(disk: Path, left: int) -> Path:
 
 @pytest.mark.usefixtures("quick_sync")
 @pytest.mark.parametrize("left", [0, 40_000, 700_000])
-def test_a_full_disk_loses_nothing(run: Run, small_disk: Path, tmp_path: Path, left: int) -> None:
+def test_a_full_disk_loses_nothing(
+    run: Run, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
     """Wherever it runs out: writing tables, writing the snapshot."""
     run("add-folder", make_album(tmp_path / "Old 2020"))
-    assert run("sync").code == 0
+    bring_in(Library(Settings()))
     run("add-folder", make_album(tmp_path / "New 2021", photos=200))
 
     filler = fill(small_disk, left)
@@ -757,6 +766,7 @@ def test_a_full_disk_loses_nothing(run: Run, small_disk: Path, tmp_path: Path, l
     assert {image["album_title"] for image in run("images", "--json").json} == {"Old 2020"}
     filler.unlink()
     assert not [path for path in small_disk.rglob("*") if path.suffix == ".tmp"]
+    use_quick_runs(monkeypatch)
     assert run("sync").code == 0
     assert len(run("images", "--json").json) == 203
 
@@ -813,12 +823,14 @@ def test_whoever_says_that_the_disk_is_full(
     with monkeypatch.context() as patch:
         patch.setattr(function, fail)
         assert_one_line(run("sync"), str(data_dir), FULL)
+    use_quick_runs(monkeypatch)
     assert run("sync").code == 0
     assert len(run("images", "--json").json) == 3
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_a_damaged_table_is_told_and_made_anew(run: Run, demo_copy: Path) -> None:
-    album_id = run("albums", "--json").json[0]["album_id"]
+    album_id = min(run("albums", "--json").json, key=lambda album: album["synced"])["album_id"]
     library = Library(Settings(data_dir=demo_copy))
     table = library.storage.local(library.tables.key("siglip_embeddings", album_id))
     table.write_bytes(table.read_bytes()[:-50])
@@ -876,6 +888,7 @@ def lose_all(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
+@pytest.mark.usefixtures("quick_runs")
 @pytest.mark.parametrize("damage", [cut, flip, lose_manifest, garble_manifest, lose_all])
 def test_a_damaged_snapshot_is_told_and_mended(
     run: Run, demo_copy: Path, damage: Callable[[Path], None]
@@ -889,7 +902,7 @@ def test_a_damaged_snapshot_is_told_and_mended(
 
 
 @pytest.fixture
-def two_snapshots(run: Run, demo_copy: Path) -> tuple[str, str]:
+def two_snapshots(run: Run, demo_copy: Path, quick_runs: object) -> tuple[str, str]:
     """An older snapshot, of all demo photos, and a newer one without any."""
     older = current(demo_copy).name
     run("remove-folder", DEMO)
