@@ -16,7 +16,7 @@ GROUPS = {
     ),
     "the demo's page for everyone": (
         *("test_everyone", "test_base_path", "test_marking", "test_sign_in"),
-        "test_flickr_photos",
+        *("test_flickr_photos", "test_blurred"),
     ),
     "torch": (  # which takes five seconds to import
         *("test_encoders", "test_cuda", "test_import", "test_tables", "test_gpu_benchmark"),

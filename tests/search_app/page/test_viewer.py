@@ -148,7 +148,8 @@ def test_a_result_is_explained_and_followed_back_to_its_runs(
     expect(dialog.get_by_text("Found by")).to_have_count(0)
 
 
-def test_a_part_that_was_drawn_is_searched_for(demo: Page) -> None:
+def test_a_part_that_was_drawn_is_copied_and_searched_for(demo: Page) -> None:
+    demo.context.grant_permissions(["clipboard-read", "clipboard-write"])
     search(demo, "kite")
     expect(demo).to_have_url(re.compile(r"q=kite$"))
     dialog = open_photo(demo, "kite")
@@ -156,17 +157,26 @@ def test_a_part_that_was_drawn_is_searched_for(demo: Page) -> None:
     expect(cropped(dialog)).to_be_disabled()
     expect(copy(dialog)).to_be_disabled()
 
-    draw(demo, dialog, 0.25, 0.2, 0.75, 0.6)
+    with demo.expect_response(re.compile("/part")) as answer:
+        draw(demo, dialog, 0.25, 0.2, 0.75, 0.6)
+        copy(dialog).click()
+    expect(dialog.get_by_text("Copied.")).to_be_visible()
+    part = read_part(re.findall(r"part=([\d.,]+)", answer.value.url)[0])
+    copied = Image.open(io.BytesIO(bytes(demo.evaluate(COPIED)))).convert("RGB")
+    expected = cut_out(str(KITE), part)
+    assert copied.size == expected.size
+    assert ImageChops.difference(copied, expected).getbbox() is None  # pixel by pixel
+    np.testing.assert_allclose(part, [25, 20, 75, 60], atol=0.6)
+
     cropped(dialog).click()
     expect(demo.get_by_text("Photos like a part of kite")).to_be_visible()
     expect(dialog).to_have_count(0)
-    left, top, right, bottom = map(float, part_of_address(demo).split(","))
-    np.testing.assert_allclose([left, top, right, bottom], [25, 20, 75, 60], atol=0.6)
+    assert read_part(part_of_address(demo)) == part
     expect(photos(demo)).to_have_count(27)
     expect(notes(demo).first).to_have_text(re.compile(r"^0\.\d{3} · "))
     assert "kite" not in photos(demo).all_inner_texts()
-    part = demo.get_by_role("img", name="kite")
-    ratio = part.evaluate("image => image.naturalWidth / image.naturalHeight")
+    picture = demo.get_by_role("img", name="kite")
+    ratio = picture.evaluate("image => image.naturalWidth / image.naturalHeight")
     whole = Image.open(KITE)
     assert abs(ratio - 1.25 * whole.width / whole.height) < 0.05
 
@@ -175,22 +185,6 @@ def test_a_part_that_was_drawn_is_searched_for(demo: Page) -> None:
     demo.go_back()
     expect(dialog).to_have_count(0)
     expect(demo.get_by_label("Search", exact=True)).to_have_value("kite")
-
-
-def test_a_part_is_copied_to_the_clipboard(demo: Page) -> None:
-    demo.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    search(demo, "kite")
-    dialog = open_photo(demo, "kite")
-    with demo.expect_response(re.compile("/part")) as answer:
-        draw(demo, dialog, 0.5, 0.1, 0.9, 0.5)
-        copy(dialog).click()
-    expect(dialog.get_by_text("Copied.")).to_be_visible()
-    part = read_part(re.findall(r"part=([\d.,]+)", answer.value.url)[0])
-    copied = Image.open(io.BytesIO(bytes(demo.evaluate(COPIED)))).convert("RGB")
-    expected = cut_out(str(KITE), part)
-    assert copied.size == expected.size
-    assert ImageChops.difference(copied, expected).getbbox() is None  # pixel by pixel
-    np.testing.assert_allclose(part, [50, 10, 90, 50], atol=0.6)
 
 
 def test_a_part_can_be_drawn_with_the_keyboard(demo: Page) -> None:
