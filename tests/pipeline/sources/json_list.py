@@ -4,7 +4,8 @@
 
     {"Summer": ["/photos/beach.jpg", "/photos/boat.jpg"]}
 
-Of its commands ``list FILE`` names the file, and all others are Albumscope's.
+It is given the folder of Dagster's empty databases, and the commands, of which ``list FILE`` names
+the file, and all others are Albumscope's.
 """
 
 import json
@@ -73,14 +74,16 @@ SOURCES[JsonList.name] = JsonList
 
 if __name__ == "__main__":
     from pipeline.cli.main import main
+    from tests.quick_dagster import quick_dagster
 
-    for command in map(shlex.split, sys.argv[1:]):
-        if command[0] == "list":
-            os.environ["JSON_LIST"] = command[1]
-            continue
-        sys.argv = ["albumscope", *command]
-        try:
-            main()
-        except SystemExit as end:
-            if end.code:
-                raise
+    with quick_dagster(Path(sys.argv[1])):
+        for command in map(shlex.split, sys.argv[2:]):
+            if command[0] == "list":
+                os.environ["JSON_LIST"] = command[1]
+                continue
+            sys.argv = ["albumscope", *command]
+            try:
+                main()
+            except SystemExit as end:
+                if end.code:
+                    raise
