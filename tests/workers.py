@@ -23,6 +23,7 @@ GROUPS = {
         *("test_a_model_that_is_not_there", "test_a_gpu_that_is_not_there"),
         "test_siglip_says_itself_how_likely_a_match_is",
     ),
+    "reading": ("test_readers", "test_visible_text"),
     "other pages": ("test_api", "test_library_page", "test_map", "test_people_page", "test_site"),
 }
 OF_A_GROUP = {name: group for group, names in GROUPS.items() for name in names}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import dagster as dg
@@ -13,6 +14,7 @@ from pipeline.assets import sync
 from pipeline.assets.partitions import match_catalogue
 from pipeline.assets.source_albums import asset_of
 from pipeline.errors import AlbumError, SourceError
+from pipeline.library.incremental import Counts
 from pipeline.library.library import Library
 from pipeline.snapshot.publishing import Published, publish
 from pipeline.sources import Album, AlbumListing
@@ -57,12 +59,18 @@ def use_quick_runs(patch: pytest.MonkeyPatch) -> list[QuickRun]:
         for asset in assets:
             if asset == "faiss_index":
                 publish(library, duckdb.connect, run_id="test")
-            elif asset in library.stages:
+            elif stage := library.stages.get(asset):
+                counts = Counts()
                 for album_id in [each for each in group if each not in failed]:
+                    progress = partial(library.tell, asset, albums[album_id])
                     try:
-                        this.new[asset] += library.stages[asset].refresh(albums[album_id]).new
+                        counts = stage.refresh(
+                            albums[album_id], progress, unavailable=counts.unavailable
+                        )
                     except (AlbumError, SourceError) as error:
                         failed[album_id] = str(error)
+                    else:
+                        this.new[asset] += counts.new
         for source, listing in listings.items():
             if asset_of(source).to_user_string() in assets:
                 library.catalogue(listing)

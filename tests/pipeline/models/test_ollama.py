@@ -556,6 +556,7 @@ def published(library: Library) -> dict[str, int]:
     return tables
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_an_album_is_captioned_while_the_server_dies_and_comes_back(
     ollama: OllamaStandIn, library: Callable[[], Library], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -631,6 +632,7 @@ def test_a_photo_without_a_caption_is_tried_by_later_syncs_but_not_for_ever(
     assert len(ollama.chats) == 13 + 2 * MAX_ATTEMPTS * len(TEMPERATURES)
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_a_server_that_is_down_holds_up_nothing(
     ollama: OllamaStandIn,
     library: Callable[[], Library],

@@ -53,7 +53,7 @@ def test_reads_the_same_on_several_threads_and_finds_nothing_in_leaves(
     reader = EmbeddedReader()
     leaves = open_photo(next(DEMO_PHOTOS.rglob("maple-leaves.jpg")), reader.image_size)
     with ThreadPoolExecutor(2) as pool:
-        read = list(pool.map(reader.read, [slide(), leaves, Image.new("RGB", (8, 1)), slide()]))
+        read = list(pool.map(reader.read, [slide(), leaves, Image.new("RGB", (2, 1)), slide()]))
     assert texts(read[0]) == list(LINES[:2])
     assert read[3] == read[0]
     assert read[1] == read[2] == []

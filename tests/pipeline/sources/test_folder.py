@@ -24,7 +24,7 @@ from pipeline.snapshot import reading
 from pipeline.snapshot.publishing import Published
 from pipeline.sources import folder
 from pipeline.sources.folder import Registration
-from tests.pipeline.quick_sync import bring_in
+from tests.pipeline.quick_sync import bring_in, use_quick_runs
 
 FORMATS = {
     "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF",
@@ -63,10 +63,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> CountingEncoder:
 
 
 class SyncedLibrary(Library):
-    """A library that is synced as the command line does it, or in a third of the time.
-
-    Its Dagster instance is kept in memory, which is faster.
-    """
+    """A library that is synced as the command line does it, but for Dagster's runs."""
 
     def __init__(self, data_dir: Path, instance: dg.DagsterInstance) -> None:
         super().__init__(Settings(data_dir=data_dir, caption_model="none"))
@@ -76,12 +73,15 @@ class SyncedLibrary(Library):
         return sync.sync(Library(self.settings), self.instance)
 
     def bring_in(self) -> Published:
-        """Without Dagster, for what concerns the folder and the tables alone."""
+        """For what concerns the folder and the tables alone."""
         return bring_in(Library(self.settings))
 
 
 @pytest.fixture
-def library(data_dir: Path, encoder: CountingEncoder) -> Iterator[SyncedLibrary]:
+def library(
+    data_dir: Path, encoder: CountingEncoder, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SyncedLibrary]:
+    use_quick_runs(monkeypatch)
     with dg.DagsterInstance.ephemeral() as instance:
         yield SyncedLibrary(data_dir, instance)
 
