@@ -67,7 +67,10 @@ def test_the_order_is_a_matter_of_choice(demo: Page) -> None:
     expect(demo).to_have_url(re.compile("sort=newest"))
 
 
-def test_the_last_searches_are_remembered_by_the_browser_alone(demo: Page) -> None:
+def test_the_last_searches_are_remembered_by_the_browser_alone(
+    demo: Page, demo_server: Server, demo_library: Path
+) -> None:
+    """Among them that by a photo, whose address was put into the box."""
     for words in ("a drum", "two dogs"):
         search(demo, words)
         expect(photos(demo).first).to_have_text(words.removeprefix("a "))
@@ -78,6 +81,15 @@ def test_the_last_searches_are_remembered_by_the_browser_alone(demo: Page) -> No
         last.nth(1).click()
         expect(photos(demo).first).to_have_text("drum")
         expect(demo).to_have_url(re.compile(r"q=a\+drum"))
+
+    kite = photo_id(demo_library, "kite")
+    enter(demo, f"{demo_server.url}/?photo={kite}")
+    expect(demo.get_by_text("Photos like kite")).to_be_visible()
+    loaded(demo)
+    with options(demo):
+        expect(demo.locator(".memory button.go").first).to_have_text("Photos like kite")
+    search(demo, "https://www.flickr.com/photos/somebody/1234567/")
+    expect(demo.get_by_role("alert")).to_contain_text("the library has no such photo")
 
 
 def test_a_picture_that_is_pasted_or_dropped_is_searched_by(
@@ -106,17 +118,6 @@ def expect_search_by_what_is_given(page: Page, how: str) -> None:
     expect(notes(page).first).to_have_text(re.compile(r"^(1\.000|0\.99\d) · "))
     clear(page)
     expect(given).to_have_count(0)
-
-
-def test_the_address_of_a_photo_is_searched_by(demo: Page, demo_library: Path) -> None:
-    kite = photo_id(demo_library, "kite")
-    enter(demo, f"{demo.url}?photo={kite}")
-    expect(demo.get_by_text("Photos like kite")).to_be_visible()
-    loaded(demo)
-    with options(demo):
-        expect(demo.locator(".memory button.go").first).to_have_text("Photos like kite")
-    search(demo, "https://www.flickr.com/photos/somebody/1234567/")
-    expect(demo.get_by_role("alert")).to_contain_text("the library has no such photo")
 
 
 @pytest.fixture

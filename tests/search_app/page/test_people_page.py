@@ -54,7 +54,7 @@ def test_joining_naming_rejecting_and_finding(page: Page, server: Server) -> Non
     expect(page.get_by_label("Search", exact=True)).to_have_value("")
     expect(page.get_by_role("heading", name="4 photos")).to_be_visible()
 
-    page.goto(f"{server.url}/people")
+    page.get_by_role("link", name="People").click()
     dialog = person(page, "Who is this?")
     dialog.get_by_label("Name", exact=True).fill("Ada Lovelace")
     dialog.get_by_role("button", name="Save").click()

@@ -148,7 +148,7 @@ def test_a_result_is_explained_and_followed_back_to_its_runs(
     expect(dialog.get_by_text("Found by")).to_have_count(0)
 
 
-def test_a_part_that_was_drawn_is_copied_and_searched_for(demo: Page) -> None:
+def test_a_part_is_drawn_and_copied_and_searched_for_by_mouse_and_by_keyboard(demo: Page) -> None:
     demo.context.grant_permissions(["clipboard-read", "clipboard-write"])
     search(demo, "kite")
     expect(demo).to_have_url(re.compile(r"q=kite$"))
@@ -182,14 +182,7 @@ def test_a_part_that_was_drawn_is_copied_and_searched_for(demo: Page) -> None:
 
     demo.go_back()
     expect(dialog).to_be_visible()
-    demo.go_back()
-    expect(dialog).to_have_count(0)
-    expect(demo.get_by_label("Search", exact=True)).to_have_value("kite")
-
-
-def test_a_part_can_be_drawn_with_the_keyboard(demo: Page) -> None:
-    search(demo, "kite")
-    dialog = open_photo(demo, "kite")
+    settled(demo)
     demo.keyboard.press("c")
     stage = dialog.locator(".wall-stage")
     expect(stage).to_be_focused()
@@ -202,6 +195,11 @@ def test_a_part_can_be_drawn_with_the_keyboard(demo: Page) -> None:
     cropped(dialog).press("Enter")
     expect(demo.get_by_text("Photos like a part of kite")).to_be_visible()
     assert part_of_address(demo) == "27,27,75,79"
+    demo.go_back()
+    expect(dialog).to_be_visible()
+    demo.go_back()
+    expect(dialog).to_have_count(0)
+    expect(demo.get_by_label("Search", exact=True)).to_have_value("kite")
 
 
 def test_the_arrows_lead_to_the_photos_beside_and_the_address_follows(
