@@ -137,6 +137,7 @@ def assert_is_settled(photos: Photos, run: Run) -> None:
     assert {path: path.stat().st_mtime_ns for path in photos.folder.iterdir()} == before
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_sidecars_say_what_the_library_knows_and_keep_what_people_said(
     photos: Photos, run: Run
 ) -> None:
