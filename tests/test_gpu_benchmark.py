@@ -21,7 +21,7 @@ def test_every_table_comes_on_a_cpu(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         "Photos at a time",
         "Numbers that SigLIP-base computes in, 4 photos at a time",
         "Threads that decode and prepare",
-        "FAISS, 2,000 vectors of 768",
+        "FAISS, 1,100 vectors of 768",
         "The GPU's memory runs out",
         "The tests marked `cuda`",
     ]
