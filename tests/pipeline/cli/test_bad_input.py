@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from pipeline.photos.files import printable
-from tests.pipeline.command_line import Run
+from tests.pipeline.command_line import Result, Run
 
 CAT = Path(__file__).parents[3] / "data" / "demo" / "Things and Places" / "cat-portrait.jpg"
 GIGABYTE = 1_000_000_000
@@ -144,6 +144,17 @@ class CommandLine:
     def run(self, *arguments: str | Path) -> Finished:
         return self.finish(self.start(*arguments))
 
+    def ask(self, *commands: list[str]) -> list[Result]:
+        """Run commands that only look, all in one process."""
+        script = Path(__file__).with_name("several_commands.py")
+        asked = subprocess.run(
+            [*self._prefix, sys.executable, script, json.dumps(commands)],
+            env={**os.environ, "DATA_DIR": str(self.data_dir)},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return [Result(*each) for each in json.loads(asked.stdout)]
+
 
 def most_memory(process_id: int) -> int:
     """The most that a process has had until now, in bytes; 0 once it has ended.
@@ -163,6 +174,8 @@ class Library:
     sync: Finished
     status: Mapping[str, Any]
     images: list[dict[str, Any]]
+    table: str
+    """The status as people see it."""
 
     def failure(self, name: str, stage: str) -> Mapping[str, Any] | None:
         found = (f for f in self.status["failed"] if (f["photo"], f["stage"]) == (name, stage))
@@ -173,11 +186,8 @@ class Library:
 
 
 def look(command_line: CommandLine, sync: Finished) -> Library:
-    return Library(
-        sync,
-        json.loads(command_line.run("status", "--json").out),
-        json.loads(command_line.run("images", "--json").out),
-    )
+    status, images, table = command_line.ask(["status", "--json"], ["images", "--json"], ["status"])
+    return Library(sync, json.loads(status.out), json.loads(images.out), table.out)
 
 
 def files(root: Path) -> dict[str, tuple[int, int, int, int]]:
@@ -224,12 +234,6 @@ def first(command_line: CommandLine, root: Path, before: object) -> Library:
 
 
 @pytest.fixture(scope="module")
-def table(command_line: CommandLine, first: Library) -> str:
-    """The status after the first sync, as people see it."""
-    return command_line.run("status").out.decode()
-
-
-@pytest.fixture(scope="module")
 def mended(command_line: CommandLine, root: Path, first: Library) -> Library:
     """The library after some of the damage was mended, and a folder was shut."""
     (root / "Bad 2020" / "locked.jpg").chmod(0o644)
@@ -264,13 +268,13 @@ def test_what_can_be_read_is_in_the_library(first: Library, root: Path, name: st
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_is_told_with_its_reason(first: Library, table: str, name: str) -> None:
+def test_what_cannot_is_told_with_its_reason(first: Library, name: str) -> None:
     stage, reason = BAD[name]
     failure = first.failure(f"Bad 2020/{name}", stage)
     assert failure is not None
     assert failure["reason"].startswith(reason)
     assert failure["attempts"] == 1
-    (row,) = (line for line in table.splitlines() if name in line and stage in line)
+    (row,) = (line for line in first.table.splitlines() if name in line and stage in line)
     assert reason in row
 
 
