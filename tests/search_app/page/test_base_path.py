@@ -18,6 +18,7 @@ from tests.conftest import PROJECT_ROOT
 from tests.search_app.browser import (
     LOCALHOST,
     Server,
+    clear,
     draw,
     free_port,
     loaded,
@@ -131,7 +132,9 @@ def expect_all_pictures(page: Page, least: int) -> None:
     )
 
 
-def test_pictures_and_parts_of_them_are_there(site: str, page: Page) -> None:
+def test_pictures_are_shown_cut_downloaded_and_uploaded(
+    site: str, page: Page, tmp_path: Path
+) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{site}/photos/")
     expect(page.get_by_role("heading", name="28 photos")).to_be_visible()
@@ -151,6 +154,23 @@ def test_pictures_and_parts_of_them_are_there(site: str, page: Page) -> None:
     dialog.get_by_role("button", name="Search cropped").click()
     expect(page.get_by_text("Photos like a part of colorful cups")).to_be_visible()
     expect_all_pictures(page, 28)  # with the part
+
+    clear(page)
+    expect(photos(page).first).to_have_text("cat portrait")
+    tiles(page).first.hover()
+    page.get_by_role("button", name="Select: cat portrait").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    assert download.value.url.startswith(f"{site}/photos/")
+    archive = zipfile.ZipFile(download.value.path())
+    assert archive.namelist() == ["cat-portrait.jpg", "photos.csv"]
+    for path in ("nothing.jpg", "photos/1/grid/nothing", "nothing/photos.zip"):
+        assert page.request.get(f"{site}/photos/app/static/{path}").status == 404
+
+    Image.effect_noise((1500, 1500), 100).save(tmp_path / "large.png")
+    upload(page, tmp_path / "large.png")
+    expect(page.get_by_text("Photos like your picture large.png")).to_be_visible()
+    expect_all_pictures(page, 2)
 
 
 def test_addresses_keep_the_path(site: str, page: Page, demo_library: Path) -> None:
@@ -172,23 +192,4 @@ def test_addresses_keep_the_path(site: str, page: Page, demo_library: Path) -> N
     expect(dialog).to_have_count(0)
     page.goto(shared)
     expect(dialog.get_by_role("heading", name="two dogs")).to_be_visible()
-    expect_all_pictures(page, 2)
-
-
-def test_photos_are_downloaded_and_pictures_uploaded(site: str, page: Page, tmp_path: Path) -> None:
-    page.goto(f"{site}/photos/")
-    expect(photos(page).first).to_have_text("cat portrait")
-    tiles(page).first.hover()
-    page.get_by_role("button", name="Select: cat portrait").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download", exact=True).click()
-    assert download.value.url.startswith(f"{site}/photos/")
-    archive = zipfile.ZipFile(download.value.path())
-    assert archive.namelist() == ["cat-portrait.jpg", "photos.csv"]
-    for path in ("nothing.jpg", "photos/1/grid/nothing", "nothing/photos.zip"):
-        assert page.request.get(f"{site}/photos/app/static/{path}").status == 404
-
-    Image.effect_noise((1500, 1500), 100).save(tmp_path / "large.png")
-    upload(page, tmp_path / "large.png")
-    expect(page.get_by_text("Photos like your picture large.png")).to_be_visible()
     expect_all_pictures(page, 2)
