@@ -103,7 +103,7 @@ def test_a_photo_removed_after_a_kill_leaves_the_disk(
     """Its picture was whole, but in no table yet."""
     flickr.albums = flickr.albums[:2]
     album, photo = flickr.albums[0], flickr.albums[0].photos[0]
-    library.sync_well()
+    library.bring_in()
     # what the kill left is the same
     library.tables.storage.delete(library.tables.key("raw_images", album.id), listing_key(album.id))
     flickr.remove_photo(album, photo)
