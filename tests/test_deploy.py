@@ -52,7 +52,7 @@ def test_each_unit_starts_what_is_there(
         (start,) = entry_points(group="console_scripts", name=program)
         words = [program, *(rest[:1] if program != "dagster-webserver" else []), "--help"]
         monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             start.load()()
         shown = capsys.readouterr().out
         for option in re.findall("--[a-z-]+", command):
