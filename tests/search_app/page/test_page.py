@@ -416,18 +416,22 @@ def wait_until_served(server: Server, page: Page, image_id: int, *, is_served: b
     raise AssertionError("the new snapshot was not taken up")
 
 
-def test_trouble_is_told_in_words(page: Page, demo_copy: Path, tmp_path: Path) -> None:
+def test_trouble_is_told_in_words(
+    page: Page, demo_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A damaged snapshot and a model that cannot be loaded, with what helps.
 
     What nobody foresaw is in the log by its id.
     """
     folder = reading.snapshots_folder(demo_copy) / reading.names(demo_copy)[0]
     manifest = reading.read_manifest(demo_copy, folder.name)
-    manifest["models"] = {"embedding": "no/such-model"}
+    del manifest["models"]["text"]
     (folder / "manifest.json").write_text(sealed.to_json(manifest))
     index = folder / "images.faiss"
     content = index.read_bytes()
     index.write_bytes(content[:100])
+    monkeypatch.setenv("DEVICE", "cuda")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with serving(demo_copy, tmp_path / "log") as server:
         page.goto(server.url)
         expect(page.get_by_text("is damaged")).to_be_visible()
@@ -438,7 +442,7 @@ def test_trouble_is_told_in_words(page: Page, demo_copy: Path, tmp_path: Path) -
 
         choose_mode(page, "Visual")
         search(page, "a cat")
-        expect(page.get_by_text("no/such-model")).to_be_visible()
+        expect(page.get_by_text("set DEVICE to 'auto' or 'cpu'")).to_be_visible()
         assert "Traceback" not in server.log
 
         choose_mode(page, "Caption")
