@@ -21,9 +21,12 @@ from pipeline.settings import Settings
 from pipeline.storage.opening import open_storage
 from search_app.search.filters import Filters
 from search_app.search.marks import Marking
-from tests.conftest import Albumscope
+from tests.pipeline.command_line import Run
+from tests.pipeline.conftest import run
 from tests.search_app.browser import Server, serving
 from tests.search_app.searching import searcher_of
+
+__all__ = ["run"]  # a fixture
 
 SECRET = "a long and random text"
 SIGN_IN = f"""
@@ -68,7 +71,7 @@ def api(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
-    run = subprocess.run(
+    tested = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"),
             *("--url", api.url, "--header", f"Authorization: Bearer {api.token}"),
@@ -81,22 +84,23 @@ def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
         timeout=300,
         check=False,
     )
-    assert run.returncode == 0, run.stdout
-    assert "Tested: 9" in run.stdout
+    assert tested.returncode == 0, tested.stdout
+    assert "Tested: 9" in tested.stdout
 
 
-def test_rows_are_those_of_the_command_line(api: Api, albumscope: Albumscope) -> None:
-    here = {"DATA_DIR": str(api.data_dir)}
-    wanted = ("a dog", "--event", "Nature Walks 2018", "--json")
-    printed = json.loads(albumscope("search", *wanted, env=here).stdout)
+def test_rows_are_those_of_the_command_line(
+    api: Api, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(api.data_dir))
+    printed = run("search", "a dog", "--event", "Nature Walks 2018", "--json").json
     found = api.ask("/search", q="a dog", event="Nature Walks 2018").json()
     assert found["rows"] == printed
     assert found["total"] == len(printed) > 0
-    listed = json.loads(albumscope("images", "--json", env=here).stdout)
+    listed = run("images", "--json").json
     pages = [api.ask("/photos", limit=20, offset=offset).json() for offset in (0, 20)]
     assert pages[0]["rows"] + pages[1]["rows"] == listed
     assert [page["next_offset"] for page in pages] == [20, None]
-    albums = json.loads(albumscope("albums", "--json", env=here).stdout)
+    albums = run("albums", "--json").json
     for row, told in zip(api.ask("/albums").json()["rows"], albums, strict=True):
         assert row == {name: told[name] for name in row}
 
@@ -128,19 +132,21 @@ def test_what_is_wrong_is_told_in_words(api: Api) -> None:
     assert api.ask("/search", q="dog taken:tomorrow").json()["problems"]
 
 
-def test_who_has_signed_in_or_has_a_token_may_read(api: Api, albumscope: Albumscope) -> None:
+def test_who_has_signed_in_or_has_a_token_may_read(
+    api: Api, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = httpx.get(f"{api.url}/albums")
     assert refused.status_code == 401
     assert "albumscope token create" in refused.json()["detail"]
     assert api.ask_with("albumscope_wrong", "/albums").status_code == 401
 
-    here = {"DATA_DIR": str(api.data_dir)}
-    other = albumscope("token", "create", "a script", env=here).stdout.strip()
+    monkeypatch.setenv("DATA_DIR", str(api.data_dir))
+    other = run("token", "create", "a script").out.strip()
     assert api.ask_with(other, "/albums").status_code == 200
-    listed = json.loads(albumscope("token", "list", "--json", env=here).stdout)
+    listed = run("token", "list", "--json").json
     assert [token["name"] for token in listed] == ["tests", "a script"]
-    assert albumscope("token", "revoke", "a script", env=here).returncode == 0
-    assert albumscope("token", "revoke", "a script", env=here).returncode == 1
+    assert run("token", "revoke", "a script").code == 0
+    assert run("token", "revoke", "a script").code == 1
     assert api.ask_with(other, "/albums").status_code == 401
 
     for signer, status in ((SECRET, 200), ("another", 401)):
