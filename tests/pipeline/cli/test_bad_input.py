@@ -24,6 +24,10 @@ from tests.pipeline.command_line import Result, Run
 
 CAT = Path(__file__).parents[3] / "data" / "demo" / "Things and Places" / "cat-portrait.jpg"
 GIGABYTE = 1_000_000_000
+LOOKING = (
+    *(["status", "--json"], ["images", "--json"], ["status"]),
+    ["sync", "--dry-run", "--json"],
+)
 
 GOOD = [
     "cmyk.jpg",
@@ -108,10 +112,9 @@ def write_vast_png(path: Path, width: int, height: int) -> None:
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that has ended; ``memory`` is the most that it had at once, in bytes."""
+    """A sync that has ended; ``memory`` is the most that it had at once, in bytes."""
 
     code: int
-    out: bytes
     err: str
     memory: int
 
@@ -122,14 +125,13 @@ class CommandLine:
     def __init__(self, prefix: list[str], folder: Path) -> None:
         self.data_dir = folder / "library"
         self._prefix = prefix
-        self._out, self._err = folder / "out", folder / "err"
+        self._err = folder / "err"
 
-    def start(self, *arguments: str | Path) -> "subprocess.Popen[bytes]":
-        with self._out.open("wb") as out, self._err.open("wb") as err:
+    def start_sync(self) -> "subprocess.Popen[bytes]":
+        with self._err.open("wb") as err:
             return subprocess.Popen(
-                [*self._prefix, sys.executable, "-m", "pipeline.cli", *arguments],
+                [*self._prefix, sys.executable, "-m", "pipeline.cli", "sync"],
                 env={**os.environ, "DATA_DIR": str(self.data_dir)},
-                stdout=out,
                 stderr=err,
             )
 
@@ -138,14 +140,10 @@ class CommandLine:
         while process.poll() is None:
             memory = max(memory, most_memory(process.pid))
             time.sleep(0.02)
-        out, err = self._out.read_bytes(), self._err.read_text()
-        return Finished(process.returncode, out, err, memory)
-
-    def run(self, *arguments: str | Path) -> Finished:
-        return self.finish(self.start(*arguments))
+        return Finished(process.returncode, self._err.read_text(), memory)
 
     def ask(self, *commands: list[str]) -> list[Result]:
-        """Run commands that only look, all in one process."""
+        """Run commands in one process, in which syncs do without Dagster's runs."""
         script = Path(__file__).with_name("several_commands.py")
         asked = subprocess.run(
             [*self._prefix, sys.executable, script, json.dumps(commands)],
@@ -171,11 +169,14 @@ def most_memory(process_id: int) -> int:
 class Library:
     """What the command line says of the library at one time."""
 
-    sync: Finished
+    told: str
+    """By the sync before, on standard error."""
     status: Mapping[str, Any]
     images: list[dict[str, Any]]
     table: str
     """The status as people see it."""
+    dry_run: Result
+    """What there is to do."""
 
     def failure(self, name: str, stage: str) -> Mapping[str, Any] | None:
         found = (f for f in self.status["failed"] if (f["photo"], f["stage"]) == (name, stage))
@@ -185,9 +186,9 @@ class Library:
         return {Path(image["path"]).name for image in self.images}
 
 
-def look(command_line: CommandLine, sync: Finished) -> Library:
-    status, images, table = command_line.ask(["status", "--json"], ["images", "--json"], ["status"])
-    return Library(sync, json.loads(status.out), json.loads(images.out), table.out)
+def look(told: str, status: Result, images: Result, table: Result, dry_run: Result) -> Library:
+    """The library as the commands of ``LOOKING`` have it."""
+    return Library(told, json.loads(status.out), json.loads(images.out), table.out, dry_run)
 
 
 def files(root: Path) -> dict[str, tuple[int, int, int, int]]:
@@ -221,16 +222,22 @@ def before(root: Path) -> dict[str, tuple[int, int, int, int]]:
 
 
 @pytest.fixture(scope="module")
-def first(command_line: CommandLine, root: Path, before: object) -> Library:
-    """The library after its first sync, during which one photo vanishes."""
-    added = command_line.run("add-folder", "-r", root)
+def first_sync(command_line: CommandLine, root: Path, before: object) -> Finished:
+    """The first sync, during which one photo vanishes."""
+    (added,) = command_line.ask(["add-folder", "-r", str(root)])
     assert added.code == 0, added.err
-    syncing = command_line.start("sync")
+    syncing = command_line.start_sync()
     while not list(command_line.data_dir.glob("tables/raw_images/bad-2020-*.parquet")):
         assert syncing.poll() is None
         time.sleep(0.01)
     (root / "Bad 2020" / "vanishing.jpg").unlink()
-    return look(command_line, command_line.finish(syncing))
+    return command_line.finish(syncing)
+
+
+@pytest.fixture(scope="module")
+def first(command_line: CommandLine, first_sync: Finished) -> Library:
+    """The library after its first sync."""
+    return look(first_sync.err, *command_line.ask(*LOOKING))
 
 
 @pytest.fixture(scope="module")
@@ -239,24 +246,19 @@ def mended(command_line: CommandLine, root: Path, first: Library) -> Library:
     (root / "Bad 2020" / "locked.jpg").chmod(0o644)
     (root / "Bad 2020" / "truncated.png").write_bytes(whole_photo())
     (root / "Shut").chmod(0)
-    return look(command_line, command_line.run("sync"))
+    sync, *looks = command_line.ask(["sync"], *LOOKING)
+    return look(sync.err, *looks)
 
 
-@pytest.fixture(scope="module")
-def dry_run(command_line: CommandLine, mended: Library) -> Finished:
-    """What there is to do while the folder is shut."""
-    return command_line.run("sync", "--dry-run", "--json")
-
-
-def test_the_sync_succeeds_and_says_no_more_than_that(first: Library) -> None:
-    assert first.sync.code == 0
-    done, failed = first.sync.err.strip().splitlines()
+def test_the_sync_succeeds_and_says_no_more_than_that(first_sync: Finished) -> None:
+    assert first_sync.code == 0
+    done, failed = first_sync.err.strip().splitlines()
     assert done.startswith("3 albums brought up to date")
     assert failed.endswith("photos failed: `albumscope status` says why.")
 
 
-def test_memory_stays_under_two_gigabytes(first: Library) -> None:
-    assert first.sync.memory < 2 * GIGABYTE
+def test_memory_stays_under_two_gigabytes(first_sync: Finished) -> None:
+    assert first_sync.memory < 2 * GIGABYTE
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -302,15 +304,18 @@ def test_odd_names_do_not_disturb_a_terminal(
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_what_a_terminal_cannot_show_is_replaced(
+    run: Run,
     command_line: CommandLine,
     first: Library,
     monkeypatch: pytest.MonkeyPatch,
     encoding: str,
 ) -> None:
-    monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    shown = command_line.run("images")
+    monkeypatch.setenv("DATA_DIR", str(command_line.data_dir))
+    terminal = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(terminal, encoding, write_through=True))
+    shown = run("images")
     assert (shown.code, shown.err) == (0, "")
-    assert b"emoji ?" in shown.out
+    assert b"emoji ?" in terminal.getvalue()
 
 
 def test_originals_are_as_they_were(
@@ -341,18 +346,19 @@ def test_what_failed_for_good_is_not_tried_again(first: Library, mended: Library
 
 
 def test_a_shut_folder_keeps_its_albums_and_says_so(root: Path, mended: Library) -> None:
-    assert f"Warning: {root}/Shut cannot be read; its album is kept as it was" in mended.sync.err
-    assert f"Warning: {root}/Shut/Below cannot be read" in mended.sync.err
+    assert f"Warning: {root}/Shut cannot be read; its album is kept as it was" in mended.told
+    assert f"Warning: {root}/Shut/Below cannot be read" in mended.told
     assert {"a.jpg", "b.jpg"} <= mended.names()
 
 
-def test_a_shut_folder_does_not_hide_what_else_there_is_to_do(dry_run: Finished) -> None:
-    assert dry_run.code == 0
-    assert [(row["title"], row["new"]) for row in json.loads(dry_run.out)] == [("Bad 2020", 0)]
-    assert "Shut" in dry_run.err
+def test_a_shut_folder_does_not_hide_what_else_there_is_to_do(mended: Library) -> None:
+    assert mended.dry_run.code == 0
+    to_do = json.loads(mended.dry_run.out)
+    assert [(row["title"], row["new"]) for row in to_do] == [("Bad 2020", 0)]
+    assert "Shut" in mended.dry_run.err
 
 
-@pytest.mark.usefixtures("quick_runs", "dry_run")
+@pytest.mark.usefixtures("quick_runs")
 def test_then_it_is_back_as_it_was(
     run: Run,
     command_line: CommandLine,
