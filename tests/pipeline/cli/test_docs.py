@@ -182,8 +182,9 @@ def reader(demo_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
 
+@pytest.mark.usefixtures("reader", "quick_runs")
 @pytest.mark.parametrize("page", [page for page in PAGES if any(blocks(page, *RUN, run_only=True))])
-def test_blocks_run(page: str, reader: None, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_run(page: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """One after another, as a reader would; only ``albumscope`` is run of a shell's commands."""
     python: dict[str, object] = {}
     for text in blocks(page, *RUN, run_only=True):
