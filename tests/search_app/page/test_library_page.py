@@ -77,7 +77,7 @@ def test_a_sync_is_seen_while_it_runs_and_brings_what_failed(
 ) -> None:
     album = tmp_path / "Moor"
     album.mkdir()
-    for number, photo in enumerate(sorted(DEMO_PHOTOS.rglob("*.jpg"))[:12]):
+    for number, photo in enumerate(sorted(DEMO_PHOTOS.rglob("*.jpg"))[:3]):
         (album / f"{number}.jpg").write_bytes(photo.read_bytes() + b"on the moor")
     mended = (album / "0.jpg").read_bytes()
     (album / "0.jpg").write_text("no photo")
@@ -92,7 +92,7 @@ def test_a_sync_is_seen_while_it_runs_and_brings_what_failed(
         (album / "0.jpg").write_bytes(mended)
         failed.get_by_role("button", name="Try again").click()
         expect(page.get_by_text("A sync is at work")).to_be_visible()
-        expect(page.get_by_text("Photos read: 12 of 12")).to_be_visible()
+        expect(page.get_by_text("Photos read: 3 of 3")).to_be_visible()
         expect(page.get_by_text("A sync is at work")).to_have_count(0)
         expect(figure(page, "Failed photos")).to_have_text("1")
         expect(failed).to_have_count(0)
