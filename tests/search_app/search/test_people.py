@@ -25,11 +25,14 @@ from search_app.search.queries import Query
 from search_app.search.ranking import meant_by
 from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
-from tests.conftest import Albumscope
+from tests.pipeline.command_line import Run
+from tests.pipeline.conftest import run
 from tests.pipeline.quick_model import use_quick_models
 from tests.pipeline.quick_sync import bring_in
 from tests.search_app.faces import faces
 from tests.search_app.searching import searcher_of
+
+__all__ = ["run"]  # a fixture
 
 
 @pytest.fixture
@@ -333,12 +336,12 @@ def test_names_that_photos_say_name_groups(
     assert publish(library).counts("people").keys() == {"Charles Babbage"}
 
 
-def test_all_faces_and_names_can_be_forgotten(library: Library, albumscope: Albumscope) -> None:
+def test_all_faces_and_names_can_be_forgotten(library: Library, run: Run) -> None:
     data_dir = library.settings.data_dir
     name(library, searcher_of(data_dir), "woman", "Ada Lovelace")
     publish(library).close()
 
-    assert albumscope("forget", "--faces").returncode == 0
+    assert run("forget", "--faces").code == 0
 
     searcher = searcher_of(data_dir)
     tables = searcher.snapshot.manifest["tables"]
@@ -348,4 +351,4 @@ def test_all_faces_and_names_can_be_forgotten(library: Library, albumscope: Albu
     files = [path for path in data_dir.rglob("*") if path.is_file()]
     assert not [path for path in files if b"Lovelace" in path.read_bytes()]
     assert not list(data_dir.glob("tables/faces/**/*.parquet"))
-    assert albumscope("forget").returncode == 2
+    assert run("forget").code == 2
