@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: libraries of their own, and the demo library, built once."""
 
 import gc
+import logging
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pytest
 from filelock import FileLock
 
 from tests import workers
+from tests.pipeline.command_line import Result, Run
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEMO_PHOTOS = PROJECT_ROOT / "data" / "demo"
@@ -139,6 +141,29 @@ def albumscope() -> Albumscope:
         )
 
     return run
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Runs the command line in this process, which has the models loaded already."""
+    from pipeline.cli import main
+    from pipeline.settings import load_settings
+
+    def run_here(*arguments: str | Path) -> Result:
+        load_settings.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["albumscope", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main.main()
+        out, err = capfd.readouterr()
+        return Result(int(end.value.code or 0), out, err)
+
+    loggers = [logging.getLogger(name) for name in ("dagster", "pipeline")]
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    yield run_here
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers = handlers
 
 
 def built_once(

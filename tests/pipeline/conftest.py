@@ -1,18 +1,12 @@
 """Fixtures for the tests of the pipeline."""
 
-import logging
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main
-from pipeline.settings import Settings, load_settings
-from tests.pipeline.command_line import Result, Run
+from pipeline.settings import Settings
 from tests.pipeline.quick_sync import QuickRun, use_quick_runs
 from tests.standins.flickr import FlickrStandIn
 
@@ -23,27 +17,6 @@ def settings(flickr: FlickrStandIn, monkeypatch: pytest.MonkeyPatch) -> Settings
     for name, value in flickr.environment.items():
         monkeypatch.setenv(name, value)
     return Settings()
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Runs the command line in this process, which has the models loaded already."""
-
-    def run_here(*arguments: str | Path) -> Result:
-        load_settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["albumscope", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main.main()
-        out, err = capfd.readouterr()
-        return Result(int(end.value.code or 0), out, err)
-
-    loggers = [logging.getLogger(name) for name in ("dagster", "pipeline")]
-    before = [(logger.level, list(logger.handlers)) for logger in loggers]
-    yield run_here
-    for logger, (level, handlers) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-        logger.handlers = handlers
 
 
 @pytest.fixture

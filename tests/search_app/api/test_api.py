@@ -22,11 +22,8 @@ from pipeline.storage.opening import open_storage
 from search_app.search.filters import Filters
 from search_app.search.marks import Marking
 from tests.pipeline.command_line import Run
-from tests.pipeline.conftest import run
 from tests.search_app.browser import Server, serving
 from tests.search_app.searching import searcher_of
-
-__all__ = ["run"]  # a fixture
 
 SECRET = "a long and random text"
 SIGN_IN = f"""

@@ -26,13 +26,10 @@ from search_app.search.ranking import meant_by
 from search_app.search.searcher import Searcher
 from search_app.search.terms import face_term, person_term
 from tests.pipeline.command_line import Run
-from tests.pipeline.conftest import run
 from tests.pipeline.quick_model import use_quick_models
 from tests.pipeline.quick_sync import bring_in
 from tests.search_app.faces import faces
 from tests.search_app.searching import searcher_of
-
-__all__ = ["run"]  # a fixture
 
 
 @pytest.fixture
