@@ -34,6 +34,7 @@ ORDER = (
     *("the demo's page for everyone", "other pages", "test_bad_input", "test_crash"),
     *("test_flickr_sync", "test_folder_trees", "test_cli", "test_flickr_interrupted"),
     *("test_object_store", "test_dagster", "test_folder", "test_current", "test_staleness"),
+    *("test_damage", "test_snapshot", "test_searcher"),
 )
 
 
